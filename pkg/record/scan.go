@@ -182,6 +182,8 @@ func scanValue(b []byte, i, base int, s *Span) int {
 		return scanWord(b, i, base, "false", JSONFalse, s)
 	case c == 'n':
 		return scanWord(b, i, base, "null", JSONNull, s)
+	case c == ' ' || c == '\t' || c == '\r': // more blanks than the learned literal has
+		return scanValue(b, skipBlank(b, i), base, s)
 	}
 	return -1 - i
 }

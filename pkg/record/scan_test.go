@@ -43,6 +43,9 @@ var refused = []string{
 
 func TestScanAcceptsAndRefuses(t *testing.T) {
 	s := NewScanner()
+	if _, err := scanOne(s, `{ "a" :`); err == nil { // learns a literal without the blank
+		t.Error("a line without its value: accepted")
+	}
 	for range 2 { // the second time the shapes are known
 		for _, text := range accepted {
 			if _, err := scanOne(s, text); err != nil {
