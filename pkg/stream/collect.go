@@ -1,0 +1,293 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/logpipe/logpipe/pkg/record"
+)
+
+// collector is where the results of the workers come together in input order.
+type collector struct {
+	waiting map[uint64]*job
+	next    uint64
+	name    string
+	line    int64 // next line number of the input
+}
+
+// finish takes one block's result in its turn.
+func (e *engine) finish(ctx context.Context, j *job) error {
+	res := &j.result
+	if j.block.Line > 0 || j.block.Name != e.col.name {
+		e.col.name, e.col.line = j.block.Name, max(j.block.Line, 1)
+	} else if e.col.line == 0 {
+		e.col.line = 1
+	}
+	err := e.report(res.rejected)
+	e.ledger.In += res.in + int64(len(j.block.Long))
+	e.ledger.Bytes += int64(len(j.block.Data))
+	if err == nil {
+		err = res.err
+	}
+	if err == nil {
+		err = e.tail.take(ctx, j)
+	}
+	e.col.line += res.lines
+	if !e.tail.watermarked {
+		select {
+		case <-j.turn.done:
+		default:
+			close(j.turn.done)
+		}
+	}
+	for _, b := range res.batches {
+		e.batches.Put(b)
+	}
+	select {
+	case e.outs <- res.out:
+	default:
+	}
+	if j.block.Ack != nil {
+		j.block.Ack(err)
+	}
+	return err
+}
+
+// report counts rejections and hands them on.
+func (e *engine) report(list []Rejection) error {
+	for i := range list {
+		r := &list[i]
+		if r.Late {
+			e.ledger.Late++
+		} else {
+			e.ledger.Rejected++
+		}
+		r.Name, r.Num = e.col.name, e.col.line+int64(r.Pos)
+		if e.opts.OnReject != nil {
+			if err := e.opts.OnReject(*r); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// tail is the part of a pipeline that runs in input order.
+type tail struct {
+	e           *engine
+	folder      Folder
+	watermarked bool
+	scanner     *record.Scanner
+	ops         []Operator
+	emit        []Emit
+	tickers     []Ticker
+	out         []byte
+	ctx         context.Context
+	wrote       time.Time // last output
+}
+
+func newTail(e *engine) (*tail, error) {
+	t := &tail{e: e, wrote: time.Now(), scanner: record.NewScanner()}
+	p := e.plan
+	if p.fold != nil {
+		var err error
+		if t.folder, err = p.fold.Fold(e.opts.Env); err != nil {
+			return nil, err
+		}
+	}
+	from := len(p.all) - len(p.rest)
+	var names []string
+	add := func(name string, op Operator) {
+		t.ops, names = append(t.ops, op), append(names, name)
+		if tk, ok := op.(Ticker); ok {
+			t.tickers = append(t.tickers, tk)
+		}
+	}
+	for i, s := range p.rest {
+		if from+i > 0 && needsIndex(p.all, from+i) {
+			add("", indexer(t.scanner))
+		}
+		op, err := serialOperator(s, e.opts.Env)
+		if err != nil {
+			return nil, err
+		}
+		add(s.Name(), op)
+	}
+	t.emit = make([]Emit, len(t.ops)+1)
+	t.emit[len(t.ops)] = t.write
+	for i := len(t.ops) - 1; i >= 0; i-- {
+		t.emit[i] = t.step(t.ops[i], names[i], t.emit[i+1])
+	}
+	return t, nil
+}
+
+func (t *tail) step(op Operator, name string, next Emit) Emit {
+	return func(b *Batch) error {
+		before := len(b.Rejected)
+		err := op.Process(b, next)
+		list := b.Rejected[min(before, len(b.Rejected)):]
+		b.Rejected = b.Rejected[:min(before, len(b.Rejected))]
+		for _, r := range list {
+			if err2 := t.e.report([]Rejection{{Reject: r, Stage: name}}); err == nil {
+				err = err2
+			}
+		}
+		return err
+	}
+}
+
+func serialOperator(s Stage, env *Env) (Operator, error) {
+	switch s := s.(type) {
+	case Serial:
+		return s.Serial(env)
+	case Parallel:
+		return s.Parallel(env)
+	case Fold:
+		f, err := s.Fold(env)
+		if err != nil {
+			return nil, err
+		}
+		return newFoldOperator(f), nil
+	}
+	return nil, ErrStop
+}
+
+// take runs the tail over a block's result.
+func (t *tail) take(ctx context.Context, j *job) error {
+	t.ctx = ctx
+	res := &j.result
+	for _, b := range res.batches {
+		if err := t.emit[0](b); err != nil {
+			return err
+		}
+	}
+	if t.folder != nil {
+		watermark := int64(MinTime)
+		if t.watermarked {
+			watermark = j.turn.max
+		}
+		if err := t.folder.Advance(watermark, t.emit[0]); err != nil {
+			return err
+		}
+	}
+	if len(res.out) > 0 {
+		t.e.ledger.Out += res.records
+		t.wrote = time.Now()
+		return t.e.sink.Write(ctx, res.out)
+	}
+	return nil
+}
+
+// write encodes a batch at the end of the tail.
+func (t *tail) write(b *Batch) error {
+	if len(b.Records) == 0 {
+		return nil
+	}
+	t.out = b.AppendJSON(t.out[:0])
+	t.e.ledger.Out += int64(len(b.Records))
+	t.wrote = time.Now()
+	return t.e.sink.Write(t.ctx, t.out)
+}
+
+// flush ends the input of the fold and then of every operator, in order.
+func (t *tail) flush(ctx context.Context) error {
+	t.ctx = ctx
+	if t.folder != nil {
+		if err := t.folder.Flush(t.emit[0]); err != nil && !errors.Is(err, ErrStop) {
+			return err
+		}
+	}
+	for i, op := range t.ops {
+		if err := op.Flush(t.emit[i+1]); err != nil && !errors.Is(err, ErrStop) {
+			return err
+		}
+	}
+	return nil
+}
+
+// clock drives what happens by time rather than by input.
+type clock struct {
+	e      *engine
+	tick   <-chan time.Time
+	ticker *time.Ticker
+	due    []time.Time
+	held   bool
+	count  time.Time
+}
+
+func newClock(e *engine) *clock {
+	c := &clock{e: e, count: time.Now()}
+	every := time.Second
+	if f, ok := e.tail.folder.(Ticker); ok {
+		e.tail.tickers = append(e.tail.tickers, f)
+	}
+	for _, t := range e.tail.tickers {
+		if d := t.Every(); d > 0 {
+			every = min(every, max(d, 10*time.Millisecond))
+		}
+		c.due = append(c.due, time.Now().Add(t.Every()))
+	}
+	c.ticker = time.NewTicker(every)
+	c.tick = c.ticker.C
+	return c
+}
+
+func (c *clock) stop() { c.ticker.Stop() }
+
+// act runs the tickers that are due and tells what is held.
+func (c *clock) act(ctx context.Context, now time.Time) error {
+	t := c.e.tail
+	t.ctx = ctx
+	for i, tk := range t.tickers {
+		if tk.Every() <= 0 || now.Before(c.due[i]) {
+			continue
+		}
+		c.due[i] = c.due[i].Add(tk.Every())
+		if c.due[i].Before(now) {
+			c.due[i] = now.Add(tk.Every())
+		}
+		if err := tk.Tick(now, t.after(tk)); err != nil {
+			return err
+		}
+	}
+	if c.e.opts.OnCount != nil && now.Sub(c.count) >= time.Second {
+		c.count = now
+		c.e.opts.OnCount(c.e.ledger)
+	}
+	c.hold(now)
+	return nil
+}
+
+// after is the Emit behind the operator or folder that ticks.
+func (t *tail) after(tk Ticker) Emit {
+	for i, op := range t.ops {
+		if any(op) == any(tk) {
+			return t.emit[i+1]
+		}
+	}
+	return t.emit[0]
+}
+
+func (c *clock) hold(now time.Time) {
+	t := c.e.tail
+	if c.held || c.e.opts.OnHold == nil || c.e.ledger.In == 0 || now.Sub(t.wrote) < c.e.opts.HoldFor {
+		return
+	}
+	if t.folder != nil {
+		if text := t.folder.Holding(); text != "" {
+			c.held = true
+			c.e.opts.OnHold(text)
+			return
+		}
+	}
+	for _, op := range t.ops {
+		if h, ok := op.(interface{ Holding() string }); ok {
+			if text := h.Holding(); text != "" {
+				c.held = true
+				c.e.opts.OnHold(text)
+				return
+			}
+		}
+	}
+}

@@ -1,0 +1,46 @@
+package stream
+
+import "github.com/logpipe/logpipe/pkg/record"
+
+// foldOperator runs a Folder behind other serial stages: one worker, a batch a
+// block.
+type foldOperator struct {
+	folder Folder
+	worker FoldWorker
+	max    int64
+}
+
+func newFoldOperator(f Folder) Operator {
+	o := &foldOperator{folder: f, worker: f.Worker(), max: MinTime}
+	if t, ok := f.(Ticker); ok {
+		return &tickingFold{o, t}
+	}
+	return o
+}
+
+func (o *foldOperator) Process(b *Batch, emit Emit) error {
+	if err := o.worker.Process(b, func() {}); err != nil {
+		return err
+	}
+	before := o.max
+	if m, ok := o.worker.MaxTime(); ok && m > o.max {
+		o.max = m
+	}
+	err := o.worker.Finish(before, func(r *record.Record) {
+		b.Rejected = append(b.Rejected, Reject{Pos: r.Pos, Line: r.AppendJSON(nil), Late: true})
+	})
+	if err != nil {
+		return err
+	}
+	return o.folder.Advance(o.max, emit)
+}
+
+func (o *foldOperator) Flush(emit Emit) error { return o.folder.Flush(emit) }
+
+// Holding says what the folder holds.
+func (o *foldOperator) Holding() string { return o.folder.Holding() }
+
+type tickingFold struct {
+	*foldOperator
+	Ticker
+}

@@ -1,0 +1,68 @@
+package stream
+
+import "fmt"
+
+// plan is a list of stages cut at the places where they meet.
+type plan struct {
+	head []Parallel // on the workers
+	fold Fold       // on the workers, or nil
+	rest []Stage    // on the collector
+	all  []Stage
+}
+
+func newPlan(stages []Stage, env *Env) (*plan, error) {
+	p := &plan{all: stages}
+	i := 0
+	for ; i < len(stages); i++ {
+		s, ok := stages[i].(Parallel)
+		if !ok {
+			break
+		}
+		p.head = append(p.head, s)
+	}
+	if i < len(stages) {
+		if f, ok := stages[i].(Fold); ok {
+			p.fold = f
+			i++
+		}
+	}
+	p.rest = stages[i:]
+	for _, s := range p.rest {
+		switch s.(type) {
+		case Parallel, Serial, Fold:
+		default:
+			return nil, fmt.Errorf("%s cannot be a stage of a pipeline", s.Name())
+		}
+	}
+	return p, nil
+}
+
+// first is the stage that reads the input, or nil.
+func (p *plan) first() Stage {
+	if len(p.all) == 0 {
+		return nil
+	}
+	return p.all[0]
+}
+
+func (p *plan) sniffer() (Sniffer, bool) {
+	s, ok := p.first().(Sniffer)
+	return s, ok
+}
+
+// needsIndex reports whether stage i must be given indexed records that the
+// stage before it may not have indexed.
+func needsIndex(stages []Stage, i int) bool {
+	return stages[i].Input() == Objects && (i == 0 || stages[i-1].Input() == Lines)
+}
+
+// CutterOf returns how the input of stages is cut into records, for NewReader;
+// nil is by lines.
+func CutterOf(stages []Stage) func([]byte) int {
+	if len(stages) > 0 {
+		if f, ok := stages[0].(Framer); ok {
+			return f.Cut
+		}
+	}
+	return nil
+}

@@ -1,0 +1,267 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"io"
+	"runtime"
+	"sync"
+	"time"
+)
+
+// Pipeline is what Run runs.
+type Pipeline struct {
+	Source Source
+	Stages []Stage
+	Sink   Sink
+}
+
+// Options of a run.
+type Options struct {
+	Workers  int                   // 0 = one a core
+	Env      *Env                  // what stages may ask; required
+	OnReject func(Rejection) error // called in input order; an error ends the run
+	OnHold   func(text string)     // called once when open input gives no output for a while
+	HoldFor  time.Duration         // that while; 0 = 3 s
+	OnCount  func(Ledger)          // called about once a second with the counts so far
+}
+
+// Rejection is a refused record with its place in the input.
+type Rejection struct {
+	Reject
+	Stage string
+	Name  string // of the input; "" for standard input
+	Num   int64  // line in the input, from 1
+}
+
+// Ledger counts the records of a run: In = Out + Rejected + Late + what the
+// stages drop or fold by their purpose.
+type Ledger struct {
+	In, Out, Rejected, Late int64
+	Bytes                   int64 // read
+}
+
+// Run runs p until its input ends, ctx ends, or nobody wants more. When ctx
+// ends, what was read before goes through; the error is then nil.
+func Run(ctx context.Context, p Pipeline, o Options) (Ledger, error) {
+	if o.Workers <= 0 {
+		o.Workers = runtime.GOMAXPROCS(0)
+	}
+	if o.HoldFor == 0 {
+		o.HoldFor = 3 * time.Second
+	}
+	pl, err := newPlan(p.Stages, o.Env)
+	if err != nil {
+		return Ledger{}, err
+	}
+	// A job never waits for room: there are no more of them than places.
+	inFlight := 2*o.Workers + 1
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	e := &engine{plan: pl, opts: o, sink: p.Sink, source: p.Source, stop: stop,
+		work: make(chan *job, inFlight), results: make(chan *job, inFlight), ended: make(chan error, 1),
+		tokens: make(chan struct{}, inFlight), outs: make(chan []byte, inFlight)}
+	err = e.run(ctx)
+	if errors.Is(err, ErrStop) {
+		err = nil
+	}
+	return e.ledger, err
+}
+
+// engine is one run.
+type engine struct {
+	plan    *plan
+	opts    Options
+	source  Source
+	sink    Sink
+	stop    func()
+	work    chan *job
+	results chan *job
+	ended   chan error // the reader has ended, with its error
+	tokens  chan struct{}
+	outs    chan []byte // used buffers
+	batches sync.Pool   // used batches
+	mu      sync.Mutex
+	closed  bool   // no more jobs are issued
+	issued  uint64 // jobs handed to workers
+	ledger  Ledger
+	tail    *tail
+	col     collector
+}
+
+// job is one block on its way.
+type job struct {
+	seq    uint64
+	block  *Block
+	prev   *turn
+	turn   *turn
+	result result
+}
+
+// turn tells when a block has been read, and the largest event time until then.
+type turn struct {
+	done chan struct{}
+	max  int64
+}
+
+func (e *engine) run(ctx context.Context) error {
+	first, err := e.sniff(ctx)
+	if err != nil {
+		return err
+	}
+	if e.tail, err = newTail(e); err != nil {
+		return err
+	}
+	list := make([]*worker, e.opts.Workers)
+	for i := range list {
+		if list[i], err = newWorker(e); err != nil {
+			return err
+		}
+	}
+	var done sync.WaitGroup
+	for _, w := range list {
+		done.Go(func() {
+			for j := range e.work {
+				w.run(j)
+				e.results <- j
+			}
+		})
+	}
+	go e.read(ctx, first)
+	err = e.collect(ctx)
+	e.stop()
+	e.close()
+	close(e.work)
+	if err == nil || errors.Is(err, ErrStop) {
+		err = e.tail.flush(context.WithoutCancel(ctx))
+	}
+	if err2 := e.sink.Close(context.WithoutCancel(ctx)); err == nil {
+		err = err2
+	}
+	return err
+}
+
+// sniff reads the first block, for stages that fix themselves by it.
+func (e *engine) sniff(ctx context.Context) (*Block, error) {
+	s, ok := e.plan.sniffer()
+	if !ok {
+		return nil, nil
+	}
+	b, err := e.source.Read(ctx)
+	if b == nil || err != nil {
+		if err != nil && err != io.EOF && ctx.Err() == nil {
+			return nil, err
+		}
+		return nil, nil
+	}
+	return b, s.Sniff(b.Data)
+}
+
+// read hands blocks to the workers until the input or ctx ends.
+func (e *engine) read(ctx context.Context, first *Block) {
+	prev := &turn{done: make(chan struct{}), max: MinTime}
+	close(prev.done)
+	for {
+		select {
+		case e.tokens <- struct{}{}:
+		case <-ctx.Done():
+			e.ended <- nil
+			return
+		}
+		b := first
+		first = nil
+		if b == nil {
+			var err error
+			if b, err = e.source.Read(ctx); err != nil {
+				if err == io.EOF || ctx.Err() != nil {
+					err = nil
+				}
+				e.ended <- err
+				return
+			}
+		}
+		j := &job{block: b, prev: prev, turn: &turn{done: make(chan struct{}), max: MinTime}}
+		prev = j.turn
+		if !e.issue(j) {
+			return
+		}
+	}
+}
+
+// issue gives j its number and hands it to a worker.
+func (e *engine) issue(j *job) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		return false
+	}
+	j.seq = e.issued
+	e.issued++
+	e.work <- j
+	return true
+}
+
+// close ends the issuing of jobs and returns how many there were.
+func (e *engine) close() uint64 {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.closed = true
+	return e.issued
+}
+
+// collect takes the results in input order until the input has ended.
+func (e *engine) collect(ctx context.Context) error {
+	e.col = collector{waiting: make(map[uint64]*job)}
+	clock := newClock(e)
+	defer clock.stop()
+	total := uint64(1<<64 - 1)
+	ended, cancelled := e.ended, ctx.Done()
+	var readErr error
+	for e.col.next < total {
+		select {
+		case j := <-e.results:
+			if err := e.inOrder(ctx, j); err != nil {
+				e.abandon()
+				return err
+			}
+		case now := <-clock.tick:
+			if err := clock.act(ctx, now); err != nil {
+				e.abandon()
+				return err
+			}
+		case readErr = <-ended:
+			ended = nil
+			total = e.close()
+		case <-cancelled:
+			cancelled, ended = nil, nil
+			total = e.close()
+		}
+	}
+	return readErr
+}
+
+// abandon lets workers end that still hand over results nobody will read.
+func (e *engine) abandon() {
+	e.stop()
+	go func() {
+		for range e.results { //nolint:revive // drained until the process or test ends
+		}
+	}()
+}
+
+func (e *engine) inOrder(ctx context.Context, j *job) error {
+	e.col.waiting[j.seq] = j
+	for {
+		j, ok := e.col.waiting[e.col.next]
+		if !ok {
+			return nil
+		}
+		delete(e.col.waiting, e.col.next)
+		e.col.next++
+		err := e.finish(ctx, j)
+		<-e.tokens
+		if err != nil {
+			return err
+		}
+	}
+}

@@ -1,0 +1,177 @@
+// Package stream runs pipelines: blocks of lines from a Source go through
+// stages to a Sink.
+//
+//	Source ──block──▶ worker: index ▶ stage ▶ stage ─┬─ encode ──▶ collector ──▶ Sink
+//	                  worker: index ▶ stage ▶ stage ─┤  in input order
+//	                                                 └─ fold ─▶ Advance ▶ stage ▶ …
+//
+// Stages that keep nothing between records (Parallel) run on all cores, a block
+// at a time, and their output is put back into input order. At most one Fold
+// follows them on the workers: it keeps a table per worker. What comes behind,
+// and every Serial stage, runs on one goroutine in input order. The result never
+// depends on the number of workers or on where blocks are cut.
+//
+// Goroutines meet only between blocks; inside a chain there are plain calls.
+package stream
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/logpipe/logpipe/pkg/record"
+)
+
+// ErrStop is returned by an Emit whose receiver wants no more records. It is a
+// normal end and not reported.
+var ErrStop = errors.New("no more records wanted")
+
+// Emit hands a batch to the next operator. The batch belongs to the caller
+// again when Emit returns, unless the receiver is documented to keep it.
+type Emit func(*Batch) error
+
+// Operator works on batches. Process may change the batch and its records in
+// place and emit it, or emit nothing; Flush emits what is left at the end of
+// the input.
+type Operator interface {
+	Process(b *Batch, emit Emit) error
+	Flush(emit Emit) error
+}
+
+// Ticker is an Operator or Folder that acts by the clock too. Tick is called
+// about every Every on the goroutine of Process.
+type Ticker interface {
+	Every() time.Duration
+	Tick(now time.Time, emit Emit) error
+}
+
+// Input is what a stage can read.
+type Input int
+
+// Objects are indexed JSON objects, Lines any line of bytes.
+const (
+	Objects Input = iota
+	Lines
+)
+
+// Stage describes one operator of a pipeline. It also implements one of
+// Parallel, Serial and Fold.
+type Stage interface {
+	Name() string
+	Input() Input
+}
+
+// Parallel is a stage that keeps nothing between records: each worker has an
+// operator of its own.
+type Parallel interface {
+	Stage
+	Parallel(env *Env) (Operator, error)
+}
+
+// Serial is a stage that sees all records in input order.
+type Serial interface {
+	Stage
+	Serial(env *Env) (Operator, error)
+}
+
+// Fold is a stage that reduces records to rows.
+type Fold interface {
+	Stage
+	Fold(env *Env) (Folder, error)
+}
+
+// Folder reduces the records of all workers.
+type Folder interface {
+	// Worker makes the part of one worker. It is called before any block.
+	Worker() FoldWorker
+	// Advance is called in input order after a block has been folded with all
+	// blocks before it; watermark is the largest event time among them.
+	Advance(watermark int64, emit Emit) error
+	// Flush emits what is left at the end of the input.
+	Flush(emit Emit) error
+	// Holding says which records wait for what, or "".
+	Holding() string
+}
+
+// FoldWorker folds blocks. For each block the engine calls Process for its
+// batches, then Finish.
+type FoldWorker interface {
+	// Process reads a batch that the worker may not keep. turn waits until all
+	// blocks before this one have been read by their workers.
+	Process(b *Batch, turn func()) error
+	// MaxTime is the largest event time of the block; ok is false without one.
+	MaxTime() (ns int64, ok bool)
+	// Finish folds the block; before is the largest event time of all blocks
+	// before it (MinTime without one). Late records go to late.
+	Finish(before int64, late func(*record.Record)) error
+	// Watermarked tells whether Finish needs to know before.
+	Watermarked() bool
+}
+
+// MinTime is the event time before all others.
+const MinTime = -1 << 63
+
+// Framer is a first stage whose records are not plain lines (CSV with quoted
+// newlines).
+type Framer interface {
+	// Cut returns the length of the whole records at the head of data, 0 for
+	// none; the data that it is given next begins where it cut.
+	Cut(data []byte) int
+	// Next returns the record at the head of data, without its line end, and
+	// where the next one begins.
+	Next(data []byte) (line []byte, next int)
+}
+
+// Sniffer is a stage that fixes what it does from the first block of the input,
+// before workers start.
+type Sniffer interface {
+	Sniff(first []byte) error
+}
+
+// Source gives blocks of lines until io.EOF. ctx ends it early.
+type Source interface {
+	Read(ctx context.Context) (*Block, error)
+}
+
+// Sink takes whole lines in output order.
+type Sink interface {
+	Write(ctx context.Context, lines []byte) error
+	// Close waits until everything written is durable where the sink can say so.
+	Close(ctx context.Context) error
+}
+
+// Block is a piece of the input: whole records, each with its line end.
+type Block struct {
+	Data []byte // has record.Padding bytes of capacity behind it
+	Name string // of the file, for messages; "" for standard input
+	Line int64  // number of the first line in Name, from 1; 0 = one more than the block before
+	// Long are lines that were too long to read: their numbers, from 0 within
+	// the block, in order. They are not in Data.
+	Long []LongLine
+	Ack  func(error) // called once, when the block's records are through; may be nil
+	Time time.Time   // of arrival
+}
+
+// LongLine is a line that was skipped because of its length.
+type LongLine struct {
+	Before int   // how many lines of the block's Data come before it
+	Size   int64 // bytes
+}
+
+// Env is what stages may ask of the run that they are part of.
+type Env struct {
+	Now      func() time.Time
+	Location *time.Location // for printing and reading zone-less times; nil = UTC
+	Log      *slog.Logger
+	Stdout   io.Writer // for stages that draw on a terminal themselves
+	Terminal bool      // Stdout is a terminal
+	Live     bool      // the input may wait: a pipe, a socket, a topic
+	Files    Files     // opens side files by name (late records, rejected ones)
+}
+
+// Files opens side outputs once each by name.
+type Files interface {
+	Append(name string) (io.Writer, error)
+}

@@ -1,0 +1,292 @@
+package stream
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/logpipe/logpipe/pkg/record"
+)
+
+// worker runs the parallel part of a pipeline, a block at a time.
+type worker struct {
+	engine  *engine
+	plan    *plan
+	scanner *record.Scanner
+	framer  Framer
+	objects bool // the first stage reads objects: blocks are indexed directly
+	ops     []Operator
+	names   []string
+	emit    []Emit // emit[i] hands a batch to op i, the last one to the end
+	fold    FoldWorker
+	keep    bool // batches go on to the collector as they are
+	batch   *Batch
+	job     *job
+	in      int64
+}
+
+// result is what a worker made of a block.
+type result struct {
+	lines    int64 // lines of the block, blank and overlong ones included
+	in       int64 // records
+	out      []byte
+	records  int64 // in out
+	batches  []*Batch
+	rejected []Rejection
+	err      error
+}
+
+// errLong refuses a line that was not read.
+type errLong int64
+
+func (e errLong) Error() string {
+	return fmt.Sprintf("line of %d bytes is longer than the limit of %d MiB and was skipped", int64(e), MaxLine>>20)
+}
+
+func newWorker(e *engine) (*worker, error) {
+	p, env := e.plan, e.opts.Env
+	w := &worker{engine: e, plan: p, scanner: record.NewScanner()}
+	first := p.first()
+	w.framer, _ = first.(Framer)
+	w.objects = first != nil && first.Input() == Objects
+	for i, s := range p.head {
+		if i > 0 && needsIndex(p.all, i) {
+			w.add("", indexer(w.scanner))
+		}
+		op, err := s.Parallel(env)
+		if err != nil {
+			return nil, err
+		}
+		w.add(s.Name(), op)
+	}
+	if p.fold != nil {
+		w.fold = e.tail.folder.Worker()
+		e.tail.watermarked = w.fold.Watermarked()
+		if i := len(p.head); i > 0 && needsIndex(p.all, i) {
+			w.add("", indexer(w.scanner))
+		}
+	}
+	w.keep = p.fold == nil && len(p.rest) > 0
+	w.link()
+	return w, nil
+}
+
+func (w *worker) add(name string, op Operator) {
+	w.ops, w.names = append(w.ops, op), append(w.names, name)
+}
+
+// link builds the chain of plain calls.
+func (w *worker) link() {
+	w.emit = make([]Emit, len(w.ops)+1)
+	w.emit[len(w.ops)] = w.end
+	for i := len(w.ops) - 1; i >= 0; i-- {
+		op, next := w.ops[i], w.emit[i+1]
+		name := w.names[i]
+		w.emit[i] = func(b *Batch) error {
+			before := len(b.Rejected)
+			err := op.Process(b, next)
+			w.refused(b, before, name)
+			return err
+		}
+	}
+}
+
+// indexer makes objects of lines.
+func indexer(s *record.Scanner) Operator {
+	return Map(func(r *record.Record) (bool, error) {
+		if r.Indexed() {
+			return true, nil
+		}
+		err := IndexLine(s, r)
+		if errors.Is(err, record.ErrBlank) {
+			return false, nil
+		}
+		return true, err
+	})
+}
+
+// IndexLine indexes the line that r holds as one JSON object.
+func IndexLine(s *record.Scanner, r *record.Record) error {
+	n := len(r.Line)
+	buf := make([]byte, n+1, n+1+record.Padding)
+	copy(buf, r.Line)
+	buf[n] = '\n'
+	_, err := s.Scan(buf, 0, r)
+	return err
+}
+
+// refused collects what an operator has rejected since before.
+func (w *worker) refused(b *Batch, before int, stage string) {
+	for _, r := range b.Rejected[min(before, len(b.Rejected)):] {
+		if r.Line != nil {
+			r.Line = bytes.Clone(r.Line)
+		}
+		w.job.result.rejected = append(w.job.result.rejected, Rejection{Reject: r, Stage: stage})
+	}
+	b.Rejected = b.Rejected[:min(before, len(b.Rejected))]
+}
+
+// run processes the block of j.
+func (w *worker) run(j *job) {
+	w.job = j
+	res := &j.result
+	res.rejected = res.rejected[:0]
+	for _, l := range j.block.Long {
+		res.rejected = append(res.rejected, Rejection{Reject: Reject{Pos: uint32(l.Before), Err: errLong(l.Size)}})
+	}
+	select {
+	case res.out = <-w.engine.outs:
+		res.out = res.out[:0]
+	default:
+	}
+	var err error
+	if w.objects {
+		err = w.scanObjects(j.block.Data)
+	} else {
+		err = w.splitLines(j.block.Data)
+	}
+	res.lines += int64(len(j.block.Long))
+	if err == nil && w.fold != nil {
+		err = w.foldBlock()
+	}
+	if err != nil {
+		res.err = err
+		w.pass()
+	}
+	slices.SortStableFunc(res.rejected, func(a, b Rejection) int { return int(a.Pos) - int(b.Pos) })
+}
+
+// pass lets the blocks behind go on whatever happened to this one.
+func (w *worker) pass() {
+	if w.fold == nil || !w.fold.Watermarked() {
+		return
+	}
+	select {
+	case <-w.job.turn.done:
+	default:
+		<-w.job.prev.done
+		w.job.turn.max = w.job.prev.max
+		close(w.job.turn.done)
+	}
+}
+
+func (w *worker) begin() *Batch {
+	if w.batch == nil {
+		if w.batch, _ = w.engine.batches.Get().(*Batch); w.batch == nil {
+			w.batch = NewBatch()
+		}
+	}
+	b := w.batch
+	b.Reset()
+	b.Block, b.Time = w.job.seq, w.job.block.Time.UnixNano()
+	return b
+}
+
+// scanObjects indexes the block's lines and runs the chain over them.
+func (w *worker) scanObjects(data []byte) error {
+	pos, num := uint32(0), len(data)
+	for at := 0; at < num; {
+		b := w.begin()
+		for at < num && len(b.Records) < BatchSize {
+			r := b.New()
+			r.Reset(nil, &b.Arena)
+			r.Pos, r.Block = pos, b.Block
+			pos++
+			next, err := w.scanner.Scan(data, at, r)
+			if err != nil {
+				b.Records = b.Records[:len(b.Records)-1]
+				b.Unuse()
+				next = at + bytes.IndexByte(data[at:], '\n') + 1
+				w.badLine(data[at:next-1], pos-1, err)
+			}
+			at = next
+		}
+		w.job.result.in += int64(len(b.Records))
+		if err := w.emit[0](b); err != nil {
+			return err
+		}
+	}
+	w.job.result.lines = int64(pos)
+	return nil
+}
+
+// badLine counts a line that is no object; a blank one is none.
+func (w *worker) badLine(line []byte, pos uint32, err error) {
+	if err == record.ErrBlank {
+		return
+	}
+	w.job.result.in++
+	w.job.result.rejected = append(w.job.result.rejected,
+		Rejection{Reject: Reject{Pos: pos, Line: bytes.Clone(line), Err: err}})
+}
+
+// splitLines cuts the block into lines and runs the chain over them.
+func (w *worker) splitLines(data []byte) error {
+	pos := uint32(0)
+	for at := 0; at < len(data); {
+		b := w.begin()
+		for at < len(data) && len(b.Records) < BatchSize {
+			var line []byte
+			if w.framer != nil {
+				var n int
+				line, n = w.framer.Next(data[at:])
+				at += n
+			} else {
+				n := bytes.IndexByte(data[at:], '\n')
+				line = data[at : at+n : at+n]
+				at += n + 1
+				if n > 0 && line[n-1] == '\r' {
+					line = line[:n-1]
+				}
+			}
+			r := b.New()
+			r.Reset(line, &b.Arena)
+			r.Pos, r.Block = pos, b.Block
+			pos++
+		}
+		w.job.result.in += int64(len(b.Records))
+		if err := w.emit[0](b); err != nil {
+			return err
+		}
+	}
+	w.job.result.lines = int64(pos)
+	return nil
+}
+
+// end takes a batch at the end of the parallel part.
+func (w *worker) end(b *Batch) error {
+	res := &w.job.result
+	switch {
+	case w.fold != nil:
+		return w.fold.Process(b, w.turn)
+	case w.keep:
+		res.batches = append(res.batches, b)
+		w.batch = nil
+	default:
+		res.records += int64(len(b.Records))
+		res.out = b.AppendJSON(res.out)
+	}
+	return nil
+}
+
+func (w *worker) turn() { <-w.job.prev.done }
+
+// foldBlock finishes the block in the fold.
+func (w *worker) foldBlock() error {
+	t := w.job.turn
+	before := int64(MinTime)
+	if w.fold.Watermarked() {
+		<-w.job.prev.done
+		before = w.job.prev.max
+		t.max = before
+		if m, ok := w.fold.MaxTime(); ok {
+			t.max = max(before, m)
+		}
+		close(t.done)
+	}
+	return w.fold.Finish(before, func(r *record.Record) {
+		w.job.result.rejected = append(w.job.result.rejected, Rejection{
+			Reject: Reject{Pos: r.Pos, Line: r.AppendJSON(nil), Late: true}, Stage: w.plan.fold.Name()})
+	})
+}
