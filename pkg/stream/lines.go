@@ -69,7 +69,7 @@ func (r *Reader) Read(ctx context.Context) (*Block, error) {
 	if r.ended {
 		return nil, r.err
 	}
-	buf := append(r.buffer(max(BlockSize, len(r.rest)*2)), r.rest...)
+	buf := append(r.buffer(max(BlockSize, min(2*len(r.rest), r.maxLen+1), len(r.rest)+1)), r.rest...)
 	if end := r.cut(buf); end > 0 && r.begun {
 		r.rest = append(r.rest[:0], buf[end:]...)
 		return r.block(buf[:end]), nil
