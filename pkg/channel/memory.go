@@ -1,0 +1,239 @@
+package channel
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/logpipe/logpipe/pkg/flume"
+)
+
+// Memory is Flume's memory channel: a bounded queue. An event takes its space
+// until the take that moved it is committed, so that a rollback always fits.
+type Memory struct {
+	capacity     int
+	batch        int
+	keepAlive    time.Duration
+	byteCapacity int
+	byteReserve  int // percent of byteCapacity that is kept for headers
+
+	mu      sync.Mutex
+	ring    []flume.Event // a power of two long; grows up to the capacity
+	head    int           // index of the oldest event
+	queued  int           // events in the ring
+	open    int           // events in takes that are not settled
+	bytes   int           // body bytes, those in open takes included
+	drained bool          // no more puts will come
+	waiting int           // goroutines that wait on changed
+	changed chan struct{} // closed and replaced when space or events appear
+}
+
+// NewMemory describes and makes a memory channel.
+func NewMemory(p *flume.Properties) flume.Channel {
+	m := &Memory{changed: make(chan struct{})}
+	p.Int(&m.capacity, "capacity", 100, 1, "most events inside").In("events")
+	p.Int(&m.batch, "transactionCapacity", 100, 1, "most events that one put or take may move").In("events")
+	p.Duration(&m.keepAlive, "keep-alive", 3*time.Second, time.Second, "how long a put waits for space")
+	p.Int(&m.byteCapacity, "byteCapacity", 0, 0, "most bytes of all bodies; 0 = no limit").In("bytes")
+	p.Int(&m.byteReserve, "byteCapacityBufferPercentage", 20, 0, "share of byteCapacity kept for headers").In("percent")
+	return m
+}
+
+// Check refuses a transaction that could never fit.
+func (m *Memory) Check() []flume.Problem {
+	var all []flume.Problem
+	if m.batch > m.capacity {
+		all = append(all, flume.Problem{
+			Property: "capacity",
+			Message:  fmt.Sprintf("capacity %d is below transactionCapacity %d", m.capacity, m.batch),
+			Fix:      fmt.Sprintf("set capacity to at least %d or transactionCapacity to at most %d", m.batch, m.capacity),
+		})
+	}
+	if m.byteReserve >= 100 {
+		all = append(all, flume.Problem{
+			Property: "byteCapacityBufferPercentage",
+			Message:  fmt.Sprintf("byteCapacityBufferPercentage %d leaves no room for bodies", m.byteReserve),
+			Fix:      "set it below 100",
+		})
+	}
+	return all
+}
+
+// Open has nothing to do.
+func (m *Memory) Open(flume.Env) error { return nil }
+
+// Close has nothing to do.
+func (m *Memory) Close() error { return nil }
+
+// MaxBatch is the transactionCapacity.
+func (m *Memory) MaxBatch() int { return m.batch }
+
+// Size is the number of events inside.
+func (m *Memory) Size() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.queued + m.open
+}
+
+// Put stores the batch when it fits as a whole.
+func (m *Memory) Put(ctx context.Context, batch []flume.Event) error {
+	if len(batch) > m.batch {
+		return fmt.Errorf("a batch of %d events exceeds transactionCapacity %d", len(batch), m.batch)
+	}
+	bytes := 0
+	for i := range batch {
+		bytes += len(batch[i].Body)
+	}
+	limit := m.byteCapacity - m.byteCapacity/100*m.byteReserve
+	if m.byteCapacity > 0 && bytes > limit {
+		return fmt.Errorf("a batch of %d body bytes exceeds the %d that byteCapacity %d leaves for bodies", bytes, limit, m.byteCapacity)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var timeout <-chan time.Time // started when the first wait begins
+	for m.queued+m.open+len(batch) > m.capacity || m.byteCapacity > 0 && m.bytes+bytes > limit {
+		if m.keepAlive == 0 {
+			return flume.ErrFull
+		}
+		if timeout == nil {
+			timer := time.NewTimer(m.keepAlive)
+			defer timer.Stop()
+			timeout = timer.C
+		}
+		if err := m.wait(ctx, timeout); err != nil {
+			return err
+		}
+	}
+	m.push(batch)
+	m.bytes += bytes
+	m.announce()
+	return nil
+}
+
+// Take moves out what is there, up to max events, and waits only for the first.
+func (m *Memory) Take(ctx context.Context, max int) (flume.Transaction, error) {
+	max = min(max, m.batch)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for m.queued == 0 {
+		// An open take may still roll back: the channel is not empty yet.
+		if m.drained && m.open == 0 {
+			return nil, io.EOF
+		}
+		if err := m.wait(ctx, nil); err != nil {
+			return nil, err
+		}
+	}
+	n := min(max, m.queued)
+	events := make([]flume.Event, n)
+	for i := range events {
+		slot := (m.head + i) & (len(m.ring) - 1)
+		events[i] = m.ring[slot]
+		m.ring[slot] = flume.Event{}
+	}
+	m.head = (m.head + n) & (len(m.ring) - 1)
+	m.queued -= n
+	m.open += n
+	return &memoryTake{m, events}, nil
+}
+
+// Drain wakes the takers that wait for an event that will not come.
+func (m *Memory) Drain() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.drained = true
+	m.announce()
+}
+
+// push appends the batch; the caller has made sure that it fits.
+func (m *Memory) push(batch []flume.Event) {
+	m.grow(m.queued + len(batch))
+	m.store(m.head+m.queued, batch)
+	m.queued += len(batch)
+}
+
+// store copies events into the ring, from position at on.
+func (m *Memory) store(at int, events []flume.Event) {
+	for i := range events {
+		m.ring[(at+i)&(len(m.ring)-1)] = events[i]
+	}
+}
+
+func (m *Memory) grow(need int) {
+	if need <= len(m.ring) {
+		return
+	}
+	size := max(64, len(m.ring))
+	for size < need {
+		size *= 2
+	}
+	ring := make([]flume.Event, size)
+	for i := range m.queued {
+		ring[i] = m.ring[(m.head+i)&(len(m.ring)-1)]
+	}
+	m.ring, m.head = ring, 0
+}
+
+// wait gives up the lock until something changes. It returns ErrFull when
+// timeout fires and the context's error when that ends.
+func (m *Memory) wait(ctx context.Context, timeout <-chan time.Time) error {
+	changed := m.changed
+	m.waiting++
+	m.mu.Unlock()
+	var err error
+	select {
+	case <-changed:
+	case <-timeout:
+		err = flume.ErrFull
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	m.mu.Lock()
+	m.waiting--
+	return err
+}
+
+// announce wakes everyone who waits; the lock is held.
+func (m *Memory) announce() {
+	if m.waiting > 0 {
+		close(m.changed)
+		m.changed = make(chan struct{})
+	}
+}
+
+type memoryTake struct {
+	m      *Memory
+	events []flume.Event // nil once settled
+}
+
+func (t *memoryTake) Events() []flume.Event { return t.events }
+
+func (t *memoryTake) Commit() error {
+	m := t.m
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.open -= len(t.events)
+	for i := range t.events {
+		m.bytes -= len(t.events[i].Body)
+	}
+	t.events = nil
+	m.announce()
+	return nil
+}
+
+func (t *memoryTake) Rollback() error {
+	m := t.m
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	n := len(t.events)
+	m.grow(m.queued + n)
+	m.head = (m.head - n) & (len(m.ring) - 1)
+	m.store(m.head, t.events)
+	m.queued += n
+	m.open -= n
+	t.events = nil
+	m.announce()
+	return nil
+}

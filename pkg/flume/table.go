@@ -1,0 +1,72 @@
+package flume
+
+import "strings"
+
+// Type is one row of a table of component types.
+type Type[C any] struct {
+	Alias   string   // short name, any case; "" if the type has none
+	Classes []string // Java class names, Flume's own first
+	Help    string   // one line
+	// New makes a component and describes its properties. It is nil for the
+	// types of Flume that logpipe does not have.
+	New func(*Properties) C
+	// Instead says what logpipe offers for a type that it will not have.
+	Instead string
+}
+
+// Name is the alias, or the class of a type without one.
+func (t *Type[C]) Name() string {
+	if t.Alias != "" {
+		return t.Alias
+	}
+	return t.Classes[0]
+}
+
+// Table is the list of the types of one kind of component. A table is built by
+// the package that owns the kind, in one place.
+type Table[C any] []Type[C]
+
+// Lookup finds a type by its alias in any case or by its class name.
+func (t Table[C]) Lookup(name string) *Type[C] {
+	for i := range t {
+		if t[i].Alias != "" && strings.EqualFold(t[i].Alias, name) {
+			return &t[i]
+		}
+		for _, c := range t[i].Classes {
+			if c == name {
+				return &t[i]
+			}
+		}
+	}
+	return nil
+}
+
+// Names lists all aliases and class names.
+func (t Table[C]) Names() []string {
+	var names []string
+	for i := range t {
+		if t[i].Alias != "" {
+			names = append(names, t[i].Alias)
+		}
+		names = append(names, t[i].Classes...)
+	}
+	return names
+}
+
+// Problem is a mistake between the properties of one component.
+type Problem struct {
+	Property string // whose line to name
+	Message  string // what is wrong, lower-case
+	Fix      string // the next step
+}
+
+// Checker is a component that checks its properties against each other. Check
+// opens nothing and writes nothing.
+type Checker interface{ Check() []Problem }
+
+// Batcher is a source or sink that moves events in batches; its property must
+// not exceed the transactionCapacity of its channels.
+type Batcher interface {
+	// Batch names the property and its value.
+	Batch() (property string, events int)
+}

@@ -1,0 +1,220 @@
+package source
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/logpipe/logpipe/pkg/fault"
+	"github.com/logpipe/logpipe/pkg/flume"
+)
+
+// stopWait is how long a command may take to end after SIGTERM.
+const stopWait = 2 * time.Second
+
+// Exec runs a command; each line on its standard output is an event. The
+// command's whole process group ends with the source. A full channel makes the
+// command wait in its write, so nothing that it prints is lost.
+type Exec struct {
+	command   string
+	shell     string
+	restart   bool
+	throttle  time.Duration
+	logStdErr bool
+	batch     int
+	charset   string
+
+	env  flume.Env
+	argv []string
+}
+
+// NewExec describes and makes an exec source.
+func NewExec(p *flume.Properties) Source {
+	s := &Exec{}
+	var unused time.Duration
+	p.String(&s.command, "command", "", "what to run; without shell it is cut at blanks").Require()
+	p.String(&s.shell, "shell", "", "the shell that runs the command, such as /bin/sh -c")
+	p.Bool(&s.restart, "restart", false, "run the command again when it ends")
+	p.Duration(&s.throttle, "restartThrottle", 10*time.Second, time.Millisecond, "pause before running it again")
+	p.Bool(&s.logStdErr, "logStdErr", false, "print the command's standard error")
+	p.Int(&s.batch, "batchSize", 20, 1, "most events in one transaction").In("events")
+	p.Duration(&unused, "batchTimeout", 3*time.Second, time.Millisecond, "longest wait for a full batch").
+		Without("lines go on as soon as the command pauses")
+	p.String(&s.charset, "charset", "UTF-8", "how the command writes text").
+		Without("lines keep their bytes")
+	return s
+}
+
+// Batch is the batchSize.
+func (s *Exec) Batch() (string, int) { return "batchSize", s.batch }
+
+// Open finds the program.
+func (s *Exec) Open(env flume.Env) error {
+	s.env = env
+	s.argv = strings.Fields(s.command)
+	if s.shell != "" {
+		s.argv = append(strings.Fields(s.shell), s.command)
+	}
+	if len(s.argv) == 0 {
+		return fault.Usagef("the command is empty")
+	}
+	if _, err := exec.LookPath(s.argv[0]); err != nil {
+		return fmt.Errorf("cannot run %q: %w", s.argv[0], err)
+	}
+	return nil
+}
+
+// Close has nothing to do: no command outlives Run.
+func (s *Exec) Close() error { return nil }
+
+// Run runs the command, again and again with restart, until ctx ends.
+func (s *Exec) Run(ctx context.Context, out *Output) error {
+	for {
+		ended, err := s.once(ctx, out)
+		if err != nil || ctx.Err() != nil {
+			return err
+		}
+		if !s.restart {
+			s.env.Logf("command ended (%s), nothing more comes", ended)
+			return nil
+		}
+		s.env.Logf("command ended (%s), runs again in %v", ended, s.throttle)
+		if sleep(ctx, s.throttle) != nil {
+			return nil
+		}
+	}
+}
+
+// once runs the command to its end and says how it ended.
+func (s *Exec) once(ctx context.Context, out *Output) (ended string, err error) {
+	stdout, stdoutWriter, err := os.Pipe()
+	if err != nil {
+		return "", err
+	}
+	defer stdout.Close()
+	stderr, stderrWriter, err := os.Pipe()
+	if err != nil {
+		stdoutWriter.Close()
+		return "", err
+	}
+	defer stderr.Close()
+	c, err := startChild(s.argv, stdoutWriter, stderrWriter)
+	stdoutWriter.Close()
+	stderrWriter.Close()
+	if err != nil {
+		return err.Error(), nil
+	}
+
+	var helpers sync.WaitGroup
+	finished := make(chan struct{}) // closed when the output and the command have ended
+	helpers.Go(func() {
+		select {
+		case <-finished:
+			return
+		case <-ctx.Done():
+		}
+		c.stop(stopWait)
+		stdout.SetReadDeadline(time.Now().Add(stopWait)) // for a read that waits now
+	})
+	complaints := make(chan string, 1)
+	go func() { complaints <- s.readErrors(stderr) }()
+
+	err = s.readLines(ctx, &remains{ctx: ctx, pipe: stdout}, out)
+	if err != nil {
+		c.stop(0) // the channels are gone: nobody will read
+	}
+	<-c.exited
+	close(finished)
+	helpers.Wait()
+	c.wait()
+	stderr.SetReadDeadline(time.Now().Add(stopWait))
+	complaint := <-complaints
+	ended = c.status()
+	if complaint != "" && !s.logStdErr {
+		ended += ": " + complaint
+	}
+	return ended, err
+}
+
+// mostRemains bounds what is read from a pipe after the source was stopped.
+const mostRemains = 16 << 20
+
+// remains reads a command's output. Once the source is stopped, what the
+// command has printed is still read; the bounds are for a process that left
+// the group and holds the pipe open for ever.
+type remains struct {
+	ctx  context.Context
+	pipe *os.File
+	late int // bytes read after the stop
+}
+
+func (r *remains) Read(p []byte) (int, error) {
+	stopped := r.ctx.Err() != nil
+	if stopped {
+		if r.late > mostRemains {
+			return 0, io.EOF
+		}
+		r.pipe.SetReadDeadline(time.Now().Add(2 * stopWait))
+	}
+	n, err := r.pipe.Read(p)
+	if stopped {
+		r.late += n
+	}
+	return n, err
+}
+
+// readLines puts the lines of r. What is left without a newline at the end of
+// the output is a line too, but not when the source cut the output off.
+func (s *Exec) readLines(ctx context.Context, r io.Reader, out *Output) error {
+	lines := execLines{logf: s.env.Logf}
+	for {
+		readErr := lines.read(r)
+		events := lines.next()
+		if readErr != nil {
+			rest := lines.rest()
+			switch {
+			case ctx.Err() == nil:
+				events = append(events, rest...)
+			case len(rest) > 0:
+				s.env.Logf("%d bytes of an unfinished line dropped", len(rest[0].Body))
+			}
+		}
+		for len(events) > 0 {
+			n := min(len(events), s.batch)
+			if err := out.Put(events[:n]); err != nil {
+				return err
+			}
+			events = events[n:]
+		}
+		if readErr != nil {
+			return nil
+		}
+	}
+}
+
+// readErrors reads the command's standard error to its end, prints it if asked
+// to, and returns its last line.
+func (s *Exec) readErrors(r io.Reader) (last string) {
+	lines := execLines{logf: s.env.Logf}
+	for {
+		err := lines.read(r)
+		events := lines.next()
+		if err != nil {
+			events = append(events, lines.rest()...)
+		}
+		for _, e := range events {
+			last = string(e.Body)
+			if s.logStdErr {
+				s.env.Logf("stderr: %s", last)
+			}
+		}
+		if err != nil {
+			return last
+		}
+	}
+}

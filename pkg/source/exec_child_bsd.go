@@ -1,0 +1,11 @@
+//go:build unix && !linux
+
+package source
+
+import "syscall"
+
+// childAttributes gives the command its own process group; the watchdog ends
+// it when the agent dies.
+func childAttributes() *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{Setpgid: true}
+}

@@ -1,0 +1,115 @@
+//go:build unix
+
+package source
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"runtime"
+	"syscall"
+	"time"
+)
+
+// child is a running command with its process group.
+type child struct {
+	cmd      *exec.Cmd
+	watchdog *exec.Cmd     // member of the group; nil if it could not be started
+	alive    *os.File      // the agent's end of the standard input of both
+	exited   chan struct{} // closed when the command itself has ended
+	err      error         // how it ended; valid after exited
+}
+
+// watchdogScript ends the group when the agent's end of its input closes, which
+// happens however the agent dies. It ignores the signals that stop the group
+// politely, and it keeps the group's number from being given to others.
+const watchdogScript = `trap "" HUP INT TERM; read -r _; kill -KILL 0`
+
+// startChild runs argv in a process group of its own. Its standard input stays
+// open and empty as long as the agent lives.
+func startChild(argv []string, stdout, stderr *os.File) (*child, error) {
+	stdin, alive, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	c := &child{
+		cmd:    exec.Command(argv[0], argv[1:]...),
+		alive:  alive,
+		exited: make(chan struct{}),
+	}
+	c.cmd.Stdin, c.cmd.Stdout, c.cmd.Stderr = stdin, stdout, stderr
+	c.cmd.SysProcAttr = childAttributes()
+	started := make(chan error)
+	go func() {
+		// Linux ties the parent-death signal to the thread that forks: keep
+		// that thread for as long as the child lives.
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		if err := c.cmd.Start(); err != nil {
+			started <- err
+			return
+		}
+		c.guard(stdin)
+		started <- nil
+		c.err = c.cmd.Wait()
+		close(c.exited)
+	}()
+	err = <-started
+	stdin.Close()
+	if err != nil {
+		alive.Close()
+		return nil, err
+	}
+	return c, nil
+}
+
+// guard starts the watchdog. Without a shell on this system the command still
+// ends with the agent where the kernel sees to it.
+func (c *child) guard(stdin *os.File) {
+	w := exec.Command("/bin/sh", "-c", watchdogScript)
+	w.Stdin = stdin
+	w.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pgid: c.cmd.Process.Pid}
+	if w.Start() == nil {
+		c.watchdog = w
+	}
+}
+
+func (c *child) signal(s syscall.Signal) { syscall.Kill(-c.cmd.Process.Pid, s) }
+
+// stop asks the group to end, and insists when the command has ended or after
+// patience.
+func (c *child) stop(patience time.Duration) {
+	c.signal(syscall.SIGTERM)
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case <-c.exited:
+	case <-timer.C:
+	}
+	c.signal(syscall.SIGKILL)
+}
+
+// wait returns when the command has ended and ends what is left of its group.
+// It is called once, after the last stop.
+func (c *child) wait() {
+	<-c.exited
+	if c.watchdog != nil {
+		// As long as the watchdog is not reaped, the group is ours.
+		c.signal(syscall.SIGKILL)
+		c.watchdog.Wait()
+	}
+	c.alive.Close()
+}
+
+// status says how the command ended.
+func (c *child) status() string {
+	var exit *exec.ExitError
+	switch {
+	case c.err == nil:
+		return "exit status 0"
+	case errors.As(c.err, &exit):
+		return exit.ProcessState.String()
+	default:
+		return c.err.Error()
+	}
+}

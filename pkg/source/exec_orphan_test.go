@@ -1,0 +1,76 @@
+package source
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"testing"
+
+	"github.com/logpipe/logpipe/pkg/channel"
+	"github.com/logpipe/logpipe/pkg/flume"
+)
+
+func envOf(d *diary) flume.Env { return flume.Env{Name: "r1", Logf: d.logf} }
+
+// TestMain lets the test binary be an agent that can be killed.
+func TestMain(m *testing.M) {
+	if command := os.Getenv("LOGPIPE_TEST_EXEC"); command != "" {
+		runOrphanMaker(command)
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// runOrphanMaker runs an exec source for ever and prints its events.
+func runOrphanMaker(command string) {
+	var p, q flume.Properties
+	s, c := NewExec(&p).(*Exec), channel.NewMemory(&q)
+	s.command, s.shell = command, "/bin/sh -c"
+	logf := func(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }
+	if err := s.Open(flume.Env{Logf: logf}); err != nil {
+		logf("%v", err)
+		os.Exit(1)
+	}
+	ctx := context.Background()
+	go s.Run(ctx, NewOutput(ctx, OutputConfig{Required: []flume.Channel{c}, Logf: logf}))
+	for {
+		tx, err := c.Take(ctx, 1)
+		if err != nil {
+			os.Exit(1)
+		}
+		fmt.Printf("%s\n", tx.Events()[0].Body)
+		tx.Commit()
+	}
+}
+
+// TestExecKilledAgentLeavesNoChild kills the agent in a way that it cannot
+// notice.
+func TestExecKilledAgentLeavesNoChild(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("looks into /proc")
+	}
+	agent := exec.Command(os.Args[0])
+	agent.Env = append(os.Environ(), "LOGPIPE_TEST_EXEC="+stubborn)
+	agent.Stderr = os.Stderr
+	stdout, err := agent.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := agent.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var pids []string
+	lines := bufio.NewScanner(stdout)
+	for len(pids) < 3 && lines.Scan() {
+		pids = append(pids, lines.Text())
+	}
+	agent.Process.Kill()
+	agent.Wait()
+	if len(pids) != 3 {
+		t.Fatalf("pids %q", pids)
+	}
+	waitGone(t, pids...)
+}

@@ -1,0 +1,56 @@
+// Package source holds the sources of an agent, one file each, and what stands
+// between a source and its channels: interceptors and the channel selector.
+// Aliases, properties and behaviour are those of Apache Flume 1.11, except
+// where Flume loses events: sources here wait for space in a full channel.
+package source
+
+import (
+	"context"
+
+	"github.com/logpipe/logpipe/pkg/flume"
+)
+
+// Source reads events from somewhere and puts them into its channels.
+type Source interface {
+	// Open takes what the source needs, such as a port; nothing is read yet.
+	Open(flume.Env) error
+	// Run reads until ctx ends, which is no error, or until nothing more can
+	// come. What was read before ctx ended is still put.
+	Run(ctx context.Context, out *Output) error
+	// Close releases what Open took; it is called once Run has returned, or
+	// instead of it.
+	Close() error
+}
+
+// Types is the table of source types.
+func Types() flume.Table[Source] {
+	const class = "org.apache.flume.source."
+	return flume.Table[Source]{
+		{Alias: "exec", Classes: []string{class + "ExecSource"}, New: NewExec,
+			Help: "each line that a command prints"},
+		{Alias: "netcat", Classes: []string{class + "NetcatSource"}, New: NewNetcat,
+			Help: "each line that a TCP client sends"},
+		{Alias: "seq", Classes: []string{class + "SequenceGeneratorSource"}, New: NewSeq,
+			Help: "the numbers 0, 1, 2 …"},
+
+		{Alias: "avro", Classes: []string{class + "AvroSource"}},
+		{Alias: "thrift", Classes: []string{class + "ThriftSource"}},
+		{Alias: "spooldir", Classes: []string{class + "SpoolDirectorySource"}},
+		{Alias: "TAILDIR", Classes: []string{class + "taildir.TaildirSource"}},
+		{Alias: "netcatudp", Classes: []string{class + "NetcatUdpSource"}},
+		{Alias: "syslogtcp", Classes: []string{class + "SyslogTcpSource"}},
+		{Alias: "multiport_syslogtcp", Classes: []string{class + "MultiportSyslogTCPSource"}},
+		{Alias: "syslogudp", Classes: []string{class + "SyslogUDPSource"}},
+		{Alias: "http", Classes: []string{class + "http.HTTPSource"}},
+		{Classes: []string{class + "kafka.KafkaSource"}},
+		{Classes: []string{class + "StressSource"}},
+
+		{Alias: "jms", Classes: []string{class + "jms.JMSSource"},
+			Instead: "bridge the queue into Kafka or read it with a command and type exec"},
+		{Classes: []string{class + "twitter.TwitterSource"},
+			Instead: "the service behind it is gone; type exec runs any client of another one"},
+		{Classes: []string{class + "scribe.ScribeSource"}, Instead: "type thrift or type syslogtcp"},
+		{Classes: []string{class + "avroLegacy.AvroLegacySource"}, Instead: "type avro"},
+		{Classes: []string{class + "thriftLegacy.ThriftLegacySource"}, Instead: "type thrift"},
+	}
+}
