@@ -322,3 +322,14 @@ func TestSparkEvents(t *testing.T) {
 		}
 	}
 }
+
+// However few lines there are, at most one task that was not lost stays open.
+func TestSparkEventsEndWithN(t *testing.T) {
+	for n := int64(1); n < 60; n++ {
+		lines := makeLines(t, "spark-events", Options{N: n, Seed: 2})
+		ends := strings.Count(strings.Join(lines, "\n"), "SparkListenerTaskEnd")
+		if starts := len(lines) - ends; starts-ends > 2 {
+			t.Errorf("%d lines: %d starts, %d ends", n, starts, ends)
+		}
+	}
+}

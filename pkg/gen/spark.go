@@ -47,7 +47,7 @@ func (s *sparkEvents) append(dst []byte, at time.Time) []byte {
 	t := task{id: s.tasks, launched: now, host: int64(r.below(sparkHosts))}
 	t.ends = now + 5 + int64(r.skewed(sparkRunMillis))
 	s.tasks++
-	if lost := r.below(sparkLost) == 0; !lost && (s.n == 0 || open+2 <= left) {
+	if lost := r.below(sparkLost) == 0; !lost {
 		s.push(t)
 	}
 	return appendTaskStart(dst, t)
