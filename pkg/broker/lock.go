@@ -1,0 +1,36 @@
+package broker
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+)
+
+// heldError is a lock that another process holds; pid is 0 where it is unknown.
+type heldError struct{ pid int }
+
+func (e heldError) Error() string { return "held by another process" + byProcess(e.pid) }
+
+// writePID leaves the holder's process id in its lock file for others to name.
+func writePID(f *os.File) error {
+	if err := f.Truncate(0); err != nil {
+		return err
+	}
+	_, err := f.WriteAt(fmt.Appendf(nil, "%d\n", os.Getpid()), 0)
+	return err
+}
+
+// pidIn reads the process id in a lock file, or 0.
+func pidIn(r io.Reader) int {
+	text, err := io.ReadAll(io.LimitReader(r, 32))
+	if err != nil {
+		return 0
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil || pid < 0 {
+		return 0
+	}
+	return pid
+}
