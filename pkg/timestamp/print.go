@@ -50,6 +50,31 @@ func (c *civil) split(s int64) {
 // offset; the fraction as short as it is exact, none for whole seconds.
 func AppendRFC3339(dst []byte, ns int64, loc *time.Location) []byte {
 	c, _ := civilOf(ns, loc)
+	return c.appendRFC3339(dst)
+}
+
+// AppendParsed reads b as ParseIn does and appends it as RFC 3339, as
+// AppendRFC3339 does but with the offset that b has itself. A time without zone
+// gets the offset of loc, nil is UTC.
+func AppendParsed(dst, b []byte, loc *time.Location) ([]byte, bool) {
+	var c civil
+	ns, ok := int64(0), false
+	switch c.read(b) {
+	case written:
+		ns, ok = c.unix(loc)
+	case counted:
+		ns, ok = parseEpoch(b)
+	}
+	switch {
+	case !ok:
+		return dst, false
+	case c.zoned:
+		return c.appendRFC3339(dst), true
+	}
+	return AppendRFC3339(dst, ns, loc), true
+}
+
+func (c *civil) appendRFC3339(dst []byte) []byte {
 	dst = c.appendDate(dst)
 	dst = c.appendClock(append(dst, 'T'))
 	if c.nano != 0 {

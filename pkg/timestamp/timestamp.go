@@ -48,10 +48,31 @@ func Parse(b []byte) (ns int64, ok bool) { return ParseIn(b, nil) }
 // A time without zone is in loc; nil is UTC. Digits of the fraction beyond the
 // ninth are cut off.
 func ParseIn(b []byte, loc *time.Location) (ns int64, ok bool) {
-	if len(b) < len("2015-05-17") {
-		return 0, false
-	}
 	var c civil
+	switch c.read(b) {
+	case written:
+		return c.unix(loc)
+	case counted:
+		return parseEpoch(b)
+	}
+	return 0, false
+}
+
+// form is the kind of text that a time was read from.
+type form uint8
+
+const (
+	none    form = iota
+	written      // date and time of day
+	counted      // perhaps digits that count from 1970
+)
+
+// read reads b by its form.
+func (c *civil) read(b []byte) form {
+	if len(b) < len("2015-05-17") {
+		return none
+	}
+	ok := false
 	switch {
 	case b[4] == '-':
 		ok = c.rfc3339(b)
@@ -60,12 +81,12 @@ func ParseIn(b []byte, loc *time.Location) (ns int64, ok bool) {
 	case b[3] == ',':
 		ok = c.rfc1123(b)
 	default:
-		return parseEpoch(b)
+		return counted
 	}
-	if !ok {
-		return 0, false
+	if ok {
+		return written
 	}
-	return c.unix(loc)
+	return none
 }
 
 // unix returns the nanoseconds of c, whose fields are in range.

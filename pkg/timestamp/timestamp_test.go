@@ -144,6 +144,26 @@ func TestAppendRFC3339(t *testing.T) {
 	}
 }
 
+func TestAppendParsed(t *testing.T) {
+	berlin := zone(t, "Europe/Berlin")
+	for text, want := range map[string]string{
+		"17/May/2015:10:05:03 +0000":     "2015-05-17T10:05:03Z",
+		"17/May/2015:10:05:03 -0730":     "2015-05-17T10:05:03-07:30",
+		"17/May/2015:10:05:03":           "2015-05-17T10:05:03+02:00",
+		"2015-05-17 10:05:03,250 +02:00": "2015-05-17T10:05:03.25+02:00",
+		"2015-01-17":                     "2015-01-17T00:00:00+01:00",
+		"1431857103.5":                   "2015-05-17T12:05:03.5+02:00",
+		"no time":                        "",
+		"no time at all":                 "",
+		"3000-01-01":                     "",
+	} {
+		got, ok := AppendParsed(nil, []byte(text), berlin)
+		if string(got) != want || ok != (want != "") {
+			t.Errorf("%q = %s %v, want %s", text, got, ok, want)
+		}
+	}
+}
+
 func TestAllocations(t *testing.T) {
 	line, buf := []byte("17/May/2015:10:05:03 +0000"), make([]byte, 0, 64)
 	if n := testing.AllocsPerRun(100, func() {
