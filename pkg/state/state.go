@@ -1,0 +1,89 @@
+// Package state keeps what an aggregate knows of its groups: a Table of group
+// keys with dense numbers, and Columns with one accumulator a group.
+//
+// Every accumulator gives a result that depends on the set of its values alone,
+// not on their order or on how they were spread over workers: sums are exact
+// and rounded once, first and last order by event time and then by position,
+// sketches merge by maximum or by addition.
+package state
+
+import "github.com/logpipe/logpipe/pkg/record"
+
+// Position orders records: by event time (ns since 1970 UTC), then by block and
+// line of the input.
+type Position struct {
+	Time  int64
+	Block uint64
+	Line  uint32
+}
+
+// Before reports whether p comes before q.
+func (p Position) Before(q Position) bool {
+	if p.Time != q.Time {
+		return p.Time < q.Time
+	}
+	if p.Block != q.Block {
+		return p.Block < q.Block
+	}
+	return p.Line < q.Line
+}
+
+// Column is one accumulator for each group of a Table.
+type Column interface {
+	// Grow makes room for groups with numbers below n.
+	Grow(n int)
+	// Add gives values[i] to group groups[i]; at[i] is its position. Nulls add
+	// nothing. Values are borrowed.
+	Add(groups []uint32, values []record.Value, at []Position)
+	// Merge adds the accumulator of group other of from, a column of the same
+	// kind, to that of group.
+	Merge(group uint32, from Column, other uint32)
+	// Rejected is how many values had a type that the column cannot add.
+	Rejected() int64
+}
+
+// Group is a table of keys with its columns.
+type Group struct {
+	Table   *Table
+	Columns []Column
+}
+
+// NewGroup returns an empty group table whose columns the functions make.
+func NewGroup(makers []func() Column) *Group {
+	g := &Group{Table: NewTable(), Columns: make([]Column, len(makers))}
+	for i, m := range makers {
+		g.Columns[i] = m()
+	}
+	return g
+}
+
+// Grow makes room in all columns for the groups of the table.
+func (g *Group) Grow() {
+	for _, c := range g.Columns {
+		c.Grow(g.Table.Len())
+	}
+}
+
+// Merge adds all groups of from.
+func (g *Group) Merge(from *Group) {
+	ids := make([]uint32, from.Table.Len())
+	for i := range ids {
+		key := from.Table.Key(uint32(i))
+		ids[i], _ = g.Table.Upsert(from.Table.Hash(uint32(i)), key)
+	}
+	g.Grow()
+	for c, col := range g.Columns {
+		for i, id := range ids {
+			col.Merge(id, from.Columns[c], uint32(i))
+		}
+	}
+}
+
+// Rejected is how many values the columns refused.
+func (g *Group) Rejected() int64 {
+	var n int64
+	for _, c := range g.Columns {
+		n += c.Rejected()
+	}
+	return n
+}

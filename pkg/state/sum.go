@@ -1,0 +1,323 @@
+package state
+
+import (
+	"math"
+	"math/big"
+
+	"github.com/logpipe/logpipe/pkg/record"
+)
+
+// sumPrecision holds every float64 and 2^64 of them without rounding: 2098 bits
+// from the greatest to the smallest, and 64 of carry.
+const sumPrecision = 2200
+
+// pair is an exact sum hi+lo with |lo| at most half a unit in the last place of
+// hi (Dekker 1971, Knuth's TwoSum), so that hi is the sum rounded once.
+type pair struct{ hi, lo float64 }
+
+// add returns p+x, or false where two numbers cannot hold it.
+func (p pair) add(x float64) (pair, bool) {
+	s, e := twoSum(p.hi, x)
+	l, rest := twoSum(p.lo, e)
+	if rest != 0 || math.IsInf(s, 0) || math.IsNaN(s) {
+		return p, false
+	}
+	s, l = twoSum(s, l)
+	return pair{s, l}, true
+}
+
+func twoSum(a, b float64) (s, e float64) {
+	s = a + b
+	t := s - a
+	return s, (a - (s - t)) + (b - t)
+}
+
+// split returns n as two float64 whose sum it is.
+func split(n int64) (hi, lo float64) {
+	hi = float64(n)
+	if hi >= 1<<63 {
+		return hi, float64(n - math.MaxInt64 - 1)
+	}
+	return hi, float64(n - int64(hi))
+}
+
+// sums is an exact sum a group.
+type sums struct {
+	v     []pair
+	spill map[uint32]*big.Float // groups whose sum needs more than a pair
+}
+
+func (s *sums) grow(n int) { s.v = growTo(s.v, n) }
+
+func (s *sums) add(g uint32, x float64) {
+	p, ok := s.v[g].add(x)
+	if ok && s.spill == nil {
+		s.v[g] = p
+		return
+	}
+	s.addSlow(g, p, ok, x)
+}
+
+func (s *sums) addSlow(g uint32, p pair, ok bool, x float64) {
+	if b := s.spill[g]; b != nil {
+		b.Add(b, exactFloat(x))
+		return
+	}
+	if ok {
+		s.v[g] = p
+		return
+	}
+	if s.spill == nil {
+		s.spill = make(map[uint32]*big.Float)
+	}
+	b := s.exact(g)
+	s.spill[g] = b.Add(b, exactFloat(x))
+}
+
+func exactFloat(x float64) *big.Float {
+	return new(big.Float).SetPrec(sumPrecision).SetFloat64(x)
+}
+
+// exact returns the sum of group g without rounding, as a number of its own.
+func (s *sums) exact(g uint32) *big.Float {
+	if b := s.spill[g]; b != nil {
+		return new(big.Float).Copy(b)
+	}
+	b := exactFloat(s.v[g].hi)
+	return b.Add(b, exactFloat(s.v[g].lo))
+}
+
+func (s *sums) addInt(g uint32, n int64) {
+	hi, lo := split(n)
+	s.add(g, hi)
+	if lo != 0 {
+		s.add(g, lo)
+	}
+}
+
+func (s *sums) merge(g uint32, from *sums, other uint32) {
+	if b := from.spill[other]; b != nil {
+		if s.spill == nil {
+			s.spill = make(map[uint32]*big.Float)
+		}
+		mine := s.exact(g)
+		s.spill[g] = mine.Add(mine, b)
+		return
+	}
+	p := from.v[other]
+	s.add(g, p.hi)
+	if p.lo != 0 {
+		s.add(g, p.lo)
+	}
+}
+
+// round returns the sum of g rounded once.
+func (s *sums) round(g uint32) float64 {
+	if b := s.spill[g]; b != nil {
+		f, _ := b.Float64()
+		return f
+	}
+	return s.v[g].hi
+}
+
+// integer returns the sum of g as an int64, where it is one within range.
+func (s *sums) integer(g uint32) (int64, bool) {
+	b := s.spill[g]
+	if b == nil {
+		p := s.v[g]
+		if math.Abs(p.hi) < 1<<62 {
+			return int64(p.hi) + int64(p.lo), true
+		}
+		b = s.exact(g)
+	}
+	n, acc := b.Int64()
+	return n, acc == big.Exact
+}
+
+func growTo[T any](s []T, n int) []T {
+	if n <= len(s) {
+		return s
+	}
+	if n <= cap(s) {
+		return s[:n]
+	}
+	grown := make([]T, n, max(n, cap(s)+cap(s)/2, 64))
+	copy(grown, s)
+	return grown
+}
+
+// Sum adds numbers exactly. Integers give an integer, as long as it is within
+// int64.
+type Sum struct {
+	sums
+	flags    []uint8
+	rejected int64
+}
+
+const (
+	sawValue uint8 = 1 << iota
+	sawFloat
+)
+
+// NewSum returns an empty column of sums.
+func NewSum() Column { return &Sum{} }
+
+// Grow implements Column.
+func (c *Sum) Grow(n int) {
+	c.grow(n)
+	c.flags = growTo(c.flags, n)
+}
+
+// Add implements Column: other values than numbers are rejected.
+func (c *Sum) Add(groups []uint32, values []record.Value, _ []Position) {
+	for i, g := range groups {
+		switch v := &values[i]; v.Kind {
+		case record.Null:
+		case record.Float:
+			c.flags[g] |= sawValue | sawFloat
+			c.add(g, math.Float64frombits(v.Num))
+		case record.Int:
+			c.flags[g] |= sawValue
+			c.addInt(g, int64(v.Num))
+		default:
+			c.rejected++
+		}
+	}
+}
+
+// Merge implements Column.
+func (c *Sum) Merge(g uint32, from Column, other uint32) {
+	o := from.(*Sum)
+	c.flags[g] |= o.flags[other]
+	c.merge(g, &o.sums, other)
+}
+
+// Rejected implements Column.
+func (c *Sum) Rejected() int64 { return c.rejected }
+
+// Result is the sum of group g: null without values.
+func (c *Sum) Result(g uint32) record.Value {
+	if c.flags[g]&sawValue == 0 {
+		return record.Value{}
+	}
+	if c.flags[g]&sawFloat == 0 {
+		if n, ok := c.integer(g); ok {
+			return record.IntValue(n)
+		}
+	}
+	return record.FloatValue(c.round(g))
+}
+
+// Moments keeps count, sum and sum of squares, all exact.
+type Moments struct {
+	sum, squares sums
+	n            []int64
+	square       bool
+	rejected     int64
+}
+
+// NewMoments returns a column for averages, with squares for deviations too.
+func NewMoments(squares bool) Column { return &Moments{square: squares} }
+
+// Grow implements Column.
+func (c *Moments) Grow(n int) {
+	c.sum.grow(n)
+	c.n = growTo(c.n, n)
+	if c.square {
+		c.squares.grow(n)
+	}
+}
+
+// Add implements Column: other values than numbers are rejected.
+func (c *Moments) Add(groups []uint32, values []record.Value, _ []Position) {
+	for i, g := range groups {
+		v := values[i]
+		if !v.IsNumber() {
+			if v.Kind != record.Null {
+				c.rejected++
+			}
+			continue
+		}
+		c.n[g]++
+		if v.Kind == record.Int {
+			c.sum.addInt(g, v.Int())
+		} else {
+			c.sum.add(g, v.Float())
+		}
+		if c.square {
+			c.addSquare(g, v)
+		}
+	}
+}
+
+// addSquare adds x·x as product and rounding error (FMA), both exact.
+func (c *Moments) addSquare(g uint32, v record.Value) {
+	hi, lo := v.Float(), 0.0
+	if v.Kind == record.Int {
+		hi, lo = split(v.Int())
+	}
+	addProduct(&c.squares, g, hi, hi)
+	if lo != 0 {
+		addProduct(&c.squares, g, 2*hi, lo)
+		addProduct(&c.squares, g, lo, lo)
+	}
+}
+
+func addProduct(s *sums, g uint32, x, y float64) {
+	p := x * y
+	if math.IsInf(p, 0) || math.Abs(p) < 1e-290 && p != 0 {
+		// Outside the range in which the rounding error is a float64.
+		b := s.exact(g)
+		if s.spill == nil {
+			s.spill = make(map[uint32]*big.Float)
+		}
+		s.spill[g] = b.SetPrec(2*sumPrecision).Add(b, new(big.Float).SetPrec(2*sumPrecision).Mul(exactFloat(x), exactFloat(y)))
+		return
+	}
+	s.add(g, p)
+	if e := math.FMA(x, y, -p); e != 0 {
+		s.add(g, e)
+	}
+}
+
+// Merge implements Column.
+func (c *Moments) Merge(g uint32, from Column, other uint32) {
+	o := from.(*Moments)
+	c.n[g] += o.n[other]
+	c.sum.merge(g, &o.sum, other)
+	if c.square {
+		c.squares.merge(g, &o.squares, other)
+	}
+}
+
+// Rejected implements Column.
+func (c *Moments) Rejected() int64 { return c.rejected }
+
+// Mean is the exact mean of group g, rounded once: null without values.
+func (c *Moments) Mean(g uint32) record.Value {
+	if c.n[g] == 0 {
+		return record.Value{}
+	}
+	q := c.sum.exact(g)
+	f, _ := q.Quo(q, new(big.Float).SetPrec(sumPrecision).SetInt64(c.n[g])).Float64()
+	return record.FloatValue(f)
+}
+
+// Deviation is the sample standard deviation of group g: null below two values.
+func (c *Moments) Deviation(g uint32) record.Value {
+	if c.n[g] < 2 {
+		return record.Value{}
+	}
+	const prec = 3 * sumPrecision
+	n := new(big.Float).SetPrec(prec).SetInt64(c.n[g])
+	s := c.sum.exact(g).SetPrec(prec)
+	s.Mul(s, s).Quo(s, n)
+	v := c.squares.exact(g).SetPrec(prec)
+	v.Sub(v, s)
+	v.Quo(v, n.SetInt64(c.n[g]-1))
+	if v.Sign() <= 0 {
+		return record.IntValue(0)
+	}
+	f, _ := v.SetPrec(200).Sqrt(v).Float64()
+	return record.FloatValue(f)
+}

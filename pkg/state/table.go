@@ -1,0 +1,103 @@
+package state
+
+import (
+	"hash/maphash"
+)
+
+// Table numbers distinct keys 0, 1, 2, … in the order of their coming: open
+// addressing over 8-byte slots, keys in one arena. It costs about 20 bytes a
+// key beside the key.
+type Table struct {
+	slots []uint64 // upper half of the hash, then number+1; 0 is free
+	mask  uint64
+	ends  []uint32 // key i is arena[ends[i-1]:ends[i]]
+	high  []uint32 // upper halves of the hashes, for growing and merging
+	arena []byte
+}
+
+var seed = maphash.MakeSeed()
+
+// HashKey is the hash of a key, the same in all tables of a process.
+func HashKey(key []byte) uint64 { return maphash.Bytes(seed, key) }
+
+// NewTable returns an empty table.
+func NewTable() *Table {
+	t := &Table{}
+	t.resize(64)
+	return t
+}
+
+// Len is the number of keys.
+func (t *Table) Len() int { return len(t.ends) }
+
+// Key returns key number i. It must not be changed.
+func (t *Table) Key(i uint32) []byte {
+	from := uint32(0)
+	if i > 0 {
+		from = t.ends[i-1]
+	}
+	return t.arena[from:t.ends[i]:t.ends[i]]
+}
+
+// Hash returns a hash of key i that Upsert of another table accepts.
+func (t *Table) Hash(i uint32) uint64 { return uint64(t.high[i]) << 32 }
+
+// Bytes is about how much memory the table takes.
+func (t *Table) Bytes() int64 {
+	return int64(cap(t.slots))*8 + int64(cap(t.ends)+cap(t.high))*4 + int64(cap(t.arena))
+}
+
+// Reset empties the table and keeps its memory.
+func (t *Table) Reset() {
+	clear(t.slots)
+	t.ends, t.high, t.arena = t.ends[:0], t.high[:0], t.arena[:0]
+}
+
+// Upsert returns the number of key, which is new when fresh is true. Only the
+// upper half of hash is used.
+func (t *Table) Upsert(hash uint64, key []byte) (number uint32, fresh bool) {
+	tag := hash >> 32
+	at := spread(tag) & t.mask
+	for {
+		s := t.slots[at]
+		if s == 0 {
+			break
+		}
+		if s>>32 == tag {
+			n := uint32(s) - 1
+			from := uint32(0)
+			if n > 0 {
+				from = t.ends[n-1]
+			}
+			if string(t.arena[from:t.ends[n]]) == string(key) {
+				return n, false
+			}
+		}
+		at = (at + 1) & t.mask
+	}
+	n := uint32(len(t.ends))
+	t.slots[at] = tag<<32 | uint64(n+1)
+	t.arena = append(t.arena, key...)
+	t.ends = append(t.ends, uint32(len(t.arena)))
+	t.high = append(t.high, uint32(tag))
+	if uint64(n+1)*4 > uint64(len(t.slots))*3 {
+		t.resize(2 * len(t.slots))
+	}
+	return n, true
+}
+
+// spread makes a slot of the 32 bits of a hash; its upper bits choose shards,
+// so the slot takes them in another order.
+func spread(tag uint64) uint64 { return tag * 0x9E3779B97F4A7C15 >> 24 }
+
+func (t *Table) resize(n int) {
+	t.slots = make([]uint64, n)
+	t.mask = uint64(n - 1)
+	for i, h := range t.high {
+		at := spread(uint64(h)) & t.mask
+		for t.slots[at] != 0 {
+			at = (at + 1) & t.mask
+		}
+		t.slots[at] = uint64(h)<<32 | uint64(i+1)
+	}
+}

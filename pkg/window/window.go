@@ -1,0 +1,81 @@
+// Package window assigns event times to windows and decides what is late.
+// Times are nanoseconds since 1970 UTC.
+package window
+
+import (
+	"fmt"
+	"math"
+	"time"
+)
+
+// Windows are the windows [k·Slide, k·Slide+Size) for every integer k. Slide
+// equal to Size tumbles, a smaller one slides.
+type Windows struct{ Size, Slide int64 }
+
+// New returns windows of a size that begin every slide; slide 0 tumbles.
+func New(size, slide time.Duration) (Windows, error) {
+	if slide == 0 {
+		slide = size
+	}
+	switch {
+	case size < time.Millisecond:
+		return Windows{}, fmt.Errorf("a window of %v is too short: the least is 1ms", size)
+	case slide < time.Millisecond:
+		return Windows{}, fmt.Errorf("a slide of %v is too short: the least is 1ms", slide)
+	case slide > size:
+		return Windows{}, fmt.Errorf("a slide of %v is longer than the window of %v: records between windows would be lost", slide, size)
+	}
+	return Windows{int64(size), int64(slide)}, nil
+}
+
+// Pane is the length of the pieces of which every window is made: the greatest
+// common divisor of Size and Slide.
+func (w Windows) Pane() int64 {
+	a, b := w.Size, w.Slide
+	for b != 0 {
+		a, b = b, a%b
+	}
+	return a
+}
+
+// PaneOf returns the start of the pane that t is in.
+func (w Windows) PaneOf(t int64) int64 { return floor(t, w.Pane()) }
+
+// First returns the start of the earliest window that t is in.
+func (w Windows) First(t int64) int64 {
+	return floor(t-w.Size, w.Slide) + w.Slide
+}
+
+// Last returns the start of the latest window that t is in.
+func (w Windows) Last(t int64) int64 { return floor(t, w.Slide) }
+
+// FirstOpen returns the start of the earliest window that ends after the
+// watermark.
+func (w Windows) FirstOpen(watermark int64) int64 {
+	if watermark < math.MinInt64+2*w.Size {
+		return math.MinInt64
+	}
+	return floor(watermark-w.Size, w.Slide) + w.Slide
+}
+
+// Late reports whether every window of t ends at or before the watermark.
+func (w Windows) Late(t, watermark int64) bool {
+	return w.Last(t) < w.FirstOpen(watermark)
+}
+
+func floor(t, unit int64) int64 {
+	m := t % unit
+	if m < 0 {
+		m += unit
+	}
+	return t - m
+}
+
+// Watermark is the event time up to which records have come: the largest one so
+// far less the lateness that is waited for.
+func Watermark(maxTime, lateness int64) int64 {
+	if maxTime < math.MinInt64+lateness {
+		return math.MinInt64
+	}
+	return maxTime - lateness
+}
