@@ -63,7 +63,7 @@ func (p *Properties) All() []*Property { return p.list }
 // component has none of it. old tells that an older name was used.
 func (p *Properties) Lookup(name string) (found *Property, old bool) {
 	for _, q := range p.list {
-		if q.Name == name || q.Family && strings.HasPrefix(name, q.Name) && len(name) > len(q.Name) {
+		if q.Name == name && !q.Family || q.Family && strings.HasPrefix(name, q.Name) && len(name) > len(q.Name) {
 			return q, false
 		}
 		for _, o := range q.Old {
@@ -118,6 +118,11 @@ func (p *Properties) Port(to *int, name, help string) *Property {
 	return q
 }
 
+// Host describes a host name or an address to listen on or to connect to.
+func (p *Properties) Host(to *string, name, help string) *Property {
+	return p.Add(name, (*hostName)(to), help)
+}
+
 // Duration describes a length of time, written as a whole number of unit,
 // which is time.Second or time.Millisecond.
 func (p *Properties) Duration(to *time.Duration, name string, def, unit time.Duration, help string) *Property {
@@ -158,6 +163,20 @@ func (v *number) Set(s string) error {
 }
 func (v *number) String() string { return strconv.Itoa(*v.p) }
 func (v *number) Type() string   { return "int" }
+
+type hostName string
+
+// Set refuses blanks: what follows one is mostly a comment, and a comment in
+// its own line is the only kind that a property file knows.
+func (v *hostName) Set(s string) error {
+	if strings.ContainsAny(s, " \t") {
+		return fmt.Errorf("want a host name or an address, not %q", s)
+	}
+	*v = hostName(s)
+	return nil
+}
+func (v *hostName) String() string { return string(*v) }
+func (v *hostName) Type() string   { return "host" }
 
 type boolean bool
 

@@ -35,7 +35,7 @@ type Netcat struct {
 // NewNetcat describes and makes a netcat source.
 func NewNetcat(p *flume.Properties) Source {
 	s := &Netcat{conns: map[net.Conn]bool{}}
-	p.String(&s.bind, "bind", "", "the address to listen on").Require()
+	p.Host(&s.bind, "bind", "the address to listen on").Require()
 	p.Port(&s.port, "port", "the port to listen on; 0 = any free one").Require()
 	p.Int(&s.maxLine, "max-line-length", 512, 2, "longest line, its newline included").In("characters")
 	p.Bool(&s.ack, "ack-every-event", true, "answer every line with OK")
@@ -59,7 +59,7 @@ func (s *Netcat) Open(env flume.Env) error {
 		}
 		return err
 	}
-	s.listener = l
+	s.listener, s.ended = l, false
 	s.env.Logf("listens on %s", l.Addr())
 	return nil
 }

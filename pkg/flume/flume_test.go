@@ -1,0 +1,128 @@
+package flume
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestHeaders(t *testing.T) {
+	var h Headers
+	h.Set("a", "1")
+	h.Set("b", "2")
+	c := h.Clone()
+	c.Set("a", "3")
+	if v, ok := h.Get("a"); v != "1" || !ok {
+		t.Fatalf("a = %q", v)
+	}
+	if _, ok := h.Get("c"); ok || len(h) != 2 {
+		t.Fatalf("headers %v", h)
+	}
+}
+
+func TestJavaHash(t *testing.T) {
+	// String.hashCode of these texts, spread by HashMap.hash.
+	for text, want := range map[string]uint32{
+		"": 0, "a": 97, "Aa": 2112, "BB": 2112,
+		"hello": 99162322 ^ 99162322>>16,
+		"😀":     1772899 ^ 1772899>>16,
+	} {
+		if got := javaHash(text); got != want {
+			t.Errorf("javaHash(%q) = %d, want %d", text, got, want)
+		}
+	}
+}
+
+func TestJavaOrder(t *testing.T) {
+	tests := []struct{ set, want string }{
+		{"", ""},
+		{"b a", "a b"},
+		{"BB Aa", "BB Aa"}, // one bucket: the older one first
+		{"Aa BB", "Aa BB"},
+		{"timestamp host", "host timestamp"},
+		{"q p o n m l k j i h g f e d c b a", "a b c d e f g h i j k l m n o p q"},
+	}
+	for _, test := range tests {
+		var h Headers
+		for _, key := range strings.Fields(test.set) {
+			h.Set(key, "")
+		}
+		var got []string
+		for _, header := range JavaOrder(h) {
+			got = append(got, header.Key)
+		}
+		if strings.Join(got, " ") != test.want {
+			t.Errorf("set %q, order %v, want %q", test.set, got, test.want)
+		}
+	}
+}
+
+func TestProperties(t *testing.T) {
+	var (
+		p     Properties
+		text  string
+		host  string
+		on    bool
+		word  string
+		port  int
+		count int
+		wait  time.Duration
+		rest  map[string]string
+	)
+	p.String(&text, "text", "x", "help").Formerly("old")
+	p.Host(&host, "host", "help").Require()
+	p.Bool(&on, "on", false, "help")
+	p.Choice(&word, "word", "", []string{"One", "two"}, "help")
+	p.Port(&port, "port", "help")
+	p.Int(&count, "count", 5, 1, "help").In("events")
+	p.Duration(&wait, "wait", 3*time.Second, time.Second, "help")
+	p.Family(&rest, "rest.", "help")
+	tests := []struct{ name, value, err string }{
+		{"text", "a  # b", ""}, {"old", "y", ""},
+		{"host", "localhost", ""}, {"host", "localhost # x", "want a host name"},
+		{"on", "TRUE", ""}, {"on", "yes", `want true or false, not "yes"`},
+		{"word", "ONE", ""}, {"word", "three", "want one of One, two"},
+		{"port", "0", ""}, {"port", "65536", "want at most 65535"}, {"port", "abc", `want a whole number, not "abc"`},
+		{"count", "7", ""}, {"count", "0", "want at least 1, not 0 (in events)"}, {"count", "lots", `not "lots" (in events)`},
+		{"wait", "10", ""}, {"wait", "-1", "want at least 0, not -1 (in s)"}, {"wait", "10s", "(in s)"},
+		{"wait", "9223372036854775807", ""},
+		{"rest.a.b", "c", ""},
+	}
+	for _, test := range tests {
+		q, old := p.Lookup(test.name)
+		if q == nil || old != (test.name == "old") {
+			t.Fatalf("%s: %v %v", test.name, q, old)
+		}
+		err := q.Assign(test.name, test.value)
+		if (err == nil) != (test.err == "") || err != nil && !strings.Contains(err.Error(), test.err) {
+			t.Errorf("%s = %s: %v, want %s", test.name, test.value, err, test.err)
+		}
+	}
+	if text != "y" || host != "localhost" || !on || word != "One" || count != 7 || wait < 290*365*24*time.Hour || rest["a.b"] != "c" {
+		t.Errorf("%q %q %v %q %d %v %v", text, host, on, word, count, wait, rest)
+	}
+	if q, _ := p.Lookup("rest."); q != nil {
+		t.Error("a family without a name")
+	}
+	if q, _ := p.Lookup("nothing"); q != nil {
+		t.Error("found what is not there")
+	}
+}
+
+func TestTable(t *testing.T) {
+	table := Table[int]{{Alias: "TAILDIR", Classes: []string{"x.Taildir"}}, {Classes: []string{"x.Kafka", "y.Kafka"}}}
+	for name, want := range map[string]string{
+		"taildir": "TAILDIR", "TailDir": "TAILDIR", "x.Taildir": "TAILDIR", "y.Kafka": "x.Kafka", "x.taildir": "", "": "",
+	} {
+		got := ""
+		if typ := table.Lookup(name); typ != nil {
+			got = typ.Name()
+		}
+		if got != want {
+			t.Errorf("%q: %q, want %q", name, got, want)
+		}
+	}
+	if got := strings.Join(table.Names(), " "); got != "TAILDIR x.Taildir x.Kafka y.Kafka" {
+		t.Errorf("names %s", got)
+	}
+}
