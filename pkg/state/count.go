@@ -36,6 +36,9 @@ func (c *Count) Add(groups []uint32, values []record.Value, _ []Position) {
 // Merge implements Column.
 func (c *Count) Merge(g uint32, from Column, other uint32) { c.n[g] += from.(*Count).n[other] }
 
+// Reset implements Column.
+func (c *Count) Reset() { c.n = zero(c.n) }
+
 // Rejected implements Column.
 func (c *Count) Rejected() int64 { return 0 }
 
@@ -123,6 +126,9 @@ func (c *Extreme) Merge(g uint32, from Column, other uint32) {
 	}
 	c.offer(g, o.v[other], p, false)
 }
+
+// Reset implements Column.
+func (c *Extreme) Reset() { c.v, c.at = zero(c.v), zero(c.at) }
 
 // Rejected implements Column.
 func (c *Extreme) Rejected() int64 { return 0 }

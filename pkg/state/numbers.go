@@ -15,7 +15,8 @@ import (
 type Numbers struct {
 	v        []bag
 	others   []map[string]struct{}
-	distinct bool // others count; otherwise they are rejected
+	distinct bool // others count
+	ranked   bool // quantiles are asked for: others are rejected
 	rejected int64
 	scratch  []uint64
 	key      []byte
@@ -35,9 +36,9 @@ type run struct {
 
 const foldFrom = 1 << 12
 
-// NewNumbers returns an empty column; distinct makes it take values that are
-// no numbers too.
-func NewNumbers(distinct bool) Column { return &Numbers{distinct: distinct} }
+// NewNumbers returns an empty column for distinct counts, for quantiles
+// (ranked), or for both.
+func NewNumbers(distinct, ranked bool) Column { return &Numbers{distinct: distinct, ranked: ranked} }
 
 // Grow implements Column.
 func (c *Numbers) Grow(n int) {
@@ -61,9 +62,8 @@ func (c *Numbers) Add(groups []uint32, values []record.Value, _ []Position) {
 			}
 			c.push(g, float64(n))
 		default:
-			if !c.distinct {
+			if c.ranked {
 				c.rejected++
-				continue
 			}
 			c.other(g, *v)
 		}
@@ -169,6 +169,9 @@ func foldRuns(a, b []run) []run {
 	}
 	return out
 }
+
+// Reset implements Column.
+func (c *Numbers) Reset() { c.v, c.others = zero(c.v), zero(c.others) }
 
 // Rejected implements Column.
 func (c *Numbers) Rejected() int64 { return c.rejected }

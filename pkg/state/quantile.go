@@ -91,6 +91,9 @@ func addCounts(to, from map[int32]int64) map[int32]int64 {
 	return to
 }
 
+// Reset implements Column.
+func (c *ApproxQuantiles) Reset() { c.v = zero(c.v) }
+
 // Rejected implements Column.
 func (c *ApproxQuantiles) Rejected() int64 { return c.rejected }
 

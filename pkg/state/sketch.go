@@ -84,6 +84,9 @@ func (c *ApproxDistinct) Merge(g uint32, from Column, other uint32) {
 	}
 }
 
+// Reset implements Column.
+func (c *ApproxDistinct) Reset() { c.v = zero(c.v) }
+
 // Rejected implements Column.
 func (c *ApproxDistinct) Rejected() int64 { return 0 }
 
@@ -131,6 +134,9 @@ func (c *TopK) Merge(g uint32, from Column, other uint32) {
 		c.v[g][k] += n
 	}
 }
+
+// Reset implements Column.
+func (c *TopK) Reset() { c.v = zero(c.v) }
 
 // Rejected implements Column.
 func (c *TopK) Rejected() int64 { return 0 }

@@ -38,6 +38,8 @@ type Column interface {
 	// Merge adds the accumulator of group other of from, a column of the same
 	// kind, to that of group.
 	Merge(group uint32, from Column, other uint32)
+	// Reset forgets all groups and keeps the memory; Rejected goes on counting.
+	Reset()
 	// Rejected is how many values had a type that the column cannot add.
 	Rejected() int64
 }
@@ -76,6 +78,14 @@ func (g *Group) Merge(from *Group) {
 		for i, id := range ids {
 			col.Merge(id, from.Columns[c], uint32(i))
 		}
+	}
+}
+
+// Reset empties the table and its columns and keeps their memory.
+func (g *Group) Reset() {
+	g.Table.Reset()
+	for _, c := range g.Columns {
+		c.Reset()
 	}
 }
 

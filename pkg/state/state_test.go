@@ -170,7 +170,7 @@ func TestQuantilesAndDistinct(t *testing.T) {
 		}
 		sort.Float64s(plain)
 		for parts := range 3 {
-			c := fill(func() Column { return NewNumbers(true) }, values, parts+1).(*Numbers)
+			c := fill(func() Column { return NewNumbers(true, true) }, values, parts+1).(*Numbers)
 			for _, q := range [][2]int64{{1, 2}, {95, 100}, {999, 1000}, {0, 1}, {1, 1}} {
 				want := plain[max(1, int(math.Ceil(float64(q[0])*float64(len(plain))/float64(q[1]))))-1]
 				if got := c.Quantile(0, q[0], q[1]).Float(); got != want {
@@ -192,7 +192,7 @@ func TestQuantilesAndDistinct(t *testing.T) {
 func TestDistinctOfMixedValues(t *testing.T) {
 	values := []record.Value{record.IntValue(1), record.FloatValue(1.0), text("1"), text("1"), record.BoolValue(true), {},
 		record.IntValue(1 << 60), record.IntValue(1<<60 + 1), record.IntValue(1 << 60)}
-	if got := fill(func() Column { return NewNumbers(true) }, values, 2).(*Numbers).Distinct(0).Int(); got != 5 {
+	if got := fill(func() Column { return NewNumbers(true, true) }, values, 2).(*Numbers).Distinct(0).Int(); got != 5 {
 		t.Errorf("distinct %d, want 5", got)
 	}
 }

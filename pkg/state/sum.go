@@ -134,6 +134,17 @@ func (s *sums) integer(g uint32) (int64, bool) {
 	return n, acc == big.Exact
 }
 
+func (s *sums) reset() {
+	s.v = zero(s.v)
+	s.spill = nil
+}
+
+// zero empties s and clears its memory for the next growTo.
+func zero[T any](s []T) []T {
+	clear(s)
+	return s[:0]
+}
+
 func growTo[T any](s []T, n int) []T {
 	if n <= len(s) {
 		return s
@@ -190,6 +201,12 @@ func (c *Sum) Merge(g uint32, from Column, other uint32) {
 	o := from.(*Sum)
 	c.flags[g] |= o.flags[other]
 	c.merge(g, &o.sums, other)
+}
+
+// Reset implements Column.
+func (c *Sum) Reset() {
+	c.reset()
+	c.flags = zero(c.flags)
 }
 
 // Rejected implements Column.
@@ -288,6 +305,13 @@ func (c *Moments) Merge(g uint32, from Column, other uint32) {
 	if c.square {
 		c.squares.merge(g, &o.squares, other)
 	}
+}
+
+// Reset implements Column.
+func (c *Moments) Reset() {
+	c.sum.reset()
+	c.squares.reset()
+	c.n = zero(c.n)
 }
 
 // Rejected implements Column.

@@ -24,7 +24,8 @@ type Reject struct {
 	Pos  uint32 // line in its block
 	Line []byte // borrowed from the block
 	Err  error
-	Late bool // refused for its time alone
+	Late bool                    // refused for its time alone
+	To   func(line []byte) error // where the stage wants the line, called in input order; or nil
 }
 
 // NewBatch returns an empty batch.

@@ -64,6 +64,11 @@ func (e *engine) report(list []Rejection) error {
 			e.ledger.Rejected++
 		}
 		r.Name, r.Num = e.col.name, e.col.line+int64(r.Pos)
+		if r.To != nil {
+			if err := r.To(r.Line); err != nil {
+				return err
+			}
+		}
 		if e.opts.OnReject != nil {
 			if err := e.opts.OnReject(*r); err != nil {
 				return err
@@ -94,6 +99,11 @@ func newTail(e *engine) (*tail, error) {
 		var err error
 		if t.folder, err = p.fold.Fold(e.opts.Env); err != nil {
 			return nil, err
+		}
+	}
+	if u, ok := t.folder.(Unordered); ok && len(p.rest) > 0 {
+		if _, ok := p.rest[0].(AnyOrder); ok {
+			u.Unordered()
 		}
 	}
 	from := len(p.all) - len(p.rest)
@@ -204,6 +214,19 @@ func (t *tail) flush(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+func (t *tail) rejectedValues() int64 {
+	var n int64
+	if v, ok := t.folder.(ValueRejecter); ok {
+		n += v.RejectedValues()
+	}
+	for _, op := range t.ops {
+		if v, ok := op.(ValueRejecter); ok {
+			n += v.RejectedValues()
+		}
+	}
+	return n
 }
 
 // clock drives what happens by time rather than by input.

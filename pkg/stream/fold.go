@@ -1,7 +1,5 @@
 package stream
 
-import "github.com/logpipe/logpipe/pkg/record"
-
 // foldOperator runs a Folder behind other serial stages: one worker, a batch a
 // block.
 type foldOperator struct {
@@ -26,9 +24,7 @@ func (o *foldOperator) Process(b *Batch, emit Emit) error {
 	if m, ok := o.worker.MaxTime(); ok && m > o.max {
 		o.max = m
 	}
-	err := o.worker.Finish(before, func(r *record.Record) {
-		b.Rejected = append(b.Rejected, Reject{Pos: r.Pos, Line: r.AppendJSON(nil), Late: true})
-	})
+	err := o.worker.Finish(before, func(r Reject) { b.Rejected = append(b.Rejected, r) })
 	if err != nil {
 		return err
 	}
@@ -36,6 +32,14 @@ func (o *foldOperator) Process(b *Batch, emit Emit) error {
 }
 
 func (o *foldOperator) Flush(emit Emit) error { return o.folder.Flush(emit) }
+
+// RejectedValues asks the folder.
+func (o *foldOperator) RejectedValues() int64 {
+	if v, ok := o.folder.(ValueRejecter); ok {
+		return v.RejectedValues()
+	}
+	return 0
+}
 
 // Holding says what the folder holds.
 func (o *foldOperator) Holding() string { return o.folder.Holding() }

@@ -38,6 +38,7 @@ type Rejection struct {
 // stages drop or fold by their purpose.
 type Ledger struct {
 	In, Out, Rejected, Late int64
+	Values                  int64 // values that an aggregate could not use; their records are not rejected
 	Bytes                   int64 // read
 }
 
@@ -135,6 +136,7 @@ func (e *engine) run(ctx context.Context) error {
 	if err == nil || errors.Is(err, ErrStop) {
 		err = e.tail.flush(context.WithoutCancel(ctx))
 	}
+	e.ledger.Values = e.tail.rejectedValues()
 	if err2 := e.sink.Close(context.WithoutCancel(ctx)); err == nil {
 		err = err2
 	}

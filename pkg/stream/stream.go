@@ -20,8 +20,6 @@ import (
 	"io"
 	"log/slog"
 	"time"
-
-	"github.com/logpipe/logpipe/pkg/record"
 )
 
 // ErrStop is returned by an Emit whose receiver wants no more records. It is a
@@ -105,10 +103,21 @@ type FoldWorker interface {
 	MaxTime() (ns int64, ok bool)
 	// Finish folds the block; before is the largest event time of all blocks
 	// before it (MinTime without one). Late records go to late.
-	Finish(before int64, late func(*record.Record)) error
+	Finish(before int64, late func(Reject)) error
 	// Watermarked tells whether Finish needs to know before.
 	Watermarked() bool
 }
+
+// Unordered is a Folder that can leave its rows unordered, which it is told
+// when the stage behind it implements AnyOrder.
+type Unordered interface{ Unordered() }
+
+// AnyOrder is a stage whose result does not depend on the order of its input.
+type AnyOrder interface{ AnyOrder() }
+
+// ValueRejecter is a Folder or Operator that could not use some values of
+// records that it did use.
+type ValueRejecter interface{ RejectedValues() int64 }
 
 // MinTime is the event time before all others.
 const MinTime = -1 << 63

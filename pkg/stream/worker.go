@@ -285,8 +285,8 @@ func (w *worker) foldBlock() error {
 		}
 		close(t.done)
 	}
-	return w.fold.Finish(before, func(r *record.Record) {
-		w.job.result.rejected = append(w.job.result.rejected, Rejection{
-			Reject: Reject{Pos: r.Pos, Line: r.AppendJSON(nil), Late: true}, Stage: w.plan.fold.Name()})
+	return w.fold.Finish(before, func(r Reject) {
+		r.Line = bytes.Clone(r.Line)
+		w.job.result.rejected = append(w.job.result.rejected, Rejection{Reject: r, Stage: w.plan.fold.Name()})
 	})
 }
