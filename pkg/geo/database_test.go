@@ -119,10 +119,10 @@ func TestFields(t *testing.T) {
 		records map[string]any
 		want    string
 	}{
-		"country":      {map[string]any{"1.0.0.0/8": map[string]any{"country_code": "DE"}}, "country"},
-		"asn":          {map[string]any{"2001:db8::/32": map[string]any{"asn": "AS1", "org": "One"}}, "asn org"},
+		"country":              {map[string]any{"1.0.0.0/8": map[string]any{"country_code": "DE"}}, "country"},
+		"asn":                  {map[string]any{"2001:db8::/32": map[string]any{"asn": "AS1", "org": "One"}}, "asn org"},
 		"two kinds of records": {map[string]any{"1.0.0.0/8": map[string]any{"country_code": "DE"}, "200.0.0.0/8": city}, "country city lat lon"},
-		"nothing":      {map[string]any{"1.0.0.0/8": map[string]any{"anonymous": true}}, ""},
+		"nothing":              {map[string]any{"1.0.0.0/8": map[string]any{"anonymous": true}}, ""},
 		"every one": {map[string]any{"1.0.0.0/8": map[string]any{
 			"country_code": "DE", "region": "BE", "city": "Berlin", "latitude": 52.5, "longitude": 13.4,
 			"autonomous_system_number": uint32(1), "autonomous_system_organization": "One",
