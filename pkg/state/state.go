@@ -68,15 +68,23 @@ func (g *Group) Grow() {
 
 // Merge adds all groups of from.
 func (g *Group) Merge(from *Group) {
-	ids := make([]uint32, from.Table.Len())
-	for i := range ids {
-		key := from.Table.Key(uint32(i))
-		ids[i], _ = g.Table.Upsert(from.Table.Hash(uint32(i)), key)
+	list := make([]uint32, from.Table.Len())
+	for i := range list {
+		list[i] = uint32(i)
+	}
+	g.MergeSome(from, list)
+}
+
+// MergeSome adds the groups of from whose numbers are listed.
+func (g *Group) MergeSome(from *Group, list []uint32) {
+	ids := make([]uint32, len(list))
+	for i, n := range list {
+		ids[i], _ = g.Table.Upsert(from.Table.Hash(n), from.Table.Key(n))
 	}
 	g.Grow()
 	for c, col := range g.Columns {
 		for i, id := range ids {
-			col.Merge(id, from.Columns[c], uint32(i))
+			col.Merge(id, from.Columns[c], list[i])
 		}
 	}
 }

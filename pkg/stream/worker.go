@@ -259,7 +259,10 @@ func (w *worker) end(b *Batch) error {
 	res := &w.job.result
 	switch {
 	case w.fold != nil:
-		return w.fold.Process(b, w.turn)
+		before := len(b.Rejected)
+		err := w.fold.Process(b, w.turn)
+		w.refused(b, before, w.plan.fold.Name())
+		return err
 	case w.keep:
 		res.batches = append(res.batches, b)
 		w.batch = nil

@@ -1,0 +1,349 @@
+package op
+
+import (
+	"sync"
+	"time"
+
+	"github.com/logpipe/logpipe/pkg/expr"
+	"github.com/logpipe/logpipe/pkg/record"
+	"github.com/logpipe/logpipe/pkg/state"
+	"github.com/logpipe/logpipe/pkg/stream"
+)
+
+// Above maxLocal groups a worker moves its groups to tables that all workers
+// share, cut by key hash, so that a key lives once.
+const (
+	maxLocal = 1 << 15
+	shards   = 64
+)
+
+// groupFold aggregates without windows.
+type groupFold struct {
+	*fold
+	mu      sync.Mutex
+	workers []*groupWorker
+	shared  []*shard // nil until a worker has too many groups
+	any     bool     // rows may leave in any order
+	changed bool
+}
+
+type shard struct {
+	mu    sync.Mutex
+	group *state.Group
+}
+
+// Unordered implements stream.Unordered.
+func (f *groupFold) Unordered() { f.any = true }
+
+// Worker implements stream.Folder.
+func (f *groupFold) Worker() stream.FoldWorker {
+	w := &groupWorker{f: f, local: state.NewGroup(f.makers), gather: newGather(f.fold)}
+	f.workers = append(f.workers, w)
+	return w
+}
+
+// Advance implements stream.Folder: nothing leaves before the end.
+func (f *groupFold) Advance(int64, stream.Emit) error { return nil }
+
+// Flush emits the final rows.
+func (f *groupFold) Flush(emit stream.Emit) error {
+	groups := f.settle()
+	if len(f.spec.keys) == 0 && len(groups) == 0 {
+		// As in SQL, an aggregate without groups has one row.
+		g := state.NewGroup(f.makers)
+		g.Table.Upsert(0, nil)
+		g.Grow()
+		groups = append(groups, g)
+	}
+	return f.rows.emit(groups, !f.any, rowTimes{}, emit)
+}
+
+// settle leaves every key in one place and returns the tables.
+func (f *groupFold) settle() []*state.Group {
+	f.mu.Lock()
+	shared := f.shared
+	f.mu.Unlock()
+	var groups []*state.Group
+	if shared == nil {
+		total := f.workers[0].local
+		for _, w := range f.workers[1:] {
+			total.Merge(w.local)
+			w.local.Reset()
+		}
+		groups = []*state.Group{total}
+	} else {
+		for _, w := range f.workers {
+			w.share()
+		}
+		for _, s := range shared {
+			groups = append(groups, s.group)
+		}
+	}
+	n := 0
+	for _, g := range groups {
+		n += g.Table.Len()
+	}
+	if n == 0 {
+		return nil
+	}
+	return groups
+}
+
+// snapshot returns all groups as they are now, merged into tables of its own.
+func (f *groupFold) snapshot() []*state.Group {
+	total := state.NewGroup(f.makers)
+	for _, w := range f.workers {
+		w.mu.Lock()
+		total.Merge(w.local)
+		w.mu.Unlock()
+	}
+	f.mu.Lock()
+	shared := f.shared
+	f.mu.Unlock()
+	for _, s := range shared {
+		s.mu.Lock()
+		total.Merge(s.group)
+		s.mu.Unlock()
+	}
+	return []*state.Group{total}
+}
+
+// RejectedValues implements stream.ValueRejecter.
+func (f *groupFold) RejectedValues() int64 {
+	var n int64
+	for _, w := range f.workers {
+		n += w.local.Rejected()
+	}
+	return n
+}
+
+// Holding implements stream.Folder.
+func (f *groupFold) Holding() string {
+	n := 0
+	for _, w := range f.workers {
+		w.mu.Lock()
+		n += w.local.Table.Len()
+		w.mu.Unlock()
+	}
+	if n == 0 || f.spec.every > 0 {
+		return ""
+	}
+	return "the rows wait for the end of the input; --emit every=2s prints them as they run, --window 1m by window"
+}
+
+// tickingGroupFold prints the running aggregate at intervals.
+type tickingGroupFold struct {
+	*groupFold
+}
+
+// Every implements stream.Ticker.
+func (f *tickingGroupFold) Every() time.Duration { return f.spec.every }
+
+// Tick emits all rows as they are now, where records have come since.
+func (f *tickingGroupFold) Tick(now time.Time, emit stream.Emit) error {
+	f.mu.Lock()
+	changed := f.changed
+	f.changed = false
+	f.mu.Unlock()
+	if !changed {
+		return nil
+	}
+	return f.rows.emit(f.snapshot(), true, rowTimes{emitted: now}, emit)
+}
+
+// Flush emits the final rows, in the form of the running ones.
+func (f *tickingGroupFold) Flush(emit stream.Emit) error {
+	return f.rows.emit(f.settle(), true, rowTimes{emitted: f.env.Now()}, emit)
+}
+
+// groupWorker folds the blocks of one worker.
+type groupWorker struct {
+	f      *groupFold
+	mu     sync.Mutex // snapshots read local
+	local  *state.Group
+	gather *gather
+	time   *timeReader
+}
+
+// Watermarked implements stream.FoldWorker.
+func (w *groupWorker) Watermarked() bool { return false }
+
+// MaxTime implements stream.FoldWorker.
+func (w *groupWorker) MaxTime() (int64, bool) { return 0, false }
+
+// Finish implements stream.FoldWorker.
+func (w *groupWorker) Finish(int64, func(stream.Reject)) error { return nil }
+
+// Process adds the batch to the worker's groups.
+func (w *groupWorker) Process(b *stream.Batch, turn func()) error {
+	if len(b.Records) == 0 {
+		return nil
+	}
+	g := w.gather
+	g.batch(b)
+	if w.f.spec.plan.needTime {
+		w.times(b, turn)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	table := w.local.Table
+	for i := range b.Records {
+		g.groups[i], _ = table.Upsert(g.hashes[i], g.keyOf(i))
+	}
+	g.addTo(w.local, 0, len(b.Records))
+	if w.f.spec.every > 0 {
+		w.f.mu.Lock()
+		w.f.changed = true
+		w.f.mu.Unlock()
+	}
+	if table.Len() > maxLocal {
+		w.share()
+	}
+	return nil
+}
+
+// times gives positions their event times, for first and last.
+func (w *groupWorker) times(b *stream.Batch, turn func()) {
+	if w.time == nil {
+		w.time = w.f.clock.reader(b.Records[0], turn)
+	}
+	for i, r := range b.Records {
+		w.gather.at[i].Time = stream.MinTime
+		if ns, err := w.time.of(r); err == nil {
+			w.gather.at[i].Time = ns
+		}
+	}
+}
+
+// share moves the worker's groups to the shared tables.
+func (w *groupWorker) share() {
+	f := w.f
+	f.mu.Lock()
+	if f.shared == nil {
+		f.shared = make([]*shard, shards)
+		for i := range f.shared {
+			f.shared[i] = &shard{group: state.NewGroup(f.makers)}
+		}
+	}
+	f.mu.Unlock()
+	var lists [shards][]uint32
+	for i := range uint32(w.local.Table.Len()) {
+		k := w.local.Table.Hash(i) >> 58
+		lists[k] = append(lists[k], i)
+	}
+	for k, list := range lists {
+		s := f.shared[k]
+		s.mu.Lock()
+		s.group.MergeSome(w.local, list)
+		s.mu.Unlock()
+	}
+	w.local.Reset()
+}
+
+// gather holds the keys and arguments of a run of records, column by column.
+type gather struct {
+	keys    []*record.Field
+	progs   []*expr.Program
+	plain   []bool // the input is a field: its bytes live as long as the batch
+	columns []aggregateColumn
+	key     []byte // keys one behind the other
+	ends    []int
+	hashes  []uint64
+	values  [][]record.Value
+	at      []state.Position
+	groups  []uint32
+	text    []byte // bytes of computed values
+	placed  bool
+}
+
+func newGather(f *fold) *gather {
+	g := &gather{progs: f.programs(), columns: f.spec.plan.columns, placed: f.spec.plan.needTime}
+	for _, k := range f.spec.keys {
+		g.keys = append(g.keys, k.Clone())
+	}
+	g.values = make([][]record.Value, len(g.progs))
+	for _, e := range f.spec.plan.inputs {
+		_, ok := e.Field()
+		g.plain = append(g.plain, ok)
+	}
+	return g
+}
+
+// batch gathers the records of one batch, whose bytes stay until its end.
+func (g *gather) batch(b *stream.Batch) {
+	g.reset()
+	for _, r := range b.Records {
+		g.keyFor(r)
+	}
+	for j, p := range g.progs {
+		list := g.values[j]
+		for _, r := range b.Records {
+			v := p.Eval(r)
+			if v.Bytes != nil && !g.plain[j] {
+				v.Bytes = g.keep(v.Bytes)
+			}
+			list = append(list, v)
+		}
+		g.values[j] = list
+	}
+	if g.placed {
+		for _, r := range b.Records {
+			g.at = append(g.at, state.Position{Block: r.Block, Line: r.Pos})
+		}
+	}
+	g.groups = grow(g.groups, len(b.Records))
+}
+
+func (g *gather) reset() {
+	g.key, g.ends, g.hashes, g.at, g.text = g.key[:0], g.ends[:0], g.hashes[:0], g.at[:0], g.text[:0]
+	for j := range g.values {
+		g.values[j] = g.values[j][:0]
+	}
+}
+
+func (g *gather) keyFor(r *record.Record) {
+	from := len(g.key)
+	for _, f := range g.keys {
+		g.key = state.AppendKey(g.key, r.Get(f))
+	}
+	g.ends = append(g.ends, len(g.key))
+	g.hashes = append(g.hashes, state.HashKey(g.key[from:]))
+}
+
+// keep copies b to memory that lives until reset.
+func (g *gather) keep(b []byte) []byte {
+	from := len(g.text)
+	g.text = append(g.text, b...)
+	return g.text[from:len(g.text):len(g.text)]
+}
+
+func (g *gather) keyOf(i int) []byte {
+	from := 0
+	if i > 0 {
+		from = g.ends[i-1]
+	}
+	return g.key[from:g.ends[i]]
+}
+
+// addTo adds records from to to, whose groups are set, to the columns of dst.
+func (g *gather) addTo(dst *state.Group, from, to int) {
+	dst.Grow()
+	for i, c := range g.columns {
+		var values []record.Value
+		if c.input >= 0 {
+			values = g.values[c.input][from:to]
+		}
+		var at []state.Position
+		if g.placed {
+			at = g.at[from:to]
+		}
+		dst.Columns[i].Add(g.groups[from:to], values, at)
+	}
+}
+
+func grow[T any](s []T, n int) []T {
+	if cap(s) < n {
+		return make([]T, n, 2*n)
+	}
+	return s[:n]
+}

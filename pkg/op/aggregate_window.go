@@ -1,0 +1,367 @@
+package op
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/logpipe/logpipe/pkg/record"
+	"github.com/logpipe/logpipe/pkg/state"
+	"github.com/logpipe/logpipe/pkg/stream"
+	"github.com/logpipe/logpipe/pkg/window"
+)
+
+// windowFold aggregates by windows of event time.
+//
+// Every worker keeps its groups by pane, the piece of time of which windows are
+// made. A pane is also told apart by the earliest window that its records count
+// for: a record that is late for the first of its windows goes to a pane of its
+// own, so that a window that has been emitted never changes and a pane that is
+// being emitted is never written.
+type windowFold struct {
+	*fold
+	late    io.Writer // nil: late records are dropped
+	arrival bool      // time is the time of arrival
+	workers []*windowWorker
+
+	mu   sync.Mutex
+	next int64 // start of the earliest window that has not been emitted
+	any  bool
+}
+
+type paneID struct{ start, from int64 }
+
+// Unordered implements stream.Unordered: windows still leave one by one.
+func (f *windowFold) Unordered() { f.any = true }
+
+// Worker implements stream.Folder.
+func (f *windowFold) Worker() stream.FoldWorker {
+	if len(f.workers) == 0 {
+		f.next = stream.MinTime
+	}
+	w := &windowWorker{f: f, gather: newGather(f.fold), panes: make(map[paneID]*state.Group),
+		latenessNS: int64(f.spec.lateness)}
+	f.workers = append(f.workers, w)
+	return w
+}
+
+// Advance emits the windows that the watermark has passed.
+func (f *windowFold) Advance(maxTime int64, emit stream.Emit) error {
+	if f.arrival {
+		return nil
+	}
+	return f.closeBefore(f.spec.windows.FirstOpen(window.Watermark(maxTime, int64(f.spec.lateness))), emit)
+}
+
+// Flush emits the windows that are still open.
+func (f *windowFold) Flush(emit stream.Emit) error { return f.closeBefore(1<<63-1, emit) }
+
+// closeBefore emits the windows that start before open, in their order.
+func (f *windowFold) closeBefore(open int64, emit stream.Emit) error {
+	f.mu.Lock()
+	next := f.next
+	f.next = max(f.next, open)
+	f.mu.Unlock()
+	if open <= next {
+		return nil
+	}
+	panes := f.collect(next, open)
+	for _, start := range f.starts(panes, next, open) {
+		end := start + f.spec.windows.Size
+		var groups []*state.Group
+		for id, list := range panes {
+			if id.start >= start && id.start < end && id.from <= start {
+				groups = append(groups, list...)
+			}
+		}
+		total := groups
+		if len(groups) > 1 {
+			sum := state.NewGroup(f.makers)
+			for _, g := range groups {
+				sum.Merge(g)
+			}
+			total = []*state.Group{sum}
+		}
+		if err := f.rows.emit(total, !f.any, rowTimes{start: start, end: end}, emit); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// collect returns the panes that windows in [next, open) read and takes those
+// that no later window reads from the workers.
+func (f *windowFold) collect(next, open int64) map[paneID][]*state.Group {
+	w := f.spec.windows
+	panes := make(map[paneID][]*state.Group)
+	for _, worker := range f.workers {
+		worker.mu.Lock()
+		for id, g := range worker.panes {
+			if first := max(w.First(id.start), id.from, next); first < open && first <= w.Last(id.start) {
+				panes[id] = append(panes[id], g)
+			}
+			if w.Last(id.start) < open {
+				worker.rejected += g.Rejected()
+				delete(worker.panes, id)
+			}
+		}
+		worker.mu.Unlock()
+	}
+	return panes
+}
+
+// starts lists the windows in [next, open) that have a pane.
+func (f *windowFold) starts(panes map[paneID][]*state.Group, next, open int64) []int64 {
+	w := f.spec.windows
+	seen := make(map[int64]bool)
+	var list []int64
+	for id := range panes {
+		for s := max(w.First(id.start), id.from); s <= w.Last(id.start) && s < open; s += w.Slide {
+			if s >= next && !seen[s] {
+				seen[s] = true
+				list = append(list, s)
+			}
+		}
+	}
+	slices.SortFunc(list, cmp.Compare[int64])
+	return list
+}
+
+// RejectedValues implements stream.ValueRejecter.
+func (f *windowFold) RejectedValues() int64 {
+	var n int64
+	for _, w := range f.workers {
+		w.mu.Lock()
+		n += w.rejected
+		for _, g := range w.panes {
+			n += g.Rejected()
+		}
+		w.mu.Unlock()
+	}
+	return n
+}
+
+// Holding implements stream.Folder.
+func (f *windowFold) Holding() string {
+	open := false
+	for _, w := range f.workers {
+		w.mu.Lock()
+		open = open || len(w.panes) > 0
+		w.mu.Unlock()
+	}
+	if !open {
+		return ""
+	}
+	if f.arrival {
+		return ""
+	}
+	return "the rows of open windows wait until a record comes whose event time is past their end, or for the end of the input; --window sets their length, --time now uses the time of arrival"
+}
+
+// arrivalFold closes windows by the clock.
+type arrivalFold struct{ *windowFold }
+
+// Every implements stream.Ticker.
+func (f *arrivalFold) Every() time.Duration {
+	return min(max(time.Duration(f.spec.windows.Slide)/20, 10*time.Millisecond), 100*time.Millisecond)
+}
+
+// Tick emits the windows that have ended.
+func (f *arrivalFold) Tick(now time.Time, emit stream.Emit) error {
+	return f.closeBefore(f.spec.windows.FirstOpen(now.UnixNano()), emit)
+}
+
+// windowWorker folds the blocks of one worker: Process gathers a block, Finish
+// gives its records to panes once it is known what is late.
+type windowWorker struct {
+	f          *windowFold
+	gather     *gather
+	time       *timeReader
+	latenessNS int64
+	times      []int64
+	lines      []uint32 // positions in the block
+	raw        []byte   // the records as JSON, for --late file=
+	rawEnds    []int
+	max        int64
+	begun      bool
+
+	mu       sync.Mutex
+	panes    map[paneID]*state.Group
+	rejected int64
+}
+
+// Watermarked implements stream.FoldWorker.
+func (w *windowWorker) Watermarked() bool { return !w.f.arrival }
+
+// MaxTime implements stream.FoldWorker.
+func (w *windowWorker) MaxTime() (int64, bool) { return w.max, len(w.times) > 0 }
+
+// Process gathers times, keys and arguments; records without a time are
+// rejected.
+func (w *windowWorker) Process(b *stream.Batch, turn func()) error {
+	if !w.begun {
+		w.begun = true
+		w.gather.reset()
+		w.times, w.lines, w.raw, w.rawEnds = w.times[:0], w.lines[:0], w.raw[:0], w.rawEnds[:0]
+		w.max = stream.MinTime
+	}
+	for _, r := range b.Records {
+		ns := b.Time
+		if !w.f.arrival {
+			if w.time == nil {
+				w.time = w.f.clock.reader(r, turn)
+			}
+			var err error
+			if ns, err = w.time.of(r); err != nil {
+				b.Reject(r, err)
+				continue
+			}
+		}
+		w.max = max(w.max, ns)
+		w.times = append(w.times, ns)
+		w.lines = append(w.lines, r.Pos)
+		w.gather.keepRecord(r, ns)
+		if w.f.late != nil {
+			w.raw = append(r.AppendJSON(w.raw), '\n')
+			w.rawEnds = append(w.rawEnds, len(w.raw))
+		}
+	}
+	return nil
+}
+
+// keepRecord gathers one record whose bytes go with its batch.
+func (g *gather) keepRecord(r *record.Record, ns int64) {
+	g.keyFor(r)
+	for j, p := range g.progs {
+		v := p.Eval(r)
+		if v.Bytes != nil {
+			v.Bytes = g.keep(v.Bytes)
+		}
+		g.values[j] = append(g.values[j], v)
+	}
+	if g.placed {
+		g.at = append(g.at, state.Position{Time: ns, Block: r.Block, Line: r.Pos})
+	}
+}
+
+// Finish gives the gathered records to their panes, in order: what is late is
+// decided by the largest event time before each of them.
+func (w *windowWorker) Finish(before int64, late func(stream.Reject)) error {
+	w.begun = false
+	n := len(w.times)
+	w.gather.groups = grow(w.gather.groups, n)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	c := w.cursor(before)
+	run := 0 // records from run on go to the same pane
+	var current *state.Group
+	for i, t := range w.times {
+		g := w.paneFor(&c, t)
+		if g != current || g == nil {
+			if current != nil {
+				w.gather.addTo(current, run, i)
+			}
+			run, current = i, g
+		}
+		if g == nil {
+			late(w.lateRecord(i, t, &c))
+			continue
+		}
+		w.gather.groups[i], _ = g.Table.Upsert(w.gather.hashes[i], w.gather.keyOf(i))
+	}
+	if current != nil {
+		w.gather.addTo(current, run, n)
+	}
+	return nil
+}
+
+// cursor goes through the records of a block.
+type cursor struct {
+	maxTime  int64
+	open     int64 // start of the first window that is open
+	nextOpen int64 // maxTime from which open moves on
+	lo, hi   int64 // times that go to pane
+	pane     *state.Group
+}
+
+func (w *windowWorker) cursor(before int64) cursor {
+	c := cursor{maxTime: before, open: stream.MinTime, nextOpen: stream.MinTime}
+	if w.f.arrival {
+		w.f.mu.Lock()
+		c.open, c.nextOpen = w.f.next, 1<<63-1
+		w.f.mu.Unlock()
+		return c
+	}
+	w.move(&c)
+	return c
+}
+
+// move finds the first open window anew.
+func (w *windowWorker) move(c *cursor) {
+	win := w.f.spec.windows
+	open := win.FirstOpen(window.Watermark(c.maxTime, w.latenessNS))
+	if open != c.open {
+		c.open = open
+		c.lo, c.hi = 0, 0
+	}
+	if open == stream.MinTime || open > 1<<63-1-win.Size-w.latenessNS {
+		c.nextOpen = c.maxTime
+		return
+	}
+	c.nextOpen = open + win.Size + w.latenessNS
+}
+
+// paneFor returns the pane of a record of time t, or nil where it is late.
+func (w *windowWorker) paneFor(c *cursor, t int64) *state.Group {
+	if w.f.arrival {
+		t = max(t, c.open) // its window has just been closed: it counts for the next
+	}
+	if t >= c.lo && t < c.hi {
+		if t > c.maxTime {
+			c.maxTime = t
+			if t >= c.nextOpen {
+				w.move(c)
+			}
+		}
+		return c.pane
+	}
+	win := w.f.spec.windows
+	var g *state.Group
+	start := win.PaneOf(t)
+	if win.Last(t) >= c.open {
+		id := paneID{start, max(win.First(t), c.open)}
+		if g = w.panes[id]; g == nil {
+			g = state.NewGroup(w.f.makers)
+			w.panes[id] = g
+		}
+	}
+	c.lo, c.hi, c.pane = start, start+win.Pane(), g
+	if t > c.maxTime {
+		c.maxTime = t
+		if t >= c.nextOpen {
+			w.move(c)
+		}
+	}
+	return g
+}
+
+func (w *windowWorker) lateRecord(i int, t int64, c *cursor) stream.Reject {
+	behind := time.Duration(c.maxTime - t)
+	r := stream.Reject{Pos: w.lines[i], Late: true,
+		Err: fmt.Errorf("late: its event time is %v behind the latest, its window has ended", behind.Round(time.Millisecond))}
+	if w.f.late != nil {
+		from := 0
+		if i > 0 {
+			from = w.rawEnds[i-1]
+		}
+		r.Line = w.raw[from : w.rawEnds[i]-1]
+		r.To = func(line []byte) error {
+			_, err := w.f.late.Write(append(line[:len(line):len(line)], '\n'))
+			return err
+		}
+	}
+	return r
+}
