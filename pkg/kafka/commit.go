@@ -1,0 +1,125 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/IBM/sarama"
+)
+
+// Commit tells the group that the records of a batch, and all before them in
+// its partition, are done. It returns when the group's coordinator has stored
+// it. ErrRevoked says that another member will read them again. Without a group
+// there is nothing to commit.
+func (c *Consumer) Commit(ctx context.Context, b Batch) error {
+	if c.cfg.Group == "" || len(b.Records) == 0 {
+		return nil
+	}
+	if b.session.over() {
+		return ErrRevoked
+	}
+	return c.commit(ctx, b.session, map[part]int64{{b.Topic, b.Partition}: b.Next()})
+}
+
+func (c *Consumer) commit(ctx context.Context, s *session, offsets map[part]int64) error {
+	if len(offsets) == 0 {
+		return nil
+	}
+	// Version 7 is the last before the flexible ones and knows static members.
+	req := &sarama.OffsetCommitRequest{
+		Version:                 7,
+		ConsumerGroup:           c.cfg.Group,
+		ConsumerGroupGeneration: s.generation,
+		ConsumerID:              s.member,
+	}
+	if c.cfg.Instance != "" {
+		req.GroupInstanceId = &c.cfg.Instance
+	}
+	for p, next := range offsets {
+		req.AddBlockWithLeaderEpoch(p.topic, p.id, next, -1, 0, "")
+	}
+	_, err := retry(ctx, func() (struct{}, error) { return struct{}{}, c.conn.sendCommit(req) })
+	switch {
+	case errors.Is(err, sarama.ErrIllegalGeneration), errors.Is(err, sarama.ErrUnknownMemberId),
+		errors.Is(err, sarama.ErrRebalanceInProgress), errors.Is(err, sarama.ErrFencedInstancedId):
+		return ErrRevoked
+	case err != nil:
+		return fmt.Errorf("commit to group %q: %w", c.cfg.Group, explain(err, ""))
+	}
+	return nil
+}
+
+func (c *conn) sendCommit(req *sarama.OffsetCommitRequest) error {
+	coordinator, err := c.client.Coordinator(req.ConsumerGroup)
+	if err != nil {
+		return err
+	}
+	resp, err := coordinator.CommitOffset(req)
+	if err != nil {
+		coordinator.Close()
+		return errors.Join(err, c.client.RefreshCoordinator(req.ConsumerGroup))
+	}
+	for _, partitions := range resp.Errors {
+		for _, code := range partitions {
+			if code == sarama.ErrNotCoordinatorForConsumer || code == sarama.ErrConsumerCoordinatorNotAvailable {
+				return errors.Join(code, c.client.RefreshCoordinator(req.ConsumerGroup))
+			}
+			if code != sarama.ErrNoError {
+				return code
+			}
+		}
+	}
+	return nil
+}
+
+// committed reads what a group has committed; -1 = nothing.
+func (c *conn) committed(ctx context.Context, group string, parts []part) (map[part]int64, error) {
+	byTopic := map[string][]int32{}
+	for _, p := range parts {
+		byTopic[p.topic] = append(byTopic[p.topic], p.id)
+	}
+	out := make(map[part]int64, len(parts))
+	if len(parts) == 0 {
+		return out, nil
+	}
+	resp, err := retry(ctx, func() (*sarama.OffsetFetchResponse, error) { return c.fetchCommitted(group, byTopic) })
+	if err != nil {
+		return nil, fmt.Errorf("group %q: read committed offsets: %w", group, explain(err, ""))
+	}
+	for _, p := range parts {
+		block := resp.GetBlock(p.topic, p.id)
+		if block == nil {
+			out[p] = -1
+			continue
+		}
+		if block.Err != sarama.ErrNoError {
+			return nil, explain(block.Err, p.topic)
+		}
+		out[p] = block.Offset
+	}
+	return out, nil
+}
+
+func (c *conn) fetchCommitted(group string, parts map[string][]int32) (*sarama.OffsetFetchResponse, error) {
+	coordinator, err := c.client.Coordinator(group)
+	if err != nil {
+		return nil, err
+	}
+	// Up to version 7 a request is about one group.
+	req := sarama.NewOffsetFetchRequest(sarama.V2_8_0_0, group, parts)
+	resp, err := coordinator.FetchOffset(req)
+	if err != nil {
+		coordinator.Close()
+		return nil, errors.Join(err, c.client.RefreshCoordinator(group))
+	}
+	switch resp.Err {
+	case sarama.ErrNoError:
+		return resp, nil
+	case sarama.ErrGroupIDNotFound:
+		return &sarama.OffsetFetchResponse{}, nil // it has not committed yet
+	case sarama.ErrNotCoordinatorForConsumer:
+		return nil, errors.Join(resp.Err, c.client.RefreshCoordinator(group))
+	}
+	return nil, resp.Err
+}

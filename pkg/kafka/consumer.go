@@ -1,0 +1,232 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/IBM/sarama"
+	"github.com/logpipe/logpipe/pkg/fault"
+)
+
+// ConsumerConfig says what to read and when to stop.
+type ConsumerConfig struct {
+	Topics     []string
+	Group      string        // "" = all partitions, nothing is committed
+	From       Offset        // where to start; with a group only where it has committed nothing
+	ExitAtEnd  bool          // end when each partition is read up to where it ended at the start
+	MaxRecords int64         // end after this many; 0 = no limit
+	FetchBytes int32         // how much to ask a partition for at once; 0 = 4 MiB
+	Session    time.Duration // a member that is silent for this long loses its partitions; 0 = 10 s
+	Instance   string        // static membership (group.instance.id); "" = none
+}
+
+// Batch is a run of records of one partition, in order. It holds at least one
+// record.
+type Batch struct {
+	Topic     string
+	Partition int32
+	Records   []Record
+	End       int64 // offset that the partition's next new record gets, as known when these were read; lag = End - Next
+	session   *session
+}
+
+// Next is the offset after the last record: what Commit commits.
+func (b Batch) Next() int64 { return b.Records[len(b.Records)-1].Offset + 1 }
+
+// Consumer reads records. Read and Commit may be called from two goroutines.
+type Consumer struct {
+	cfg  ConsumerConfig
+	conn *conn
+	read int64 // records handed out, owned by Read
+
+	batches chan Batch
+	ended   chan struct{} // closed when ExitAtEnd has been reached
+	endOnce sync.Once
+	ctx     context.Context
+	stop    context.CancelFunc
+	work    sync.WaitGroup
+
+	mu   sync.Mutex
+	err  error          // why reading failed
+	stay map[part]int64 // ExitAtEnd: where each partition ended when it was first seen
+}
+
+// NewConsumer connects and starts to read ahead. A topic that does not exist is
+// an error; a consumer never creates one.
+func NewConsumer(ctx context.Context, cfg Config, cc ConsumerConfig) (*Consumer, error) {
+	if len(cc.Topics) == 0 {
+		return nil, fault.Usagef("no topic to read")
+	}
+	conn, err := connect(ctx, cfg, cc.settings)
+	if err != nil {
+		return nil, err
+	}
+	c := &Consumer{cfg: cc, conn: conn, batches: make(chan Batch), ended: make(chan struct{}), stay: map[part]int64{}}
+	c.ctx, c.stop = context.WithCancel(context.Background())
+	parts, err := c.partitions(ctx)
+	if err == nil && cc.Group == "" {
+		err = c.startAlone(ctx, parts)
+	} else if err == nil {
+		err = c.startGroup(ctx, parts)
+	}
+	if err != nil {
+		return nil, errors.Join(err, c.Close())
+	}
+	return c, nil
+}
+
+func (cc ConsumerConfig) settings(s *sarama.Config) {
+	s.Consumer.Fetch.Default = cc.FetchBytes
+	if s.Consumer.Fetch.Default <= 0 {
+		s.Consumer.Fetch.Default = 4 << 20
+	}
+	s.Consumer.Return.Errors = true
+	s.Consumer.Offsets.AutoCommit.Enable = false
+	// Positions are always given; this one counts where they are gone from the
+	// log, and there the oldest loses least.
+	s.Consumer.Offsets.Initial = sarama.OffsetOldest
+	if cc.Session > 0 {
+		s.Consumer.Group.Session.Timeout = cc.Session
+		s.Consumer.Group.Heartbeat.Interval = cc.Session / 3
+	}
+	s.Consumer.Group.InstanceId = cc.Instance
+	s.Consumer.Group.Rebalance.Retry.Max = metadataRetries
+	s.Consumer.Group.Rebalance.Retry.Backoff = retryPause
+}
+
+func (c *Consumer) partitions(ctx context.Context) ([]part, error) {
+	var parts []part
+	for _, name := range c.cfg.Topics {
+		t, err := c.conn.topic(ctx, name, false)
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range t.Partitions {
+			parts = append(parts, part{name, p.ID})
+		}
+	}
+	return parts, nil
+}
+
+// Read waits for records. io.EOF says that ExitAtEnd or MaxRecords is reached;
+// a consumer with a group is a member of it until Close, so that the last batch
+// can still be committed.
+func (c *Consumer) Read(ctx context.Context) (Batch, error) {
+	left := c.cfg.MaxRecords - c.read
+	if c.cfg.MaxRecords > 0 && left <= 0 {
+		return Batch{}, io.EOF
+	}
+	for {
+		select {
+		case b := <-c.batches:
+			if b.session.over() {
+				continue // another member reads these
+			}
+			if c.cfg.MaxRecords > 0 && int64(len(b.Records)) > left {
+				b.Records = b.Records[:left]
+			}
+			c.read += int64(len(b.Records))
+			return b, nil
+		case <-c.ended:
+			return Batch{}, io.EOF
+		case <-c.ctx.Done():
+			return Batch{}, c.failure()
+		case <-ctx.Done():
+			return Batch{}, ctx.Err()
+		}
+	}
+}
+
+// Close stops reading, leaves the group and ends the connections. What was not
+// committed is read again by the group's next member.
+func (c *Consumer) Close() error {
+	c.fail(errClosed)
+	c.work.Wait()
+	return c.conn.close()
+}
+
+var errClosed = errors.New("the consumer is closed")
+
+// fail ends the consumer; the first reason stays.
+func (c *Consumer) fail(err error) {
+	c.mu.Lock()
+	if c.err == nil {
+		c.err = err
+	}
+	c.mu.Unlock()
+	c.stop()
+}
+
+func (c *Consumer) failure() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.err
+}
+
+// finish is called when every partition has been read to its end.
+func (c *Consumer) finish() { c.endOnce.Do(func() { close(c.ended) }) }
+
+// startAlone reads all partitions without a group.
+func (c *Consumer) startAlone(ctx context.Context, parts []part) error {
+	from, err := c.conn.resolve(ctx, c.cfg.From, parts)
+	if err != nil {
+		return err
+	}
+	if err := c.learnEnds(ctx, parts); err != nil {
+		return err
+	}
+	c.work.Go(func() { c.readFrom(c.ctx, from, nil) })
+	return nil
+}
+
+// readFrom reads partitions from the positions given until ctx is over.
+func (c *Consumer) readFrom(ctx context.Context, from map[part]int64, s *session) {
+	var list []*reading
+	for p, pos := range from {
+		list = append(list, &reading{part: p, pos: pos, last: c.last(p)})
+	}
+	done, err := c.follow(ctx, list, s)
+	if err != nil {
+		c.fail(err)
+	} else if done && c.cfg.ExitAtEnd {
+		c.finish()
+	}
+}
+
+// learnEnds notes where partitions end that were not seen before.
+func (c *Consumer) learnEnds(ctx context.Context, parts []part) error {
+	if !c.cfg.ExitAtEnd {
+		return nil
+	}
+	var unseen []part
+	c.mu.Lock()
+	for _, p := range parts {
+		if _, ok := c.stay[p]; !ok {
+			unseen = append(unseen, p)
+		}
+	}
+	c.mu.Unlock()
+	ends, err := c.conn.ends(ctx, unseen)
+	if err != nil {
+		return err
+	}
+	c.mu.Lock()
+	for p, n := range ends {
+		c.stay[p] = n
+	}
+	c.mu.Unlock()
+	return nil
+}
+
+// last is the offset at which reading a partition ends, or -1.
+func (c *Consumer) last(p part) int64 {
+	if !c.cfg.ExitAtEnd {
+		return -1
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.stay[p]
+}

@@ -1,0 +1,57 @@
+package kafka
+
+import (
+	"encoding/base64"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// FormatDescribeJava writes topics as `kafka-topics.sh --describe` of Kafka 4
+// does, TAB by TAB.
+func FormatDescribeJava(w io.Writer, topics []Topic) error {
+	var b strings.Builder
+	for _, t := range topics {
+		b.WriteString("Topic: " + t.Name)
+		if t.ID != "" {
+			b.WriteString("\tTopicId: " + t.ID)
+		}
+		var configs []string
+		for _, k := range slices.Sorted(maps.Keys(t.Configs)) {
+			configs = append(configs, k+"="+t.Configs[k])
+		}
+		fmt.Fprintf(&b, "\tPartitionCount: %d\tReplicationFactor: %d\tConfigs: %s\n",
+			len(t.Partitions), t.Replication, strings.Join(configs, ","))
+		for _, p := range t.Partitions {
+			leader := "none"
+			if p.Leader >= 0 {
+				leader = strconv.Itoa(int(p.Leader))
+			}
+			fmt.Fprintf(&b, "\tTopic: %s\tPartition: %d\tLeader: %s\tReplicas: %s\tIsr: %s\tElr: %s\tLastKnownElr: %s\n",
+				t.Name, p.ID, leader, ids(p.Replicas), ids(p.ISR), p.elr(p.ELR), p.elr(p.LastKnownELR))
+		}
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func (p Partition) elr(list []int32) string {
+	if !p.ELRKnown {
+		return "N/A"
+	}
+	return ids(list)
+}
+
+func ids(list []int32) string {
+	var s []string
+	for _, n := range list {
+		s = append(s, strconv.Itoa(int(n)))
+	}
+	return strings.Join(s, ",")
+}
+
+// topicID writes a topic's id as Kafka does.
+func topicID(id [16]byte) string { return base64.RawURLEncoding.EncodeToString(id[:]) }

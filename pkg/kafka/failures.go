@@ -1,0 +1,57 @@
+package kafka
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/logpipe/logpipe/pkg/fault"
+)
+
+// maxReasons is how many kinds of failure are told apart.
+const maxReasons = 8
+
+// failures makes one error of those since the last call, and forgets them. It
+// keeps the first one's hint, exit code and chain. p.mu is held.
+func (p *Producer) failures() error {
+	if p.first == nil {
+		return nil
+	}
+	total := int64(0)
+	for _, n := range p.reasons {
+		total += n
+	}
+	names := slices.SortedFunc(maps.Keys(p.reasons), func(a, b string) int {
+		if d := p.reasons[b] - p.reasons[a]; d != 0 {
+			return int(max(min(d, 1), -1))
+		}
+		return strings.Compare(a, b)
+	})
+	var list []string
+	for i, name := range names {
+		if i == maxReasons {
+			list = append(list, fmt.Sprintf("and %d other reasons", len(names)-i))
+			break
+		}
+		if len(names) == 1 {
+			list = append(list, name)
+		} else {
+			list = append(list, fmt.Sprintf("%s (%d)", name, p.reasons[name]))
+		}
+	}
+	err := error(topicError{fmt.Sprintf("%s not acknowledged: %s", records(total), strings.Join(list, "; ")), p.first})
+	if hint := fault.HintOf(p.first); hint != "" {
+		err = fault.Hint(err, "%s", hint)
+	}
+	p.first = nil
+	clear(p.reasons)
+	return err
+}
+
+func records(n int64) string {
+	if n == 1 {
+		return "1 record was"
+	}
+	return fmt.Sprintf("%d records were", n)
+}

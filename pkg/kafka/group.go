@@ -1,0 +1,152 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"sync"
+	"time"
+
+	"github.com/IBM/sarama"
+	"github.com/logpipe/logpipe/pkg/fault"
+)
+
+// session is one generation of a group, as this member sees it.
+type session struct {
+	member     string
+	generation int32
+	ctx        context.Context // ends with the generation
+}
+
+// over tells whether the group has moved on. Without a group it never does.
+func (s *session) over() bool { return s != nil && s.ctx.Err() != nil }
+
+// groupPatience is how long a member tries to (re)join while its cluster does
+// not answer.
+const groupPatience = time.Minute
+
+// member is this process in one generation of a group; its methods are called
+// by the library, which keeps the membership. The records are read by readFrom.
+type member struct {
+	c     *Consumer
+	group sarama.ConsumerGroup
+	read  sync.WaitGroup
+}
+
+// startGroup joins the group and reads what it assigns.
+func (c *Consumer) startGroup(ctx context.Context, parts []part) error {
+	// The offset is checked and the ends are noted now, before the group gives
+	// out the partitions: a mistake in -o is told at once.
+	if _, _, err := c.starts(ctx, parts); err != nil {
+		return err
+	}
+	if err := c.learnEnds(ctx, parts); err != nil {
+		return err
+	}
+	group, err := sarama.NewConsumerGroupFromClient(c.cfg.Group, c.conn.client)
+	if err != nil {
+		return explain(err, "")
+	}
+	c.work.Go(func() {
+		for err := range group.Errors() {
+			c.groupError(err)
+		}
+	})
+	c.work.Go(func() {
+		c.fail(c.join(group))
+		if err := group.Close(); err != nil {
+			c.conn.cfg.log().Debug("leave group", "error", err)
+		}
+	})
+	return nil
+}
+
+// join stays in the group, generation after generation, and returns why it left.
+func (c *Consumer) join(group sarama.ConsumerGroup) error {
+	failing := time.Time{}
+	for {
+		m := &member{c: c, group: group}
+		err := group.Consume(c.ctx, c.cfg.Topics, m)
+		if c.ctx.Err() != nil || errors.Is(err, sarama.ErrClosedConsumerGroup) {
+			return errClosed
+		}
+		if err == nil {
+			failing = time.Time{}
+			continue
+		}
+		c.conn.cfg.log().Debug("join group", "group", c.cfg.Group, "error", err)
+		if failing.IsZero() {
+			failing = time.Now()
+		}
+		if fault.HintOf(err) != "" || errors.Is(err, sarama.ErrGroupAuthorizationFailed) || errors.Is(err, sarama.ErrTopicAuthorizationFailed) ||
+			errors.Is(err, sarama.ErrFencedInstancedId) || time.Since(failing) > groupPatience {
+			return fmt.Errorf("group %q: %w", c.cfg.Group, explain(err, ""))
+		}
+		if pause(c.ctx, retryPause) != nil {
+			return errClosed
+		}
+	}
+}
+
+func (c *Consumer) groupError(err error) {
+	c.conn.cfg.log().Debug("group", "group", c.cfg.Group, "error", err)
+}
+
+// Setup runs when a generation begins: partitions without a committed offset
+// get their start, and keep it even if this member dies before its first
+// commit. Without that, a restart from the end would skip what came meanwhile.
+func (m *member) Setup(s sarama.ConsumerGroupSession) error {
+	var parts []part
+	for topic, ids := range s.Claims() {
+		for _, id := range ids {
+			parts = append(parts, part{topic, id})
+		}
+	}
+	if err := m.c.learnEnds(s.Context(), parts); err != nil {
+		return err
+	}
+	from, fresh, err := m.c.starts(s.Context(), parts)
+	if err != nil {
+		return err
+	}
+	now := &session{member: s.MemberID(), generation: s.GenerationID(), ctx: s.Context()}
+	if err := m.c.commit(s.Context(), now, fresh); err != nil && !errors.Is(err, ErrRevoked) {
+		return err
+	}
+	m.read.Go(func() { m.c.readFrom(s.Context(), from, now) })
+	return nil
+}
+
+// starts tells where to begin in each partition, and which of these places are
+// fresh: nothing is committed there.
+func (c *Consumer) starts(ctx context.Context, parts []part) (from, fresh map[part]int64, err error) {
+	from, err = c.conn.committed(ctx, c.cfg.Group, parts)
+	if err != nil {
+		return nil, nil, err
+	}
+	var without []part
+	for _, p := range parts {
+		if from[p] < 0 {
+			without = append(without, p)
+		}
+	}
+	fresh, err = c.conn.resolve(ctx, c.cfg.From, without)
+	maps.Copy(from, fresh)
+	return from, fresh, err
+}
+
+// ConsumeClaim lasts as long as the generation: returning would end it for all
+// partitions, and with it the right to commit what was read. The library's own
+// reading is stopped before its first fetch.
+func (m *member) ConsumeClaim(s sarama.ConsumerGroupSession, claim sarama.ConsumerGroupClaim) error {
+	m.group.Pause(map[string][]int32{claim.Topic(): {claim.Partition()}})
+	<-s.Context().Done()
+	return nil
+}
+
+// Cleanup runs when a generation ends.
+func (m *member) Cleanup(sarama.ConsumerGroupSession) error {
+	m.read.Wait()
+	return nil
+}

@@ -1,0 +1,141 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/IBM/sarama"
+)
+
+// autoCreateWait is how long a topic that a broker creates on demand may take
+// to appear.
+const autoCreateWait = 3 * time.Second
+
+// metadata asks any broker about topics; none = all. create lets the broker
+// make those that it does not know. The library's own call is not used because
+// it takes an unknown topic for an election and retries for seconds.
+func (c *conn) metadata(ctx context.Context, topics []string, create bool) (*sarama.MetadataResponse, error) {
+	req := sarama.NewMetadataRequest(c.client.Config().Version, topics)
+	req.AllowAutoTopicCreation = create
+	return retry(ctx, func() (*sarama.MetadataResponse, error) {
+		b := c.client.LeastLoadedBroker()
+		if b == nil {
+			return nil, sarama.ErrOutOfBrokers
+		}
+		resp, err := b.GetMetadata(req)
+		if err != nil {
+			b.Close() // the next attempt opens it again
+		}
+		return resp, err
+	})
+}
+
+// retry repeats a call that fails for reasons of the connection or of an
+// election until it has lasted an election's time.
+func retry[T any](ctx context.Context, call func() (T, error)) (T, error) {
+	for left := metadataRetries; ; left-- {
+		v, err := await(ctx, call)
+		if err == nil || left == 0 || ctx.Err() != nil || !passing(err) {
+			return v, err
+		}
+		if err := pause(ctx, retryPause); err != nil {
+			return v, err
+		}
+	}
+}
+
+// passing tells whether an error is one that an election or a restart of a
+// broker causes, so that waiting helps.
+func passing(err error) bool {
+	var code sarama.KError
+	if errors.As(err, &code) {
+		return slices.Contains(passingCodes, code)
+	}
+	var network net.Error
+	return errors.As(err, &network) || slices.ContainsFunc(passingErrors, func(e error) bool { return errors.Is(err, e) })
+}
+
+var passingCodes = []sarama.KError{
+	sarama.ErrLeaderNotAvailable, sarama.ErrNotLeaderForPartition, sarama.ErrReplicaNotAvailable,
+	sarama.ErrBrokerNotAvailable, sarama.ErrNetworkException, sarama.ErrRequestTimedOut,
+	sarama.ErrOffsetsLoadInProgress, sarama.ErrConsumerCoordinatorNotAvailable,
+	sarama.ErrNotCoordinatorForConsumer, sarama.ErrNotController, sarama.ErrKafkaStorageError,
+	sarama.ErrFencedLeaderEpoch, sarama.ErrUnknownLeaderEpoch, sarama.ErrOffsetNotAvailable,
+}
+
+var passingErrors = []error{
+	io.EOF, io.ErrUnexpectedEOF, net.ErrClosed,
+	sarama.ErrOutOfBrokers, sarama.ErrNotConnected, sarama.ErrBrokerNotFound,
+	sarama.ErrIncompleteResponse, sarama.ErrControllerNotAvailable,
+}
+
+// topic finds a topic or says that it does not exist. With create it may come
+// into being by the question, where the cluster allows that.
+func (c *conn) topic(ctx context.Context, name string, create bool) (*sarama.TopicMetadata, error) {
+	if err := checkName(name); err != nil {
+		return nil, err
+	}
+	deadline := time.Now().Add(autoCreateWait)
+	for first := true; ; first = false {
+		resp, err := c.metadata(ctx, []string{name}, create)
+		if err != nil {
+			return nil, explain(err, name)
+		}
+		if len(resp.Topics) == 0 {
+			return nil, noTopic(name)
+		}
+		t := resp.Topics[0]
+		switch t.Err {
+		case sarama.ErrNoError:
+			return t, nil
+		case sarama.ErrUnknownTopicOrPartition:
+			if !create || first && !c.createsOnDemand(ctx, resp) {
+				return nil, noTopic(name)
+			}
+		case sarama.ErrLeaderNotAvailable:
+		default:
+			return nil, explain(t.Err, name)
+		}
+		if time.Now().After(deadline) {
+			return nil, explain(t.Err, name)
+		}
+		if err := pause(ctx, 50*time.Millisecond); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// createsOnDemand asks a broker whether it makes topics that clients mention;
+// where it does not say, it may.
+func (c *conn) createsOnDemand(ctx context.Context, seen *sarama.MetadataResponse) bool {
+	const setting = "auto.create.topics.enable"
+	if len(seen.Brokers) == 0 {
+		return true
+	}
+	req := &sarama.DescribeConfigsRequest{Version: 1, Resources: []*sarama.ConfigResource{{
+		Type: sarama.BrokerResource, Name: strconv.Itoa(int(seen.Brokers[0].ID())), ConfigNames: []string{setting},
+	}}}
+	b := seen.Brokers[0]
+	if err := b.Open(c.client.Config()); err != nil {
+		return true
+	}
+	defer b.Close()
+	resp, err := await(ctx, func() (*sarama.DescribeConfigsResponse, error) { return b.DescribeConfigs(req) })
+	if err != nil {
+		return true
+	}
+	for _, r := range resp.Resources {
+		for _, e := range r.Configs {
+			if e.Name == setting {
+				return strings.EqualFold(e.Value, "true")
+			}
+		}
+	}
+	return true
+}

@@ -1,0 +1,242 @@
+package kafka
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/logpipe/logpipe/pkg/fault"
+)
+
+// firstContact is how long a command without Wait tries: with the start of the
+// process it stays below a second.
+const firstContact = 900 * time.Millisecond
+
+// apiVersions maps the key of a request to the highest version that a broker
+// understands; a key that is absent is unknown to it.
+type apiVersions map[int16]int16
+
+// Keys and sizes of the probe's exchange.
+const (
+	keyApiVersions             = 18
+	keyDescribeTopicPartitions = 75
+	probeCorrelation           = 0x6c6f6770
+	maxProbeAnswer             = 1 << 20
+)
+
+// contactError says why an address did not answer as a Kafka broker.
+type contactError struct {
+	addr  string
+	cause string
+	hint  string
+	final bool // waiting will not help
+}
+
+func (e *contactError) Error() string { return fmt.Sprintf("broker %s: %s", e.addr, e.cause) }
+
+// reach asks all addresses at once and returns those that answered by the time
+// the first did. It tries again until wait is over.
+func reach(ctx context.Context, addrs []string, wait time.Duration) ([]string, apiVersions, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, max(wait, firstContact), errGaveUp)
+	defer cancel()
+	for again := 100 * time.Millisecond; ; again = min(2*again, time.Second) {
+		ok, versions, failures := probeAll(ctx, addrs)
+		if len(ok) > 0 {
+			return ok, versions, nil
+		}
+		if err := context.Cause(ctx); err != nil && !errors.Is(err, errGaveUp) {
+			return nil, nil, err
+		}
+		if wait <= 0 || final(failures) || pause(ctx, again) != nil {
+			if err := context.Cause(ctx); err != nil && !errors.Is(err, errGaveUp) {
+				return nil, nil, err
+			}
+			return nil, nil, unreachable(failures, wait)
+		}
+	}
+}
+
+var errGaveUp = errors.New("no contact in time")
+
+func final(failures []*contactError) bool {
+	for _, f := range failures {
+		if !f.final {
+			return false
+		}
+	}
+	return true
+}
+
+func unreachable(failures []*contactError, wait time.Duration) error {
+	var err error
+	if len(failures) == 1 {
+		err = fault.Unreachablef("%w", failures[0])
+	} else {
+		var list []string
+		for _, f := range failures {
+			list = append(list, f.addr+": "+f.cause)
+		}
+		err = fault.Unreachablef("none of the %d brokers answers: %s", len(failures), strings.Join(list, "; "))
+	}
+	hint := failures[0].hint
+	if wait <= 0 && !final(failures) {
+		hint += "; --wait 30s waits for it"
+	}
+	return fault.Hint(err, "%s", hint)
+}
+
+func probeAll(ctx context.Context, addrs []string) (ok []string, versions apiVersions, failures []*contactError) {
+	type answer struct {
+		addr     string
+		versions apiVersions
+		failure  *contactError
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	answers := make(chan answer, len(addrs))
+	for _, addr := range addrs {
+		go func() {
+			v, err := probe(ctx, addr)
+			answers <- answer{addr, v, err}
+		}()
+	}
+	take := func(a answer) {
+		if a.failure != nil {
+			failures = append(failures, a.failure)
+			return
+		}
+		ok, versions = append(ok, a.addr), a.versions
+	}
+	for range addrs {
+		take(<-answers)
+		if len(ok) > 0 {
+			break
+		}
+	}
+	for {
+		select {
+		case a := <-answers:
+			take(a)
+		default:
+			return ok, versions, failures
+		}
+	}
+}
+
+// probe opens a connection and asks for the versions that the server speaks.
+func probe(ctx context.Context, addr string) (apiVersions, *contactError) {
+	c, err := new(net.Dialer).DialContext(ctx, "tcp", addr)
+	if err != nil {
+		return nil, dialFailure(addr, err)
+	}
+	defer c.Close()
+	stop := context.AfterFunc(ctx, func() { c.SetDeadline(time.Unix(1, 0)) })
+	defer stop()
+	if _, err := c.Write(versionsRequest()); err != nil {
+		return nil, answerFailure(addr, nil, err)
+	}
+	head := make([]byte, 8) // length, correlation id
+	n, err := io.ReadFull(c, head)
+	if err != nil {
+		return nil, answerFailure(addr, head[:n], err)
+	}
+	length := binary.BigEndian.Uint32(head)
+	if binary.BigEndian.Uint32(head[4:]) != probeCorrelation || length < 4 || length > maxProbeAnswer {
+		return nil, answerFailure(addr, head, nil)
+	}
+	body := make([]byte, length-4)
+	if _, err := io.ReadFull(c, body); err != nil {
+		return nil, answerFailure(addr, head, err)
+	}
+	v, ok := parseVersions(body)
+	if !ok {
+		return nil, answerFailure(addr, head, nil)
+	}
+	return v, nil
+}
+
+// versionsRequest is an ApiVersions request of version 0, which every broker
+// since 0.10 answers, before authentication too.
+func versionsRequest() []byte {
+	const client = "logpipe"
+	b := binary.BigEndian.AppendUint32(nil, uint32(10+len(client)))
+	b = binary.BigEndian.AppendUint16(b, keyApiVersions)
+	b = binary.BigEndian.AppendUint16(b, 0)
+	b = binary.BigEndian.AppendUint32(b, probeCorrelation)
+	b = binary.BigEndian.AppendUint16(b, uint16(len(client)))
+	return append(b, client...)
+}
+
+// parseVersions reads the answer to it: an error code and a list of key, lowest
+// and highest version.
+func parseVersions(b []byte) (apiVersions, bool) {
+	const entry = 6
+	if len(b) < 6 || binary.BigEndian.Uint16(b) != 0 {
+		return nil, false
+	}
+	n := uint64(binary.BigEndian.Uint32(b[2:]))
+	b = b[6:]
+	if uint64(len(b)) < n*entry {
+		return nil, false
+	}
+	v := make(apiVersions, n)
+	for ; n > 0; n-- {
+		v[int16(binary.BigEndian.Uint16(b))] = int16(binary.BigEndian.Uint16(b[4:]))
+		b = b[entry:]
+	}
+	return v, true
+}
+
+func dialFailure(addr string, err error) *contactError {
+	f := &contactError{addr: addr}
+	var dns *net.DNSError
+	host, _, _ := net.SplitHostPort(addr)
+	switch {
+	case errors.As(err, &dns) && dns.IsNotFound:
+		f.cause, f.hint = fmt.Sprintf("no such host %q", host), "check the name in -b"
+	case errors.As(err, &dns) && !isTimeout(err):
+		f.cause, f.hint = fmt.Sprintf("the name %q could not be looked up: %s", host, dns.Err), "check the name in -b and the network"
+	case isRefused(err):
+		f.cause, f.hint = "connection refused", "`logpipe broker` starts one on this machine, -b HOST:PORT names another"
+	case isTimeout(err):
+		f.cause, f.hint = "no answer in time", "check the address in -b and the firewall"
+	default:
+		var sys *os.SyscallError
+		f.cause, f.hint = err.Error(), "check the address in -b and the network"
+		if errors.As(err, &sys) {
+			f.cause = sys.Err.Error()
+		}
+	}
+	return f
+}
+
+// answerFailure judges a server by the first bytes that it sent, if any.
+func answerFailure(addr string, head []byte, err error) *contactError {
+	f := &contactError{addr: addr, hint: "-b HOST:PORT names the port of a broker", final: true}
+	switch {
+	case len(head) >= 2 && head[0] == 0x15 && head[1] == 0x03: // a TLS alert
+		f.cause, f.hint = "the port expects TLS", "-b HOST:PORT names a plaintext port of the broker"
+	case bytes.HasPrefix(head, []byte("HTTP")):
+		f.cause = "answers HTTP, so it is not a Kafka broker"
+	case len(head) > 0 && err == nil:
+		f.cause = "its answer is not Kafka's, so it is not a Kafka broker"
+	case isTimeout(err):
+		f.cause, f.final = "accepts connections and does not answer: not a Kafka broker, or an overloaded one", false
+	default:
+		f.cause = "closes the connection without an answer: not a Kafka broker, or one that expects TLS"
+		f.final = false // a broker that is just starting does so too
+	}
+	return f
+}
+
+func isTimeout(err error) bool {
+	var t net.Error
+	return errors.Is(err, context.DeadlineExceeded) || errors.As(err, &t) && t.Timeout() || errors.Is(err, os.ErrDeadlineExceeded)
+}
