@@ -4,7 +4,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/logpipe/logpipe/pkg/expr"
 	"github.com/logpipe/logpipe/pkg/record"
 	"github.com/logpipe/logpipe/pkg/state"
 	"github.com/logpipe/logpipe/pkg/stream"
@@ -163,6 +162,9 @@ type groupWorker struct {
 	local  *state.Group
 	gather *gather
 	time   *timeReader
+	added  int      // records since local was empty
+	direct *scatter // where most keys are new: blocks go straight to the shared tables
+	block  bool     // direct holds records of the current block
 }
 
 // Watermarked implements stream.FoldWorker.
@@ -172,7 +174,14 @@ func (w *groupWorker) Watermarked() bool { return false }
 func (w *groupWorker) MaxTime() (int64, bool) { return 0, false }
 
 // Finish implements stream.FoldWorker.
-func (w *groupWorker) Finish(int64, func(stream.Reject)) error { return nil }
+func (w *groupWorker) Finish(int64, func(stream.Reject)) error {
+	if w.block {
+		w.direct.give(w.f.shared, w.gather)
+		w.gather.reset()
+		w.block = false
+	}
+	return nil
+}
 
 // Process adds the batch to the worker's groups.
 func (w *groupWorker) Process(b *stream.Batch, turn func()) error {
@@ -180,9 +189,20 @@ func (w *groupWorker) Process(b *stream.Batch, turn func()) error {
 		return nil
 	}
 	g := w.gather
+	if w.f.spec.every > 0 {
+		w.f.mu.Lock()
+		w.f.changed = true
+		w.f.mu.Unlock()
+	}
+	if w.direct != nil {
+		w.keep(b, turn)
+		return nil
+	}
 	g.batch(b)
 	if w.f.spec.plan.needTime {
-		w.times(b, turn)
+		for i, r := range b.Records {
+			g.at[i].Time = w.timeOf(r, turn)
+		}
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -191,28 +211,39 @@ func (w *groupWorker) Process(b *stream.Batch, turn func()) error {
 		g.groups[i], _ = table.Upsert(g.hashes[i], g.keyOf(i))
 	}
 	g.addTo(w.local, 0, len(b.Records))
-	if w.f.spec.every > 0 {
-		w.f.mu.Lock()
-		w.f.changed = true
-		w.f.mu.Unlock()
-	}
+	w.added += len(b.Records)
 	if table.Len() > maxLocal {
+		if table.Len() > w.added/2 {
+			w.direct = new(scatter)
+		}
 		w.share()
+		w.added = 0
+		g.reset()
 	}
 	return nil
 }
 
-// times gives positions their event times, for first and last.
-func (w *groupWorker) times(b *stream.Batch, turn func()) {
-	if w.time == nil {
-		w.time = w.f.clock.reader(b.Records[0], turn)
-	}
-	for i, r := range b.Records {
-		w.gather.at[i].Time = stream.MinTime
-		if ns, err := w.time.of(r); err == nil {
-			w.gather.at[i].Time = ns
+// keep gathers the records of a block for Finish.
+func (w *groupWorker) keep(b *stream.Batch, turn func()) {
+	w.block = true
+	for _, r := range b.Records {
+		ns := int64(0)
+		if w.f.spec.plan.needTime {
+			ns = w.timeOf(r, turn)
 		}
+		w.gather.keepRecord(r, ns)
 	}
+}
+
+// timeOf is the event time for first and last; records without one come first.
+func (w *groupWorker) timeOf(r *record.Record, turn func()) int64 {
+	if w.time == nil {
+		w.time = w.f.clock.reader(r, turn)
+	}
+	if ns, err := w.time.of(r); err == nil {
+		return ns
+	}
+	return stream.MinTime
 }
 
 // share moves the worker's groups to the shared tables.
@@ -228,7 +259,7 @@ func (w *groupWorker) share() {
 	f.mu.Unlock()
 	var lists [shards][]uint32
 	for i := range uint32(w.local.Table.Len()) {
-		k := w.local.Table.Hash(i) >> 58
+		k := shardOf(w.local.Table.Hash(i))
 		lists[k] = append(lists[k], i)
 	}
 	for k, list := range lists {
@@ -238,112 +269,4 @@ func (w *groupWorker) share() {
 		s.mu.Unlock()
 	}
 	w.local.Reset()
-}
-
-// gather holds the keys and arguments of a run of records, column by column.
-type gather struct {
-	keys    []*record.Field
-	progs   []*expr.Program
-	plain   []bool // the input is a field: its bytes live as long as the batch
-	columns []aggregateColumn
-	key     []byte // keys one behind the other
-	ends    []int
-	hashes  []uint64
-	values  [][]record.Value
-	at      []state.Position
-	groups  []uint32
-	text    []byte // bytes of computed values
-	placed  bool
-}
-
-func newGather(f *fold) *gather {
-	g := &gather{progs: f.programs(), columns: f.spec.plan.columns, placed: f.spec.plan.needTime}
-	for _, k := range f.spec.keys {
-		g.keys = append(g.keys, k.Clone())
-	}
-	g.values = make([][]record.Value, len(g.progs))
-	for _, e := range f.spec.plan.inputs {
-		_, ok := e.Field()
-		g.plain = append(g.plain, ok)
-	}
-	return g
-}
-
-// batch gathers the records of one batch, whose bytes stay until its end.
-func (g *gather) batch(b *stream.Batch) {
-	g.reset()
-	for _, r := range b.Records {
-		g.keyFor(r)
-	}
-	for j, p := range g.progs {
-		list := g.values[j]
-		for _, r := range b.Records {
-			v := p.Eval(r)
-			if v.Bytes != nil && !g.plain[j] {
-				v.Bytes = g.keep(v.Bytes)
-			}
-			list = append(list, v)
-		}
-		g.values[j] = list
-	}
-	if g.placed {
-		for _, r := range b.Records {
-			g.at = append(g.at, state.Position{Block: r.Block, Line: r.Pos})
-		}
-	}
-	g.groups = grow(g.groups, len(b.Records))
-}
-
-func (g *gather) reset() {
-	g.key, g.ends, g.hashes, g.at, g.text = g.key[:0], g.ends[:0], g.hashes[:0], g.at[:0], g.text[:0]
-	for j := range g.values {
-		g.values[j] = g.values[j][:0]
-	}
-}
-
-func (g *gather) keyFor(r *record.Record) {
-	from := len(g.key)
-	for _, f := range g.keys {
-		g.key = state.AppendKey(g.key, r.Get(f))
-	}
-	g.ends = append(g.ends, len(g.key))
-	g.hashes = append(g.hashes, state.HashKey(g.key[from:]))
-}
-
-// keep copies b to memory that lives until reset.
-func (g *gather) keep(b []byte) []byte {
-	from := len(g.text)
-	g.text = append(g.text, b...)
-	return g.text[from:len(g.text):len(g.text)]
-}
-
-func (g *gather) keyOf(i int) []byte {
-	from := 0
-	if i > 0 {
-		from = g.ends[i-1]
-	}
-	return g.key[from:g.ends[i]]
-}
-
-// addTo adds records from to to, whose groups are set, to the columns of dst.
-func (g *gather) addTo(dst *state.Group, from, to int) {
-	dst.Grow()
-	for i, c := range g.columns {
-		var values []record.Value
-		if c.input >= 0 {
-			values = g.values[c.input][from:to]
-		}
-		var at []state.Position
-		if g.placed {
-			at = g.at[from:to]
-		}
-		dst.Columns[i].Add(g.groups[from:to], values, at)
-	}
-}
-
-func grow[T any](s []T, n int) []T {
-	if cap(s) < n {
-		return make([]T, n, 2*n)
-	}
-	return s[:n]
 }

@@ -98,6 +98,15 @@ func (r *Record) appendValue(dst []byte, s *Span) []byte {
 		return append(dst, '"')
 	case TextEscape:
 		return AppendString(dst, b)
+	case JSONInt:
+		if s.Off == s.End {
+			if s.Neg {
+				dst = append(dst, '-')
+			}
+			return strconv.AppendUint(dst, s.Mant, 10)
+		}
+	case Double:
+		return AppendFloat(dst, math.Float64frombits(s.Mant))
 	case JSONNull:
 		return append(dst, "null"...)
 	case JSONTrue:
@@ -108,7 +117,8 @@ func (r *Record) appendValue(dst []byte, s *Span) []byte {
 	return append(dst, b...)
 }
 
-// Encode returns v as a span whose bytes are in the arena of r.
+// Encode returns v as a span whose bytes are in the arena of r. Numbers have no
+// bytes: they are printed when the record is, if it is.
 func (r *Record) Encode(v Value) Span {
 	a := r.Arena
 	s := Span{Arena: true, Off: uint32(len(a.Buf))}
@@ -126,9 +136,11 @@ func (r *Record) Encode(v Value) Span {
 		if v.Int() < 0 {
 			s.Neg, s.Mant = true, -v.Num
 		}
-		a.Buf = strconv.AppendInt(a.Buf, v.Int(), 10)
 	case Float:
-		return r.encodeFloat(math.Float64frombits(v.Num))
+		if v = FloatValue(v.Float()); v.Kind != Float {
+			return r.Encode(v)
+		}
+		s.Enc, s.Mant = Double, v.Num
 	case String:
 		s.Enc = TextEnc(v.Bytes)
 		a.Buf = append(a.Buf, v.Bytes...)
@@ -141,16 +153,6 @@ func (r *Record) Encode(v Value) Span {
 	}
 	s.End = uint32(len(a.Buf))
 	return s
-}
-
-func (r *Record) encodeFloat(f float64) Span {
-	v := FloatValue(f)
-	if v.Kind != Float {
-		return r.Encode(v)
-	}
-	off := len(r.Arena.Buf)
-	r.Arena.Buf = AppendFloat(r.Arena.Buf, f)
-	return Span{Arena: true, Enc: JSONNumber, Off: uint32(off), End: uint32(len(r.Arena.Buf))}
 }
 
 // TextEnc returns Text or TextEscape for the valid UTF-8 text b.

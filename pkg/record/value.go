@@ -98,6 +98,8 @@ func (r *Record) decode(s *Span) Value {
 		return Value{Kind: Int, Num: uint64(n)}
 	case JSONFloat, JSONNumber:
 		return number(s, r.bytesOf(s))
+	case Double:
+		return Value{Kind: Float, Num: s.Mant}
 	case JSONTrue:
 		return Value{Kind: Bool, Num: 1}
 	case JSONFalse:

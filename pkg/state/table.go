@@ -86,6 +86,9 @@ func (t *Table) Upsert(hash uint64, key []byte) (number uint32, fresh bool) {
 	return n, true
 }
 
+// Touch loads the memory that Upsert of hash will read first.
+func (t *Table) Touch(hash uint64) uint64 { return t.slots[spread(hash>>32)&t.mask] }
+
 // spread makes a slot of the 32 bits of a hash; its upper bits choose shards,
 // so the slot takes them in another order.
 func spread(tag uint64) uint64 { return tag * 0x9E3779B97F4A7C15 >> 24 }

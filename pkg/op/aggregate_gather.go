@@ -1,0 +1,116 @@
+package op
+
+import (
+	"github.com/logpipe/logpipe/pkg/expr"
+	"github.com/logpipe/logpipe/pkg/record"
+	"github.com/logpipe/logpipe/pkg/state"
+	"github.com/logpipe/logpipe/pkg/stream"
+)
+
+// gather holds the keys and arguments of a run of records, column by column.
+type gather struct {
+	keys    []*record.Field
+	progs   []*expr.Program
+	plain   []bool // the input is a field: its bytes live as long as the batch
+	columns []aggregateColumn
+	key     []byte // keys one behind the other
+	ends    []int
+	hashes  []uint64
+	values  [][]record.Value
+	at      []state.Position
+	groups  []uint32
+	text    []byte // bytes of computed values
+	placed  bool
+}
+
+func newGather(f *fold) *gather {
+	g := &gather{progs: f.programs(), columns: f.spec.plan.columns, placed: f.spec.plan.needTime}
+	for _, k := range f.spec.keys {
+		g.keys = append(g.keys, k.Clone())
+	}
+	g.values = make([][]record.Value, len(g.progs))
+	for _, e := range f.spec.plan.inputs {
+		_, ok := e.Field()
+		g.plain = append(g.plain, ok)
+	}
+	return g
+}
+
+// batch gathers the records of one batch, whose bytes stay until its end.
+func (g *gather) batch(b *stream.Batch) {
+	g.reset()
+	for _, r := range b.Records {
+		g.keyFor(r)
+	}
+	for j, p := range g.progs {
+		list := g.values[j]
+		for _, r := range b.Records {
+			v := p.Eval(r)
+			if v.Bytes != nil && !g.plain[j] {
+				v.Bytes = g.keep(v.Bytes)
+			}
+			list = append(list, v)
+		}
+		g.values[j] = list
+	}
+	if g.placed {
+		for _, r := range b.Records {
+			g.at = append(g.at, state.Position{Block: r.Block, Line: r.Pos})
+		}
+	}
+	g.groups = grow(g.groups, len(b.Records))
+}
+
+func (g *gather) reset() {
+	g.key, g.ends, g.hashes, g.at, g.text = g.key[:0], g.ends[:0], g.hashes[:0], g.at[:0], g.text[:0]
+	for j := range g.values {
+		g.values[j] = g.values[j][:0]
+	}
+}
+
+func (g *gather) keyFor(r *record.Record) {
+	from := len(g.key)
+	for _, f := range g.keys {
+		g.key = state.AppendKey(g.key, r.Get(f))
+	}
+	g.ends = append(g.ends, len(g.key))
+	g.hashes = append(g.hashes, state.HashKey(g.key[from:]))
+}
+
+// keep copies b to memory that lives until reset.
+func (g *gather) keep(b []byte) []byte {
+	from := len(g.text)
+	g.text = append(g.text, b...)
+	return g.text[from:len(g.text):len(g.text)]
+}
+
+func (g *gather) keyOf(i int) []byte {
+	from := 0
+	if i > 0 {
+		from = g.ends[i-1]
+	}
+	return g.key[from:g.ends[i]]
+}
+
+// addTo adds records from to to, whose groups are set, to the columns of dst.
+func (g *gather) addTo(dst *state.Group, from, to int) {
+	dst.Grow()
+	for i, c := range g.columns {
+		var values []record.Value
+		if c.input >= 0 {
+			values = g.values[c.input][from:to]
+		}
+		var at []state.Position
+		if g.placed {
+			at = g.at[from:to]
+		}
+		dst.Columns[i].Add(g.groups[from:to], values, at)
+	}
+}
+
+func grow[T any](s []T, n int) []T {
+	if cap(s) < n {
+		return make([]T, n, 2*n)
+	}
+	return s[:n]
+}

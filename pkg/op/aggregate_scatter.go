@@ -1,0 +1,75 @@
+package op
+
+import (
+	"github.com/logpipe/logpipe/pkg/record"
+	"github.com/logpipe/logpipe/pkg/state"
+)
+
+func shardOf(hash uint64) uint64 { return hash >> 58 }
+
+// scatter gives the records of a block to the shared tables, shard by shard, so
+// that each is locked once a block and its lookups can overlap.
+type scatter struct {
+	order  []uint32 // records by shard
+	groups []uint32
+	values []record.Value
+	at     []state.Position
+	warm   uint64
+}
+
+// give adds everything gathered to the shards.
+func (s *scatter) give(to []*shard, g *gather) {
+	var ends [shards]uint32
+	for _, h := range g.hashes {
+		ends[shardOf(h)]++
+	}
+	sum := uint32(0)
+	for k, n := range ends {
+		ends[k] = sum
+		sum += n
+	}
+	s.order = grow(s.order, len(g.hashes))
+	for i, h := range g.hashes {
+		k := shardOf(h)
+		s.order[ends[k]] = uint32(i)
+		ends[k]++
+	}
+	s.groups = grow(s.groups, len(s.order))
+	from := uint32(0)
+	for k, end := range ends {
+		if end > from {
+			s.shard(to[k], g, int(from), int(end))
+		}
+		from = end
+	}
+}
+
+// shard adds the records order[from:to] to one shard.
+func (s *scatter) shard(sh *shard, g *gather, from, to int) {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	t := sh.group.Table
+	for _, i := range s.order[from:to] {
+		s.warm += t.Touch(g.hashes[i]) // independent loads: the misses overlap
+	}
+	for k := from; k < to; k++ {
+		i := s.order[k]
+		s.groups[k], _ = t.Upsert(g.hashes[i], g.keyOf(int(i)))
+	}
+	sh.group.Grow()
+	for c, col := range g.columns {
+		s.values, s.at = s.values[:0], s.at[:0]
+		if col.input >= 0 {
+			all := g.values[col.input]
+			for _, i := range s.order[from:to] {
+				s.values = append(s.values, all[i])
+			}
+		}
+		if g.placed {
+			for _, i := range s.order[from:to] {
+				s.at = append(s.at, g.at[i])
+			}
+		}
+		sh.group.Columns[c].Add(s.groups[from:to], s.values, s.at)
+	}
+}
