@@ -1,0 +1,335 @@
+package agent
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/logpipe/logpipe/pkg/channel"
+	"github.com/logpipe/logpipe/pkg/flume"
+	"github.com/logpipe/logpipe/pkg/sink"
+	"github.com/logpipe/logpipe/pkg/source"
+)
+
+// component is one component of the agent. Built and props are only there when
+// its type is known and supported.
+type component[C any] struct {
+	name  string
+	part  *part
+	typ   *flume.Type[C]
+	built C
+	props *flume.Properties
+}
+
+func (c *component[C]) ok() bool { return c.props != nil }
+
+// plan is what an agent consists of.
+type plan struct {
+	channels []*component[flume.Channel]
+	sources  []*sourceNode
+	sinks    []*sinkNode
+}
+
+type sourceNode struct {
+	*component[source.Source]
+	required, optional []*component[flume.Channel]
+	interceptors       []*component[source.Interceptor]
+}
+
+type sinkNode struct {
+	*component[sink.Sink]
+	channel *component[flume.Channel] // nil if it is not there
+}
+
+// singular is the word for one component of a kind.
+var singular = map[string]string{sources: "source", channels: "channel", sinks: "sink", sinkGroups: "sink group",
+	configFilters: "config filter"}
+
+// check finds what is wrong with the tree and makes the components.
+func (l *linter) check(files []string) *plan {
+	p := &plan{}
+	if len(l.lists) == 0 && len(l.order) == 0 {
+		l.unknownAgent(files)
+		return p
+	}
+	l.checkLists(files)
+	for _, name := range l.listed(channels) {
+		p.channels = append(p.channels, checkPart(l, channels, name, channel.Types(), "type"))
+	}
+	for _, name := range l.listed(sources) {
+		p.sources = append(p.sources, l.checkSource(p, name))
+	}
+	for _, name := range l.listed(sinks) {
+		p.sinks = append(p.sinks, l.checkSink(p, name))
+	}
+	l.checkUse(p)
+	return p
+}
+
+func (l *linter) unknownAgent(files []string) {
+	at := position{file: files[0]}
+	switch {
+	case l.name == "":
+		l.report(Error, at, "", "no agent name given")
+	default:
+		l.report(Error, at, "", "no agent %q in %s", l.name, strings.Join(files, ", "))
+	}
+	f := &l.findings[len(l.findings)-1]
+	switch {
+	case len(l.agents) == 0:
+		f.Fix = "an agent begins with lines such as a1.sources = r1"
+	case l.name == "":
+		f.Fix = "choose one with -n: " + strings.Join(l.agents, ", ")
+	default:
+		f.Fix = didYouMean(l.name, l.agents)
+	}
+}
+
+// checkLists looks at what the agent says it runs.
+func (l *linter) checkLists(files []string) {
+	at := position{file: files[0]}
+	if len(l.order) > 0 {
+		at = l.order[0].first.at
+	}
+	if len(l.listed(channels)) == 0 {
+		l.report(Error, at, l.listFix(channels, "c1"), "agent %s lists no channels", l.name)
+	}
+	if len(l.listed(sources)) == 0 && len(l.listed(sinks)) == 0 {
+		l.report(Error, at, l.listFix(sources, "r1"), "agent %s lists neither sources nor sinks", l.name)
+	}
+	for _, kind := range []string{sinkGroups, configFilters} {
+		for range l.listed(kind) {
+			l.report(Error, l.lists[kind].at.at, "", "%ss are not supported yet", singular[kind])
+			break
+		}
+	}
+	for _, p := range l.order {
+		if slices.Contains(l.listed(p.kind), p.name) || l.lists[p.kind] == nil || p.kind == sinkGroups || p.kind == configFilters {
+			continue
+		}
+		l.report(Note, p.first.at, fmt.Sprintf("add it to %s.%s to run it", l.name, p.kind),
+			"%s %s is described but not listed", singular[p.kind], p.name)
+	}
+}
+
+// listFix says how to list the components of a kind, with the names that the
+// file describes.
+func (l *linter) listFix(kind, example string) string {
+	var names []string
+	for _, p := range l.order {
+		if p.kind == kind {
+			names = append(names, p.name)
+		}
+	}
+	if len(names) == 0 {
+		names = []string{example}
+	}
+	return fmt.Sprintf("add %s.%s = %s", l.name, kind, strings.Join(names, " "))
+}
+
+// unlisted returns the names of described components that no list has.
+func (l *linter) unlisted(kind string) []string {
+	var names []string
+	for _, p := range l.order {
+		if p.kind == kind && !slices.Contains(l.listed(kind), p.name) {
+			names = append(names, p.name)
+		}
+	}
+	return names
+}
+
+// checkPart checks one component on its own: its type and its properties. The
+// reserved properties are the caller's; one that ends in a dot is a family.
+func checkPart[C any](l *linter, kind, name string, table flume.Table[C], reserved ...string) *component[C] {
+	p := l.part(kind, name)
+	c := &component[C]{name: name, part: p}
+	what := singular[kind] + " " + name
+	if p.first == nil {
+		p.first = l.lists[kind].at
+		l.report(Error, p.first.valueAt, didYouMean(name, l.unlisted(kind)), "%s is listed but not described", what)
+		return c
+	}
+	checkType(l, c, what, fmt.Sprintf("%s.%s.%s.", l.name, kind, name), p, table)
+	if c.typ == nil || c.typ.New == nil {
+		return c
+	}
+	c.props = &flume.Properties{}
+	c.built = c.typ.New(c.props)
+	checkProperties(l, c.props, part2scope(l, p, what, c.typ.Name(), reserved))
+	checkTogether(l, c.built, p)
+	return c
+}
+
+// checkType finds the component's type in its table.
+func checkType[C any](l *linter, c *component[C], what, prefix string, p *part, table flume.Table[C]) {
+	e := p.get("type")
+	if e == nil {
+		at := p.first.at
+		if empty := p.empty["type"]; empty != nil {
+			at = empty.at
+		}
+		l.report(Error, at, fmt.Sprintf("add %stype = %s", prefix, aliases(table)), "%s has no type", what)
+		return
+	}
+	word, _, _ := strings.Cut(what, " ")
+	c.typ = table.Lookup(e.value)
+	switch {
+	case c.typ == nil:
+		l.report(Error, e.valueAt, didYouMean(e.value, table.Names()), "unknown %s type %q", word, e.value)
+	case c.typ.New == nil && c.typ.Instead != "":
+		l.report(Error, e.valueAt, "instead: "+c.typ.Instead, "%s type %s is not supported", word, e.value)
+	case c.typ.New == nil:
+		l.report(Error, e.valueAt, "", "%s type %s is not supported yet", word, e.value)
+	}
+}
+
+// aliases lists the types that exist, for a fix.
+func aliases[C any](table flume.Table[C]) string {
+	var names []string
+	for i := range table {
+		if table[i].New != nil && table[i].Alias != "" {
+			names = append(names, table[i].Alias)
+		}
+	}
+	return strings.Join(names, " | ")
+}
+
+// scope is a group of properties that belong to one description.
+type scope struct {
+	what     string            // the component, for messages
+	prefix   string            // of the keys, for fixes
+	at       position          // where to report what is missing
+	names    []string          // in the order of the file
+	values   map[string]*entry // by name
+	empty    map[string]*entry // without a value
+	reserved []string          // names that are known besides the described ones
+}
+
+func part2scope(l *linter, p *part, what, typ string, reserved []string) scope {
+	s := scope{what: fmt.Sprintf("%s (%s)", what, typ), prefix: fmt.Sprintf("%s.%s.%s.", l.name, p.kind, p.name),
+		at: p.get("type").at, values: p.values, empty: maps.Clone(p.empty), reserved: reserved}
+	isReserved := func(name string) bool {
+		return slices.ContainsFunc(reserved, func(r string) bool {
+			return name == r || strings.HasSuffix(r, ".") && strings.HasPrefix(name, r)
+		})
+	}
+	for _, name := range p.names {
+		if !isReserved(name) {
+			s.names = append(s.names, name)
+		}
+	}
+	maps.DeleteFunc(s.empty, func(name string, _ *entry) bool { return isReserved(name) })
+	return s
+}
+
+// checkProperties assigns the values and reports unknown names, values that
+// cannot be read and what is missing.
+func checkProperties(l *linter, props *flume.Properties, s scope) {
+	for _, name := range s.names {
+		e := s.values[name]
+		q, old := props.Lookup(name)
+		if q == nil {
+			assignUnknown(l, props, s, name)
+			continue
+		}
+		if err := q.Assign(name, e.value); err != nil {
+			l.report(Error, e.valueAt, valueFix(e.value), "%s of %s: %v", name, s.what, err)
+			continue
+		}
+		if i := strings.Index(e.value, " # "); i >= 0 {
+			l.report(Warning, e.valueAt, "give the comment a line of its own", "%q is part of the value", strings.TrimSpace(e.value[i:]))
+		}
+		switch {
+		case old:
+			l.report(Note, e.propertyAt(name), "", "%s is the older name of %s", name, q.Name)
+		case q.Ignored != "":
+			l.report(Note, e.propertyAt(name), "", "%s has no effect here: %s", name, q.Ignored)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.empty)) {
+		e := s.empty[name]
+		if q, _ := props.Lookup(name); q != nil && q.Required && !q.IsSet() {
+			l.report(Error, e.valueAt, "give it a value", "%s of %s is required and has no value", name, s.what)
+			q.Required = false // reported
+		} else {
+			l.report(Warning, e.valueAt, "leave the line out", "%s has no value and no effect", name)
+		}
+	}
+	for _, q := range props.All() {
+		if q.Required && !q.IsSet() && !l.triedToSet(q, s) {
+			l.report(Error, s.at, fmt.Sprintf("add %s%s = %s", s.prefix, q.Name, strings.ToUpper(q.Value.Type())),
+				"%s has no %s, which is required", s.what, q.Name)
+		}
+	}
+}
+
+// triedToSet reports whether the file has a value for q that could not be read;
+// that was reported.
+func (l *linter) triedToSet(q *flume.Property, s scope) bool {
+	return s.values[q.Name] != nil || slices.ContainsFunc(q.Old, func(old string) bool { return s.values[old] != nil })
+}
+
+// assignUnknown reports a property that does not exist. Where it seems to stand
+// for a required one that is missing, this is what stops the component.
+func assignUnknown(l *linter, props *flume.Properties, s scope, name string) {
+	e := s.values[name]
+	var missing []string
+	for _, q := range props.All() {
+		if q.Required && !q.IsSet() && s.values[q.Name] == nil {
+			missing = append(missing, q.Name)
+		}
+	}
+	if meant := nearest(name, missing); meant != "" {
+		l.report(Error, e.propertyAt(name), fmt.Sprintf("did you mean %q, which is required?", meant),
+			"%s has no property %q", s.what, name)
+		q, _ := props.Lookup(meant)
+		q.Required = false // reported
+		return
+	}
+	names := slices.Clone(s.reserved)
+	for _, q := range props.All() {
+		names = append(names, q.Name)
+	}
+	fix := ""
+	if meant := nearest(name, names); meant != "" {
+		fix = fmt.Sprintf("did you mean %q?", meant)
+	}
+	l.report(Warning, e.propertyAt(name), fix, "%s has no property %q; it has no effect", s.what, name)
+}
+
+// valueFix guesses why a value cannot be read.
+func valueFix(value string) string {
+	switch {
+	case strings.Contains(value, " #"), strings.Contains(value, "\t#"), strings.Contains(value, " //"):
+		return "give the comment a line of its own: it is part of the value"
+	case len(value) > 1 && (value[0] == '"' || value[0] == '\''):
+		return "leave out the quotes: they are part of the value"
+	}
+	return ""
+}
+
+// propertyAt is where the property's name stands in the key.
+func (e *entry) propertyAt(name string) position {
+	at := e.at
+	if !e.guessed && strings.HasSuffix(e.key, name) {
+		at.column += utf8.RuneCountInString(e.key) - utf8.RuneCountInString(name)
+	}
+	return at
+}
+
+// checkTogether lets the component check its properties against each other.
+func checkTogether(l *linter, c any, p *part) {
+	checker, ok := c.(flume.Checker)
+	if !ok {
+		return
+	}
+	for _, problem := range checker.Check() {
+		at := p.get("type").at
+		if e := p.get(problem.Property); e != nil {
+			at = e.valueAt
+		}
+		l.report(Error, at, problem.Fix, "%s %s: %s", singular[p.kind], p.name, problem.Message)
+	}
+}

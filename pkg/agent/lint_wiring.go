@@ -1,0 +1,269 @@
+package agent
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/logpipe/logpipe/pkg/flume"
+	"github.com/logpipe/logpipe/pkg/sink"
+	"github.com/logpipe/logpipe/pkg/source"
+)
+
+// checkSource checks a source, its interceptors and its channels.
+func (l *linter) checkSource(p *plan, name string) *sourceNode {
+	misspelt := namesLike(l.part(sources, name), "channels")
+	n := &sourceNode{component: checkPart(l, sources, name, source.Types(),
+		append(misspelt, "type", "channels", "selector.", "interceptors", "interceptors.")...)}
+	if n.part.values == nil {
+		return n
+	}
+	e, names := l.channelNames(n.part, "channels", misspelt)
+	if e != nil {
+		n.required = l.findChannels(p, e, names)
+	}
+	l.checkSelector(p, n)
+	l.checkInterceptors(n)
+	for _, c := range append(slices.Clone(n.required), n.optional...) {
+		checkBatch(l, n.component, c)
+	}
+	return n
+}
+
+// checkSink checks a sink and its channel.
+func (l *linter) checkSink(p *plan, name string) *sinkNode {
+	misspelt := namesLike(l.part(sinks, name), "channel")
+	n := &sinkNode{component: checkPart(l, sinks, name, sink.Types(), append(misspelt, "type", "channel")...)}
+	if n.part.values == nil {
+		return n
+	}
+	e, names := l.channelNames(n.part, "channel", misspelt)
+	if e == nil {
+		return n
+	}
+	if len(names) > 1 {
+		l.report(Error, e.valueAt, "write one of them, or one sink for each", "sink %s has one channel, not %d", name, len(names))
+	}
+	if found := l.findChannels(p, e, names[:1]); len(found) > 0 {
+		n.channel = found[0]
+		checkBatch(l, n.component, n.channel)
+	}
+	return n
+}
+
+// namesLike returns the properties of a part that look like a misspelt one.
+func namesLike(p *part, property string) []string {
+	var names []string
+	for _, name := range p.names {
+		if name != property && nearest(name, []string{property}) != "" {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// channelNames reads the property that names the channels of a part. Sources
+// have `channels`, sinks `channel`; the other word is a common mistake.
+func (l *linter) channelNames(p *part, property string, misspelt []string) (*entry, []string) {
+	what := singular[p.kind] + " " + p.name
+	right := p.get(property)
+	for _, name := range misspelt {
+		e := p.get(name)
+		fix := fmt.Sprintf("did you mean %q?", property)
+		if right != nil {
+			l.report(Warning, e.propertyAt(name), fix, "%s has no property %q; it has no effect", what, name)
+			continue
+		}
+		l.report(Error, e.propertyAt(name), fix, "%s has no property %q", what, name)
+		right = e
+	}
+	if right != nil {
+		value, comment, found := strings.Cut(right.value, " #")
+		if found {
+			l.report(Error, right.valueAt, valueFix(right.value), "%s of %s: %q is part of the value", property, what, "#"+comment)
+		}
+		return right, splitNames(value)
+	}
+	at := p.first.at
+	if e := p.get("type"); e != nil {
+		at = e.at
+	}
+	fix := "add " + join(l.name, p.kind, p.name, property) + " = " + strings.Join(append(l.listed(channels), "c1")[:1], "")
+	l.report(Error, at, fix, "%s has no %s", what, property)
+	return nil, nil
+}
+
+// splitNames cuts a list of names; commas are mistakes that have been common
+// enough to read them.
+func splitNames(text string) []string {
+	names := strings.FieldsFunc(text, func(r rune) bool { return r == ',' || isBlank(r) })
+	if len(names) == 0 {
+		return []string{text}
+	}
+	return names
+}
+
+// findChannels looks channels up by name.
+func (l *linter) findChannels(p *plan, e *entry, names []string) []*component[flume.Channel] {
+	var found []*component[flume.Channel]
+	for _, name := range names {
+		i := slices.IndexFunc(p.channels, func(c *component[flume.Channel]) bool { return c.name == name })
+		if i >= 0 {
+			if !slices.Contains(found, p.channels[i]) {
+				found = append(found, p.channels[i])
+			}
+			continue
+		}
+		fix := didYouMean(name, l.listed(channels))
+		if l.parts[channels][name] != nil {
+			fix = fmt.Sprintf("it is described: add it to %s.%s", l.name, channels)
+		}
+		l.report(Error, e.valueAt, fix, "channel %s does not exist", name)
+	}
+	return found
+}
+
+// checkSelector reads how a source spreads its events over its channels.
+func (l *linter) checkSelector(p *plan, n *sourceNode) {
+	for _, name := range n.part.names {
+		property, found := strings.CutPrefix(name, "selector.")
+		if !found {
+			continue
+		}
+		e := n.part.get(name)
+		switch property {
+		case "type":
+			switch strings.ToLower(e.value) {
+			case "replicating", "org.apache.flume.channel.replicatingchannelselector":
+			case "multiplexing", "load_balancing", "org.apache.flume.channel.multiplexingchannelselector",
+				"org.apache.flume.channel.loadbalancingchannelselector":
+				l.report(Error, e.valueAt, "", "channel selector %s is not supported yet", e.value)
+				return
+			default:
+				l.report(Error, e.valueAt, didYouMean(e.value, []string{"replicating", "multiplexing", "load_balancing"}),
+					"unknown channel selector %q", e.value)
+				return
+			}
+		case "optional":
+			n.optional = l.findChannels(p, e, splitNames(e.value))
+		default:
+			l.report(Warning, e.propertyAt(name), didYouMean(property, []string{"type", "optional"}),
+				"a replicating selector has no property %q; it has no effect", property)
+		}
+	}
+	isOptional := func(c *component[flume.Channel]) bool { return slices.Contains(n.optional, c) }
+	n.required = slices.DeleteFunc(n.required, isOptional)
+}
+
+// checkInterceptors makes the chain of interceptors of a source.
+func (l *linter) checkInterceptors(n *sourceNode) {
+	list := n.part.get("interceptors")
+	var names []string
+	if list != nil {
+		names = splitNames(list.value)
+	}
+	groups := map[string]*part{}
+	for _, key := range slices.Concat(n.part.names, slices.Sorted(maps.Keys(n.part.empty))) {
+		tail, found := strings.CutPrefix(key, "interceptors.")
+		if !found {
+			continue
+		}
+		name, property, _ := strings.Cut(tail, ".")
+		e := n.part.values[key]
+		if e == nil {
+			e = n.part.empty[key]
+		}
+		g := groups[name]
+		if g == nil {
+			g = &part{kind: sources, name: n.name, first: e, values: map[string]*entry{}, empty: map[string]*entry{}}
+			groups[name] = g
+			if !slices.Contains(names, name) {
+				l.report(Note, e.at, "add it to interceptors to use it", "interceptor %s is described but not listed", name)
+			}
+		}
+		if e.value == "" {
+			g.empty[property] = e
+		} else {
+			g.names, g.values[property] = append(g.names, property), e
+		}
+	}
+	for _, name := range names {
+		n.interceptors = append(n.interceptors, l.checkInterceptor(n, list, name, groups[name]))
+	}
+}
+
+func (l *linter) checkInterceptor(n *sourceNode, list *entry, name string, g *part) *component[source.Interceptor] {
+	c := &component[source.Interceptor]{name: name, part: g}
+	if g == nil {
+		l.report(Error, list.valueAt, "", "interceptor %s of source %s is listed but not described", name, n.name)
+		return c
+	}
+	prefix := join(l.name, sources, n.name, "interceptors", name) + "."
+	checkType(l, c, "interceptor "+name, prefix, g, source.Interceptors())
+	if c.typ == nil || c.typ.New == nil {
+		return c
+	}
+	c.props = &flume.Properties{}
+	c.built = c.typ.New(c.props)
+	s := part2scope(l, g, "interceptor "+name, c.typ.Name(), []string{"type"})
+	s.prefix = prefix
+	checkProperties(l, c.props, s)
+	checkTogether(l, c.built, g)
+	return c
+}
+
+// checkBatch refuses a batch that no transaction of the channel can hold.
+func checkBatch[C any](l *linter, c *component[C], ch *component[flume.Channel]) {
+	if !c.ok() || !ch.ok() {
+		return
+	}
+	batcher, ok := any(c.built).(flume.Batcher)
+	if !ok {
+		return
+	}
+	property, batch := batcher.Batch()
+	limit := ch.built.MaxBatch()
+	q, _ := c.props.Lookup(property)
+	if batch <= limit || q == nil {
+		return
+	}
+	at := c.part.get("type").at
+	for _, name := range append([]string{property}, q.Old...) {
+		if e := c.part.get(name); e != nil {
+			at = e.valueAt
+		}
+	}
+	l.report(Error, at, fmt.Sprintf("set it to at most %d or raise transactionCapacity", limit),
+		"%s %d of %s %s is above transactionCapacity %d of channel %s", property, batch, singular[c.part.kind], c.name, limit, ch.name)
+}
+
+// checkUse reports channels that lead nowhere.
+func (l *linter) checkUse(p *plan) {
+	for _, c := range p.channels {
+		if !c.ok() || l.countErrors() > 0 {
+			continue // with errors around, this would mostly repeat them
+		}
+		fed := slices.ContainsFunc(p.sources, func(n *sourceNode) bool {
+			return slices.Contains(n.required, c) || slices.Contains(n.optional, c)
+		})
+		emptied := slices.ContainsFunc(p.sinks, func(n *sinkNode) bool { return n.channel == c })
+		switch {
+		case !fed && !emptied:
+			l.report(Warning, c.part.first.at, "", "channel %s is not used", c.name)
+		case !emptied:
+			l.report(Warning, c.part.first.at, "", "no sink takes events out of channel %s: it fills up", c.name)
+		case !fed:
+			l.report(Warning, c.part.first.at, "", "no source puts events into channel %s", c.name)
+		}
+	}
+}
+
+func (l *linter) countErrors() int { return Report{Findings: l.findings}.Count(Error) }
+
+// checkSystemProperties looks at -D properties that promise something.
+func (l *linter) checkSystemProperties(properties map[string]string) {
+	if kind := properties["flume.monitoring.type"]; kind != "" {
+		l.report(Warning, position{}, "", "-Dflume.monitoring.type=%s has no effect: metrics are not supported yet", kind)
+	}
+}

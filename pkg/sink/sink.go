@@ -1,0 +1,58 @@
+// Package sink holds the sinks of an agent, one file each, and the runner that
+// moves events from a channel into a sink with Apache Flume's transactions and
+// back-off. Aliases, properties and formats are those of Flume 1.11.
+package sink
+
+import (
+	"context"
+
+	"github.com/logpipe/logpipe/pkg/flume"
+)
+
+// Sink delivers events somewhere.
+type Sink interface {
+	// Open prepares the sink. A server that cannot be reached is no reason to
+	// fail: the sink connects, and connects again, when it writes.
+	Open(flume.Env) error
+	// Write delivers the whole batch and returns nil when the channel may
+	// forget it. After an error the same events come again. The slice and its
+	// headers may be changed, the bodies not.
+	Write(ctx context.Context, batch []flume.Event) error
+	// Close releases what the sink holds.
+	Close() error
+}
+
+// defaultBatch is the number of events that a sink without a property of its
+// own takes at once.
+const defaultBatch = 100
+
+// Types is the table of sink types.
+func Types() flume.Table[Sink] {
+	const class = "org.apache.flume.sink."
+	return flume.Table[Sink]{
+		{Alias: "logger", Classes: []string{class + "LoggerSink"}, New: NewLogger,
+			Help: "prints each event as Flume's log does"},
+		{Alias: "null", Classes: []string{class + "NullSink"}, New: NewNull,
+			Help: "throws events away"},
+		{Alias: "kafka", Classes: []string{class + "kafka.KafkaSink"}, New: NewKafka,
+			Help: "sends each body to a Kafka topic"},
+		{Classes: []string{"org.apache.flume.plugins.KafkaSink"}, New: NewPluginKafka,
+			Help: "the property names of a Kafka sink from before Flume had one"},
+
+		{Alias: "file_roll", Classes: []string{class + "RollingFileSink"}},
+		{Alias: "avro", Classes: []string{class + "AvroSink"}},
+		{Alias: "thrift", Classes: []string{class + "ThriftSink"}},
+		{Alias: "hdfs", Classes: []string{class + "hdfs.HDFSEventSink"}},
+		{Alias: "http", Classes: []string{class + "http.HttpSink"}},
+		{Alias: "elasticsearch", Classes: []string{class + "elasticsearch.ElasticSearchSink"}},
+
+		{Alias: "hbase", Classes: []string{class + "hbase.HBaseSink"}, Instead: "a Kafka topic and a connector for HBase"},
+		{Alias: "asynchbase", Classes: []string{class + "hbase.AsyncHBaseSink"}, Instead: "a Kafka topic and a connector for HBase"},
+		{Alias: "hbase2", Classes: []string{class + "hbase2.HBase2Sink"}, Instead: "a Kafka topic and a connector for HBase"},
+		{Alias: "hive", Classes: []string{class + "hive.HiveSink"}, Instead: "files that a Hive table reads"},
+		{Alias: "irc", Classes: []string{class + "irc.IRCSink"}, Instead: "type http to a gateway"},
+		{Alias: "morphline_solr", Classes: []string{class + "solr.morphline.MorphlineSolrSink"}, Instead: "the operators of logpipe run"},
+		{Classes: []string{class + "kite.DatasetSink", "org.apache.flume.sink.kite.DatasetSink"}, Instead: "files"},
+		{Classes: []string{"org.apache.kudu.flume.sink.KuduSink", class + "kudu.KuduSink"}, Instead: "a Kafka topic and a connector for Kudu"},
+	}
+}
