@@ -1,0 +1,118 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/logpipe/logpipe/pkg/catalog"
+	"github.com/logpipe/logpipe/pkg/cli"
+	"github.com/logpipe/logpipe/pkg/fault"
+	"github.com/logpipe/logpipe/pkg/option"
+)
+
+// execute runs the command that args name.
+func execute(ctx context.Context, app *cli.App, args []string) error {
+	root := newRoot(app)
+	root.SetArgs(args)
+	return root.ExecuteContext(ctx)
+}
+
+// newRoot makes the tree of commands.
+func newRoot(app *cli.App) *cobra.Command {
+	root := &cobra.Command{
+		Use:           "logpipe",
+		Short:         "collect, carry and compute records in a pipe",
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return unknownCommand(cmd, args[0])
+			}
+			return cmd.Help()
+		},
+	}
+	root.SetIn(app.In)
+	root.SetOut(app.Out)
+	root.SetErr(app.Err)
+	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) { printHelp(app, cmd) })
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		app.SetCommand(pathOf(cmd))
+		return flagError(cmd, err)
+	})
+	root.PersistentPreRun = func(cmd *cobra.Command, _ []string) { app.SetCommand(pathOf(cmd)) }
+	root.CompletionOptions.DisableDefaultCmd = true
+	root.SetHelpCommand(newHelp(app))
+	for _, g := range catalog.Groups() {
+		root.AddGroup(&cobra.Group{ID: string(g.Group), Title: string(g.Group)})
+	}
+	for _, c := range catalog.Commands() {
+		root.AddCommand(newStage(app, c))
+	}
+	for _, c := range []*cobra.Command{
+		newRun(app),
+		newConfig(app),
+		newVersion(app),
+		newCompletion(app),
+	} {
+		root.AddCommand(c)
+	}
+	return root
+}
+
+// pathOf is the command's name in messages: without "logpipe".
+func pathOf(cmd *cobra.Command) string {
+	_, path, _ := strings.Cut(cmd.CommandPath(), " ")
+	return path
+}
+
+func unknownCommand(cmd *cobra.Command, name string) error {
+	err := fault.Usagef("unknown command %q", name)
+	var names []string
+	for _, c := range cmd.Commands() {
+		if c.IsAvailableCommand() {
+			names = append(names, c.Name())
+		}
+	}
+	if near := catalog.Closest(name, names); near != "" {
+		return fault.Hint(err, "did you mean %s?", near)
+	}
+	return fault.Hint(err, "`logpipe help` lists the commands")
+}
+
+// flagError words what pflag refuses as stages of `run` do.
+func flagError(cmd *cobra.Command, err error) error {
+	var set option.Set
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		o := set.Add(f.Name, f.Value, f.Usage)
+		o.Letter, o.Hidden = f.Shorthand, f.Hidden
+		if v, ok := f.Value.(flagValue); ok {
+			o.Words = v.Words
+		}
+	})
+	var unknown *pflag.NotExistError
+	var missing *pflag.ValueRequiredError
+	var wrong *pflag.InvalidValueError
+	switch {
+	case errors.As(err, &unknown):
+		if letters := unknown.GetSpecifiedShortnames(); letters != "" {
+			return catalog.UnknownLetter(&set, unknown.GetSpecifiedName(), letters)
+		}
+		return catalog.UnknownOption(&set, unknown.GetSpecifiedName())
+	case errors.As(err, &missing):
+		f := missing.GetFlag()
+		as := "--" + f.Name
+		if missing.GetSpecifiedShortnames() != "" {
+			as = "-" + f.Shorthand
+		}
+		return catalog.NeedsValue(as, set.Lookup(f.Name))
+	case errors.As(err, &wrong):
+		f := wrong.GetFlag()
+		return catalog.WrongValue("--"+f.Name, set.Lookup(f.Name), wrong.Unwrap())
+	}
+	return fault.With(fault.Usage, err)
+}

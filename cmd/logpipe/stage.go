@@ -1,0 +1,51 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/logpipe/logpipe/pkg/catalog"
+	"github.com/logpipe/logpipe/pkg/cli"
+	"github.com/logpipe/logpipe/pkg/option"
+)
+
+// newStage makes a command of a stage: a pipeline of one part.
+func newStage(app *cli.App, c catalog.Command) *cobra.Command {
+	use := c.New()
+	var shared option.Set
+	cmd := &cobra.Command{
+		Use:     c.Usage,
+		Short:   c.Short,
+		Long:    c.Long,
+		GroupID: string(c.Group),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := fill(app, cmd, &use.Settings, &shared); err != nil {
+				return err
+			}
+			part, err := use.Build(args)
+			if err != nil {
+				return err
+			}
+			part.Words = args
+			return app.Run(cmd.Context(), cli.Job{
+				Pipeline: catalog.Single(part),
+				Typed:    c.Typed,
+				Help:     func() { printUsage(app, cmd) },
+			})
+		},
+		DisableFlagsInUseLine: true,
+	}
+	addFlags(cmd, &use.Settings)
+	app.Shared.Options(&shared)
+	addFlags(cmd, &shared)
+	completeFlags(cmd)
+	cmd.ValidArgsFunction = func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+		switch {
+		case len(args) == 0 && len(c.Words) > 0:
+			return c.Words, cobra.ShellCompDirectiveNoFileComp
+		case use.ReadsFiles():
+			return nil, cobra.ShellCompDirectiveDefault
+		}
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	return cmd
+}

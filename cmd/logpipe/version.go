@@ -1,0 +1,68 @@
+package main
+
+import (
+	"fmt"
+	"runtime"
+	"runtime/debug"
+
+	"github.com/spf13/cobra"
+
+	"github.com/logpipe/logpipe/pkg/catalog"
+	"github.com/logpipe/logpipe/pkg/cli"
+	"github.com/logpipe/logpipe/pkg/fault"
+	"github.com/logpipe/logpipe/pkg/geo"
+)
+
+// Set by the linker for releases: -X main.version=1.2.3 -X main.commit=…
+var version, commit string
+
+// newVersion makes the command that says what this program is made of.
+func newVersion(app *cli.App) *cobra.Command {
+	return &cobra.Command{
+		Use:                   "version",
+		Short:                 "print the version and the data that is built in",
+		GroupID:               string(catalog.Run),
+		Args:                  noArgs,
+		DisableFlagsInUseLine: true,
+		RunE: func(*cobra.Command, []string) error {
+			v, c := build()
+			places := geo.About()
+			_, err := fmt.Fprintf(app.Out, "logpipe %s (commit %s, %s, %s/%s)\ncountries: %s of %s, %s, %s networks\n",
+				v, c, runtime.Version(), runtime.GOOS, runtime.GOARCH,
+				places.Name, places.Date, places.Licence, cli.Count(int64(places.Entries)))
+			return err
+		},
+	}
+}
+
+// build is the version and the commit, from the linker or from what Go notes in
+// the binary.
+func build() (v, c string) {
+	v, c = version, commit
+	info, ok := debug.ReadBuildInfo()
+	if v == "" && ok && info.Main.Version != "(devel)" {
+		v = info.Main.Version
+	}
+	if c == "" && ok {
+		for _, s := range info.Settings {
+			if s.Key == "vcs.revision" {
+				c = s.Value[:min(len(s.Value), 12)]
+			}
+		}
+	}
+	if v == "" {
+		v = "dev"
+	}
+	if c == "" {
+		c = "unknown"
+	}
+	return v, c
+}
+
+// noArgs refuses words that a command has no use for.
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return fault.Usagef("takes no word, but got %q", args[0])
+	}
+	return nil
+}

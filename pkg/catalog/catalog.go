@@ -1,0 +1,128 @@
+// Package catalog is the one table of the commands that can be a stage of a
+// pipeline: sources, operators and sinks by name. The command line makes its
+// commands of it, `run` and the agent look stages up in it, and help, man pages
+// and completion are written from it. The package also reads the text of a
+// pipeline, in the quoting of the shell.
+package catalog
+
+import (
+	"context"
+
+	"github.com/logpipe/logpipe/pkg/op"
+	"github.com/logpipe/logpipe/pkg/option"
+	"github.com/logpipe/logpipe/pkg/stream"
+)
+
+// Group is a heading of the list of commands.
+type Group string
+
+// The groups, in the order in which help shows them.
+const (
+	Move  Group = "Move"  // records come and go
+	Shape Group = "Shape" // a record in, records out
+	Ask   Group = "Ask"   // many records in, rows out
+	Run   Group = "Run"   // whole pipelines, and the program itself
+)
+
+// Groups lists the groups in order, with what they are for.
+func Groups() []Heading {
+	return []Heading{
+		{Move, "bring records in and out"},
+		{Shape, "make records of lines and change them"},
+		{Ask, "count, sum and rank"},
+		{Run, "run pipelines, and the rest"},
+	}
+}
+
+// Heading is a group with its purpose.
+type Heading struct {
+	Group   Group
+	Purpose string
+}
+
+// Command describes a stage in its role: one of Operator, Source and Sink is set.
+type Command struct {
+	Name     string
+	Usage    string
+	Short    string
+	Long     string
+	Examples []op.Example
+	Group    Group
+
+	Operator func() op.Builder
+	Source   func() SourceBuilder
+	Sink     func() SinkBuilder
+
+	Text  bool     // its output is text for people, no records
+	Typed bool     // as a command of its own it reads records typed on a terminal
+	Words []string // what the first word may be, for completion; nil = anything
+}
+
+// Source opens a stream of records.
+type Source interface {
+	// Open starts reading. ctx ends it.
+	Open(ctx context.Context, env *stream.Env) (stream.Source, error)
+	// Live tells whether it may wait for records.
+	Live() bool
+}
+
+// Sink opens where a pipeline's records go.
+type Sink interface {
+	Open(ctx context.Context, env *stream.Env) (stream.Sink, error)
+}
+
+// SourceBuilder holds the settings of one use of a source, as op.Builder does
+// for operators.
+type SourceBuilder interface {
+	Options(s *option.Set)
+	Build(args []string) (Source, error)
+}
+
+// SinkBuilder holds the settings of one use of a sink.
+type SinkBuilder interface {
+	Options(s *option.Set)
+	Build(args []string) (Sink, error)
+}
+
+// Clocked is a stage or source whose records depend on the wall clock.
+type Clocked interface{ UsesClock() bool }
+
+// Explainer is a Builder that answers a question instead of running, if its
+// settings ask one. It is asked after Build.
+type Explainer interface {
+	// Explain returns the answer; ok is false where nothing was asked.
+	Explain() (answer string, ok bool, err error)
+}
+
+// Commands is the table. A new operator is one line here.
+func Commands() []Command {
+	return []Command{
+		genCommand(),
+		operator(Shape, op.Head),
+		operator(Ask, op.Aggregate),
+	}
+}
+
+func operator(g Group, d op.Definition) Command {
+	return Command{Name: d.Name, Usage: d.Usage, Short: d.Short, Long: d.Long, Examples: d.Examples,
+		Group: g, Operator: d.New}
+}
+
+// Lookup finds a command by its name.
+func Lookup(name string) (Command, bool) {
+	for _, c := range Commands() {
+		if c.Name == name {
+			return c, true
+		}
+	}
+	return Command{}, false
+}
+
+// Names lists the names of the table, in its order.
+func Names() []string {
+	var names []string
+	for _, c := range Commands() {
+		names = append(names, c.Name)
+	}
+	return names
+}

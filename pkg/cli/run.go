@@ -1,0 +1,157 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"sync/atomic"
+	"time"
+
+	"github.com/logpipe/logpipe/pkg/catalog"
+	"github.com/logpipe/logpipe/pkg/fault"
+	"github.com/logpipe/logpipe/pkg/stream"
+)
+
+// Job is a pipeline with the files that it is to read; without any it reads
+// standard input.
+type Job struct {
+	Pipeline *catalog.Pipeline
+	Files    []string
+	Typed    bool   // records typed on a terminal are welcome
+	Help     func() // prints the help of the command
+}
+
+// Run runs a job with the shared settings and reports on it.
+func (a *App) Run(ctx context.Context, j Job) error {
+	a.Begin()
+	p := j.Pipeline
+	if answer := p.Parts[0].Answer; len(p.Parts) == 1 && p.Parts[0].Answered {
+		return stdout{a.Out}.Write(ctx, []byte(answer))
+	}
+	files, err := a.files(j)
+	if err != nil {
+		return err
+	}
+	if a.Shared.Workers < 0 {
+		return fault.Usagef("--workers: want a number of cores, not %d", a.Shared.Workers)
+	}
+	loc, err := a.Shared.location()
+	if err != nil {
+		return err
+	}
+	if a.Shared.Explain {
+		return a.explain(p, files)
+	}
+	side := &sideFiles{}
+	env := &stream.Env{Now: time.Now, Location: loc, Log: a.Log, Stdout: a.Out, Terminal: a.OutTerminal,
+		Live: a.live(p, files), Files: side}
+	source, err := a.source(ctx, j, files, env)
+	if err != nil {
+		return err
+	}
+	var sink stream.Sink = stdout{a.Out}
+	if s := p.Sink(); s != nil {
+		if sink, err = s.Open(ctx, env); err != nil {
+			return err
+		}
+	}
+	err = a.stream(ctx, stream.Pipeline{Source: source, Stages: p.Stages(), Sink: sink}, env)
+	return errors.Join(err, side.Close())
+}
+
+// files lists what the job reads; with none it reads standard input.
+func (a *App) files(j Job) ([]string, error) {
+	names := append(append([]string(nil), j.Pipeline.Files()...), j.Files...)
+	if j.Pipeline.Source() != nil && len(names) > 0 {
+		first := j.Pipeline.Parts[0].Command.Name
+		return nil, fault.Hint(fault.Usagef("%s brings its own records in and reads no file", first),
+			"leave out %s", names[0])
+	}
+	return ExpandFiles(names)
+}
+
+func (a *App) live(p *catalog.Pipeline, files []string) bool {
+	if s := p.Source(); s != nil {
+		return s.Live()
+	}
+	return len(files) == 0 && a.InWaits
+}
+
+func (a *App) explain(p *catalog.Pipeline, files []string) error {
+	input := "standard input"
+	if len(files) == 1 {
+		input = files[0]
+	} else if len(files) > 1 {
+		input = fmt.Sprintf("%d files, one after the other: %s, …", len(files), files[0])
+	}
+	workers := a.Shared.Workers
+	if workers == 0 {
+		workers = runtime.GOMAXPROCS(0)
+	}
+	return stdout{a.Out}.Write(context.Background(), []byte(p.Explain(input, "standard output", workers)))
+}
+
+// source opens what the job reads.
+func (a *App) source(ctx context.Context, j Job, files []string, env *stream.Env) (stream.Source, error) {
+	if s := j.Pipeline.Source(); s != nil {
+		return s.Open(ctx, env)
+	}
+	if len(files) == 0 {
+		if a.InTerminal {
+			if !j.Typed {
+				a.Say("reads records from standard input, which is a terminal")
+				if j.Help != nil {
+					j.Help()
+				}
+				return nil, ErrHelpShown
+			}
+			if !a.Shared.Quiet {
+				a.Say("type records, Ctrl-D ends")
+			}
+		}
+		files = []string{"-"}
+	}
+	return a.openFiles(files, stream.CutterOf(j.Pipeline.Stages())), nil
+}
+
+// stream runs a pipeline and reports what it rejects, holds and counts.
+func (a *App) stream(ctx context.Context, p stream.Pipeline, env *stream.Env) error {
+	rejected, err := newRejects(a, env.Files)
+	if err != nil {
+		return err
+	}
+	if rejected.stop {
+		p = singly(p)
+	}
+	begun := time.Now()
+	bar := &progress{app: a, begun: begun}
+	var counts atomic.Pointer[stream.Ledger]
+	counts.Store(&stream.Ledger{})
+	state := func() string {
+		l := counts.Load()
+		return fmt.Sprintf("at least %s records read, %s written", Count(l.In), Count(l.Out))
+	}
+	a.state.Store(&state)
+	o := stream.Options{Workers: a.Shared.Workers, Env: env, OnReject: rejected.add,
+		OnCount: func(l stream.Ledger) {
+			counts.Store(&l)
+			if a.ErrTerminal && !a.OutTerminal && !a.Shared.Quiet {
+				bar.draw(l)
+			}
+		}}
+	if env.Live && !a.Shared.Quiet {
+		o.OnHold = func(text string) { a.Say("%s", text) }
+	}
+	ledger, err := stream.Run(ctx, p, o)
+	bar.clear()
+	rejected.summary()
+	if !a.Shared.Quiet && (ledger.Rejected > 0 || ledger.Late > 0 || a.Shared.Verbose || !bar.last.IsZero()) {
+		a.Say("in %s out %s rejected %s late %s %s", Count(ledger.In), Count(ledger.Out),
+			Count(ledger.Rejected), Count(ledger.Late), Elapsed(time.Since(begun)))
+	}
+	if err == nil && a.Shared.Strict {
+		err = strict(ledger)
+	}
+	return err
+}

@@ -1,0 +1,187 @@
+package cli
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/viper"
+
+	"github.com/logpipe/logpipe/pkg/catalog"
+	"github.com/logpipe/logpipe/pkg/fault"
+	"github.com/logpipe/logpipe/pkg/option"
+)
+
+// Setting is a value that a command takes from the environment or from the
+// configuration file where its flag is not given.
+type Setting struct {
+	Name   string // of the flag and of the file's key
+	Value  string
+	Origin string // "default", the variable's name, or the file's
+}
+
+// settings reads the environment and the configuration file, the file once and
+// only if there is one.
+type settings struct {
+	app  *App
+	read bool
+	path string
+	file *viper.Viper // nil without a file
+}
+
+// connection are the settings of commands that talk to servers, and of those
+// that look places up.
+func connection(s *option.Set) {
+	var brokers, geo string
+	var wait = new(option.Duration)
+	s.String(&brokers, "brokers", "127.0.0.1:9092", "addresses of Kafka brokers")
+	s.Add("wait", wait, "how long to wait for the first contact with a server")
+	s.String(&geo, "geo", "", "database of places")
+}
+
+// names of the settings, with their defaults; those of one call are left out.
+func known() *option.Set {
+	var all, kept option.Set
+	connection(&all)
+	new(Shared).Options(&all)
+	for _, o := range all.All() {
+		if o.Name != "explain" && o.Name != "config" {
+			kept.Add(o.Name, o.Value, o.Help)
+		}
+	}
+	return &kept
+}
+
+// Settings returns what fills the settings of a command that were not given as
+// flags: LOGPIPE_* first, then the configuration file.
+func (a *App) Settings() catalog.Settings {
+	s := &settings{app: a}
+	names := known()
+	return func(set *option.Set, given []string) error {
+		for _, o := range set.All() {
+			if names.Lookup(o.Name) == nil || slices.Contains(given, o.Name) {
+				continue
+			}
+			found, ok, err := s.lookup(o.Name)
+			if err != nil {
+				return err
+			}
+			if !ok {
+				continue
+			}
+			if err := o.Value.Set(found.Value); err != nil {
+				return catalog.WrongValue(found.Origin+" ("+o.Name+")", o, err)
+			}
+		}
+		return nil
+	}
+}
+
+// ListSettings returns every setting with its value and origin.
+func (a *App) ListSettings() ([]Setting, error) {
+	s := &settings{app: a}
+	if err := s.load(); err != nil {
+		return nil, err
+	}
+	var list []Setting
+	for _, o := range known().All() {
+		found, ok, err := s.lookup(o.Name)
+		if err != nil {
+			return nil, err
+		}
+		if !ok {
+			found = Setting{o.Name, o.Default, "default"}
+		} else if err := o.Value.Set(found.Value); err != nil {
+			return nil, catalog.WrongValue(found.Origin+" ("+o.Name+")", o, err)
+		}
+		list = append(list, found)
+	}
+	return list, nil
+}
+
+// Variable is the name of a setting's environment variable.
+func Variable(name string) string {
+	return "LOGPIPE_" + strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
+}
+
+func (s *settings) lookup(name string) (Setting, bool, error) {
+	if v, ok := s.app.Environ(Variable(name)); ok && v != "" {
+		return Setting{name, v, Variable(name)}, true, nil
+	}
+	if err := s.load(); err != nil {
+		return Setting{}, false, err
+	}
+	if s.file == nil || !s.file.IsSet(name) {
+		return Setting{}, false, nil
+	}
+	value := s.file.GetString(name)
+	if list, ok := s.file.Get(name).([]any); ok && len(list) > 0 {
+		value = strings.Join(s.file.GetStringSlice(name), ",")
+	}
+	return Setting{name, value, s.path}, true, nil
+}
+
+// ConfigFile is the path of the configuration file, and whether it was named:
+// one that was named must exist.
+func (a *App) ConfigFile() (path string, named bool) {
+	if a.Shared.Config != "" {
+		return a.Shared.Config, true
+	}
+	if v, ok := a.Environ("LOGPIPE_CONFIG"); ok && v != "" {
+		return v, true
+	}
+	if dir, ok := a.Environ("XDG_CONFIG_HOME"); ok && filepath.IsAbs(dir) {
+		return filepath.Join(dir, "logpipe", "config.yaml"), false
+	}
+	if home, ok := a.Environ("HOME"); ok && home != "" {
+		return filepath.Join(home, ".config", "logpipe", "config.yaml"), false
+	}
+	if dir, err := os.UserConfigDir(); err == nil {
+		return filepath.Join(dir, "logpipe", "config.yaml"), false
+	}
+	return "", false
+}
+
+// load reads the configuration file.
+func (s *settings) load() error {
+	if s.read {
+		return nil
+	}
+	s.read = true
+	path, named := s.app.ConfigFile()
+	if _, err := os.Stat(path); path == "" || err != nil {
+		if named || path != "" && !errors.Is(err, fs.ErrNotExist) {
+			return fault.With(fault.Usage, fileError(path, err))
+		}
+		return nil
+	}
+	v := viper.New()
+	v.SetConfigFile(path)
+	v.SetConfigType("yaml")
+	if err := v.ReadInConfig(); err != nil {
+		return fault.With(fault.Usage, fileError(path, err))
+	}
+	names := known()
+	for _, key := range v.AllKeys() {
+		if names.Lookup(key) == nil {
+			return unknownSetting(path, key, names)
+		}
+	}
+	s.path, s.file = path, v
+	return nil
+}
+
+func unknownSetting(path, key string, names *option.Set) error {
+	var list []string
+	for _, o := range names.All() {
+		list = append(list, o.Name)
+	}
+	err := fault.Usagef("%s: unknown setting %q", path, key)
+	if near := catalog.Closest(key, list); near != "" {
+		return fault.Hint(err, "did you mean %s?", near)
+	}
+	return fault.Hint(err, "the settings are %s", strings.Join(list, ", "))
+}

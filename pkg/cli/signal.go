@@ -1,0 +1,100 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/logpipe/logpipe/pkg/fault"
+	"github.com/logpipe/logpipe/pkg/option"
+)
+
+// signalled is the end by a signal.
+type signalled struct{ code fault.Code }
+
+func (s *signalled) Error() string {
+	if s.code == fault.Interrupted {
+		return "interrupted"
+	}
+	return "terminated"
+}
+
+// Signalled returns the cause of ctx's end if it was a signal.
+func Signalled(ctx context.Context) bool {
+	_, ok := context.Cause(ctx).(*signalled)
+	return ok
+}
+
+// guard runs f until it ends, a second signal comes, or the grace is over.
+//
+// SIGPIPE is caught, not ignored: writing to a closed pipe then fails with
+// EPIPE instead of killing the process, and children that are started still
+// die of it as they should.
+func (a *App) guard(ctx context.Context, f func(ctx context.Context) error) error {
+	pipe := make(chan os.Signal, 1)
+	signal.Notify(pipe, syscall.SIGPIPE)
+	defer signal.Stop(pipe)
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
+	defer signal.Stop(signals)
+
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	done := make(chan error, 1)
+	go func() { done <- f(ctx) }()
+	var end *signalled
+	var over <-chan time.Time
+	for {
+		select {
+		case err := <-done:
+			return a.ended(err, end)
+		case sig := <-signals:
+			if end != nil {
+				a.left("left at once")
+				return &signalled{codeOf(sig)}
+			}
+			end = &signalled{codeOf(sig)}
+			cancel(end)
+			grace := time.Duration(a.grace.Load())
+			timer := time.NewTimer(grace)
+			defer timer.Stop()
+			over = timer.C
+			if a.ErrTerminal && !a.Shared.Quiet {
+				a.Say("%s, draining for up to %s; again to leave at once", end.Error(), option.FormatDuration(grace))
+			}
+		case <-over:
+			a.left("not drained within " + option.FormatDuration(time.Duration(a.grace.Load())))
+			return end
+		}
+	}
+}
+
+// ended turns the result of a command that a signal has ended into its exit code.
+func (a *App) ended(err error, end *signalled) error {
+	if end == nil {
+		return err
+	}
+	if err != nil && !errors.Is(err, context.Canceled) && !errors.As(err, new(*signalled)) && !brokenPipe(err) {
+		a.print(err.Error())
+	}
+	return end
+}
+
+// left tells what remains where a command had to leave before its end.
+func (a *App) left(why string) {
+	if state := a.state.Load(); state != nil {
+		a.Say("%s; %s", why, (*state)())
+		return
+	}
+	a.Say("%s", why)
+}
+
+func codeOf(sig os.Signal) fault.Code {
+	if sig == syscall.SIGTERM {
+		return fault.Terminated
+	}
+	return fault.Interrupted
+}

@@ -1,0 +1,34 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+
+	"github.com/logpipe/logpipe/pkg/stream"
+)
+
+// stdout is the sink of a pipeline's records. It writes each block at once, in
+// one call: nothing waits in a buffer for more.
+type stdout struct{ out io.Writer }
+
+// Write writes lines. A closed pipe ends the pipeline quietly.
+func (s stdout) Write(_ context.Context, lines []byte) error {
+	_, err := s.out.Write(lines)
+	if err == nil {
+		return nil
+	}
+	if brokenPipe(err) {
+		return stream.ErrStop
+	}
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		err = p.Err
+	}
+	return fmt.Errorf("write to standard output: %w", err)
+}
+
+// Close does nothing: the descriptor ends with the process.
+func (s stdout) Close(context.Context) error { return nil }

@@ -1,0 +1,106 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"io"
+
+	"github.com/logpipe/logpipe/pkg/record"
+	"github.com/logpipe/logpipe/pkg/stream"
+)
+
+// singly makes the pipeline of --on-error stop: blocks of one record each, so
+// that everything before a bad record has been written when it ends the run.
+func singly(p stream.Pipeline) stream.Pipeline {
+	s := &single{source: p.Source}
+	if len(p.Stages) > 0 {
+		s.framer, _ = p.Stages[0].(stream.Framer)
+		s.sniffer, _ = p.Stages[0].(stream.Sniffer)
+		p.Stages = append([]stream.Stage{sniffed(p.Stages[0])}, p.Stages[1:]...)
+	}
+	p.Source = s
+	return p
+}
+
+// sniffed hides that a stage wants to see the first block: it has seen the
+// whole of it, which is no longer the one that the engine reads first.
+func sniffed(s stream.Stage) stream.Stage {
+	if _, ok := s.(stream.Sniffer); !ok {
+		return s
+	}
+	p, parallel := s.(stream.Parallel)
+	f, framer := s.(stream.Framer)
+	switch {
+	case parallel && framer:
+		return struct {
+			stream.Parallel
+			stream.Framer
+		}{p, f}
+	case parallel:
+		return struct{ stream.Parallel }{p}
+	}
+	return s
+}
+
+// single cuts the blocks of a source into blocks of one record.
+type single struct {
+	source  stream.Source
+	framer  stream.Framer
+	sniffer stream.Sniffer
+	begun   bool
+	block   *stream.Block
+	at      int // read bytes of block
+	lines   int // read lines of block
+	long    int // handed out LongLines of block
+}
+
+// Read returns the next record as a block.
+func (s *single) Read(ctx context.Context) (*stream.Block, error) {
+	for s.block == nil || s.at == len(s.block.Data) && s.long == len(s.block.Long) {
+		b, err := s.source.Read(ctx)
+		if b == nil || err != nil {
+			s.block = nil
+			if err == nil {
+				err = io.EOF
+			}
+			return nil, err
+		}
+		s.block, s.at, s.lines, s.long = b, 0, 0, 0
+		if s.sniffer != nil && !s.begun {
+			if err := s.sniffer.Sniff(b.Data); err != nil {
+				return nil, err
+			}
+		}
+		s.begun = true
+	}
+	b := &stream.Block{Name: s.block.Name, Time: s.block.Time}
+	if s.at == 0 && s.long == 0 {
+		b.Line = s.block.Line
+	}
+	if s.long < len(s.block.Long) && s.block.Long[s.long].Before <= s.lines {
+		b.Long = []stream.LongLine{{Size: s.block.Long[s.long].Size}}
+		s.long++
+		return s.acked(b), nil
+	}
+	n := s.next(s.block.Data[s.at:])
+	b.Data = append(make([]byte, 0, n+record.Padding), s.block.Data[s.at:s.at+n]...)
+	s.at += n
+	s.lines++
+	return s.acked(b), nil
+}
+
+// acked gives the last record of a block the block's Ack.
+func (s *single) acked(b *stream.Block) *stream.Block {
+	if s.at == len(s.block.Data) && s.long == len(s.block.Long) {
+		b.Ack = s.block.Ack
+	}
+	return b
+}
+
+func (s *single) next(data []byte) int {
+	if s.framer != nil {
+		_, n := s.framer.Next(data)
+		return n
+	}
+	return bytes.IndexByte(data, '\n') + 1
+}
