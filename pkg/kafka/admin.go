@@ -24,9 +24,12 @@ type Topic struct {
 	ID          string // as Kafka prints it; "" on brokers before 2.8
 	Internal    bool   // kept by the brokers for themselves
 	Partitions  []Partition
-	Replication int               // replicas of the first partition
-	Configs     map[string]string // settings that differ from Kafka's defaults
+	Replication int       // replicas of the first partition
+	Configs     []Setting // those that differ from Kafka's defaults, in the broker's order
 }
+
+// Setting is one setting of a topic, with Kafka's name for it.
+type Setting struct{ Name, Value string }
 
 // Partition is one partition of a topic. Brokers are given by id.
 type Partition struct {
@@ -163,7 +166,7 @@ func (a *Admin) DeleteTopics(ctx context.Context, names ...string) error {
 }
 
 func (a *Admin) describe(t *sarama.TopicMetadata, entries []sarama.ConfigEntry) Topic {
-	out := Topic{Name: t.Name, Internal: t.IsInternal, Configs: map[string]string{}}
+	out := Topic{Name: t.Name, Internal: t.IsInternal}
 	if t.Uuid != (sarama.Uuid{}) {
 		out.ID = topicID(t.Uuid)
 	}
@@ -175,7 +178,7 @@ func (a *Admin) describe(t *sarama.TopicMetadata, entries []sarama.ConfigEntry) 
 			}
 		}
 		if !e.Default && e.Source != sarama.SourceDefault {
-			out.Configs[e.Name] = e.Value
+			out.Configs = append(out.Configs, Setting{e.Name, e.Value})
 		}
 	}
 	_, eligible := a.conn.versions[keyDescribeTopicPartitions]

@@ -4,7 +4,6 @@ import (
 	"encoding/base64"
 	"fmt"
 	"io"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,8 +19,8 @@ func FormatDescribeJava(w io.Writer, topics []Topic) error {
 			b.WriteString("\tTopicId: " + t.ID)
 		}
 		var configs []string
-		for _, k := range slices.Sorted(maps.Keys(t.Configs)) {
-			configs = append(configs, k+"="+t.Configs[k])
+		for _, s := range javaOrder(t.Configs) {
+			configs = append(configs, s.Name+"="+s.Value)
 		}
 		fmt.Fprintf(&b, "\tPartitionCount: %d\tReplicationFactor: %d\tConfigs: %s\n",
 			len(t.Partitions), t.Replication, strings.Join(configs, ","))
@@ -36,6 +35,20 @@ func FormatDescribeJava(w io.Writer, topics []Topic) error {
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// javaOrder orders settings as the Java tool prints them: as a HashMap of all
+// settings of a topic yields them, which has 64 buckets for 25 to 48 of them
+// and keeps the broker's order in each.
+func javaOrder(settings []Setting) []Setting {
+	bucket := func(s Setting) int {
+		h := uint32(0)
+		for _, c := range []byte(s.Name) {
+			h = 31*h + uint32(c)
+		}
+		return int((h ^ h>>16) & 63)
+	}
+	return slices.SortedStableFunc(slices.Values(settings), func(a, b Setting) int { return bucket(a) - bucket(b) })
 }
 
 func (p Partition) elr(list []int32) string {
