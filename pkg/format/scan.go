@@ -1,0 +1,140 @@
+package format
+
+import (
+	"encoding/binary"
+	"math/bits"
+)
+
+// pad is how many bytes beyond its end a scanned line must have: it is read in
+// words of eight bytes, and tags of up to 26 bytes are compared before the
+// length is.
+const pad = 32
+
+// marks tell what a text holds beside plain ASCII.
+type marks uint8
+
+const (
+	escaped marks = 1 << iota // a quote, a backslash or a control byte: JSON needs an escape
+	high                      // bytes above 0x7F, which may be no UTF-8
+)
+
+const (
+	ones   = 0x0101010101010101
+	tops   = 0x8080808080808080
+	quotes = ones * '"'
+	slants = ones * '\\'
+	spaces = ones * ' '
+)
+
+func le64(b []byte, i int) uint64 { return binary.LittleEndian.Uint64(b[i : i+8]) }
+
+// specials has the top bit set for bytes of x that are quotes, backslashes or
+// control bytes. Above the first hit there may be false ones (the borrow of the
+// zero-byte test), never before it.
+func specials(x uint64) uint64 {
+	q, s := x^quotes, x^slants
+	return ((q-ones)&^q | (s-ones)&^s | (x-spaces)&^x) & tops
+}
+
+// untilByte returns the first place of stop from i on, or n, the end of the
+// line; b has pad bytes behind n. stop must not be a control byte.
+func untilByte(b []byte, i, n int, stop byte) (end int, m marks) {
+	var seen uint64
+	stops := ones * uint64(stop)
+	for i < n {
+		x := le64(b, i)
+		t := x ^ stops
+		hit := (t-ones)&^t&tops | specials(x)
+		if hit == 0 {
+			seen |= x
+			i += 8
+			continue
+		}
+		k := bits.TrailingZeros64(hit) &^ 7
+		seen |= x & (1<<k - 1)
+		i += k >> 3
+		if i >= n {
+			break
+		}
+		if b[i] == stop {
+			return i, m | highMark(seen)
+		}
+		m |= escaped
+		i++
+	}
+	return n, m | highMark(seen)
+}
+
+// untilQuote returns the place of the quote that ends the text at i, or n; a
+// backslash takes the next byte with it.
+func untilQuote(b []byte, i, n int) (end int, m marks) {
+	var seen uint64
+	for i < n {
+		x := le64(b, i)
+		hit := specials(x)
+		if hit == 0 {
+			seen |= x
+			i += 8
+			continue
+		}
+		k := bits.TrailingZeros64(hit) &^ 7
+		seen |= x & (1<<k - 1)
+		i += k >> 3
+		if i >= n {
+			break
+		}
+		switch b[i] {
+		case '"':
+			return i, m | highMark(seen)
+		case '\\':
+			i++
+			seen |= uint64(b[i])
+		}
+		m |= escaped
+		i++
+	}
+	return n, m | highMark(seen)
+}
+
+func highMark(seen uint64) marks {
+	if seen&tops != 0 {
+		return high
+	}
+	return 0
+}
+
+// marksOf returns the marks of text, which needs no padding.
+func marksOf(text []byte) marks {
+	var seen, hit uint64
+	i := 0
+	for ; i+8 <= len(text); i += 8 {
+		x := le64(text, i)
+		seen |= x
+		hit |= specials(x)
+	}
+	m := highMark(seen)
+	if hit != 0 {
+		m |= escaped
+	}
+	for ; i < len(text); i++ {
+		switch c := text[i]; {
+		case c >= 0x80:
+			m |= high
+		case c < ' ' || c == '"' || c == '\\':
+			m |= escaped
+		}
+	}
+	return m
+}
+
+// padded returns a copy of line in *buf with zeros behind it. Lines are scanned
+// in the copy (a few ns), because nothing behind a line belongs to it.
+func padded(buf *[]byte, line []byte) []byte {
+	need := len(line) + pad
+	if cap(*buf) < need {
+		*buf = make([]byte, need+need/4)
+	}
+	b := (*buf)[:need]
+	clear(b[copy(b, line):])
+	return b
+}
