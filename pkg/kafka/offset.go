@@ -94,6 +94,9 @@ func parseTime(s string) (Offset, error) {
 		if n < 1e11 { // seconds until the year 5138
 			return AtTime(time.Unix(n, 0)), nil
 		}
+		if n >= 253402300800000 { // the year 10000
+			return Offset{}, errors.New("the time is too far ahead: want seconds or milliseconds since 1970")
+		}
 		return AtTime(time.UnixMilli(n)), nil
 	}
 	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05", "2006-01-02T15:04", "2006-01-02 15:04:05", "2006-01-02 15:04", time.DateOnly} {

@@ -37,7 +37,7 @@ func TestParseOffset(t *testing.T) {
 			t.Errorf("%s: %v, want %v", in, got, want)
 		}
 	}
-	for _, in := range []string{"", "middle", "1.5", "--1", "@", "@x", "@-", "@-1", "@--1h", "-9223372036854775808", "99999999999999999999"} {
+	for _, in := range []string{"", "middle", "1.5", "--1", "@", "@x", "@-", "@-1", "@--1h", "@700000000000000", "-9223372036854775808", "99999999999999999999"} {
 		if got, err := ParseOffset(in); fault.CodeOf(err) != fault.Usage || fault.HintOf(err) == "" {
 			t.Errorf("%q: %v, %v; want a usage error with a hint", in, got, err)
 		}
@@ -45,7 +45,7 @@ func TestParseOffset(t *testing.T) {
 }
 
 func FuzzParseOffset(f *testing.F) {
-	for _, s := range []string{"beginning", "-5", "7", "@2026-11-20T10:00", "@-1h30m", "@1700000000123"} {
+	for _, s := range []string{"beginning", "-5", "7", "@2026-11-20T10:00", "@-1h30m", "@1700000000123", "@700000000000000"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
