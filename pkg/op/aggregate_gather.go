@@ -71,6 +71,11 @@ func (g *gather) reset() {
 func (g *gather) keyFor(r *record.Record) {
 	from := len(g.key)
 	for _, f := range g.keys {
+		// JSON strings without escapes and plain text hold no control bytes.
+		if s, text := r.Span(f); s.Enc == record.JSONString || s.Enc == record.Text {
+			g.key = state.AppendTextKey(g.key, text)
+			continue
+		}
 		g.key = state.AppendKey(g.key, r.Get(f))
 	}
 	g.ends = append(g.ends, len(g.key))

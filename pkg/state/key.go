@@ -42,6 +42,13 @@ func AppendKey(dst []byte, v record.Value) []byte {
 	return appendText(append(dst, tagArray), v.Bytes)
 }
 
+// AppendTextKey appends a text that is known to hold no byte 0x00.
+func AppendTextKey(dst, text []byte) []byte {
+	dst = append(dst, tagString)
+	dst = append(dst, text...)
+	return append(dst, 0)
+}
+
 func appendInt(dst []byte, n int64) []byte {
 	f := float64(n)
 	if f >= 1<<63 {

@@ -1,7 +1,9 @@
 package state
 
 import (
+	"encoding/binary"
 	"hash/maphash"
+	"math/bits"
 )
 
 // Table numbers distinct keys 0, 1, 2, … in the order of their coming: open
@@ -15,10 +17,26 @@ type Table struct {
 	arena []byte
 }
 
-var seed = maphash.MakeSeed()
+var (
+	seed  = maphash.MakeSeed()
+	seed1 = maphash.Bytes(seed, []byte("1"))
+	seed2 = maphash.Bytes(seed, []byte("2")) | 1
+)
 
-// HashKey is the hash of a key, the same in all tables of a process.
-func HashKey(key []byte) uint64 { return maphash.Bytes(seed, key) }
+// HashKey is the hash of a key, the same in all tables of a process and another
+// in every process. Keys of 8 to 16 bytes, the most of them, are hashed by one
+// wide multiplication of two overlapping words, as wyhash does.
+func HashKey(key []byte) uint64 {
+	n := len(key)
+	if n < 8 || n > 16 {
+		return maphash.Bytes(seed, key)
+	}
+	a := binary.LittleEndian.Uint64(key) ^ seed1
+	b := binary.LittleEndian.Uint64(key[n-8:]) ^ seed2
+	hi, lo := bits.Mul64(a, b)
+	hi, lo = bits.Mul64(hi^lo^uint64(n), 0x9E3779B97F4A7C15)
+	return hi ^ lo
+}
 
 // NewTable returns an empty table.
 func NewTable() *Table {
