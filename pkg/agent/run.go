@@ -20,7 +20,7 @@ import (
 // before it is opened again, as in Flume.
 const retryPause = 3 * time.Second
 
-// Run checks the files, prints the findings and runs the agent until ctx ends.
+// Run checks the files, prints errors and warnings, and runs the agent until ctx ends.
 // Then the sources stop at once, the channels drain for at most Options.Grace,
 // and what remains is counted on stderr; that is no error. Run returns an error
 // when something is wrong with the files (exit code of wrong usage), when a
@@ -30,7 +30,9 @@ func Run(ctx context.Context, o Options) error {
 	messages := &lockedWriter{w: orDefault(o.Stderr, os.Stderr)}
 	report, err := Check(o)
 	for _, f := range report.Findings {
-		fmt.Fprintf(messages, "logpipe agent: %s\n", f)
+		if f.Level > Note { // notes are for those who ask with Check
+			fmt.Fprintf(messages, "logpipe agent: %s\n", f)
+		}
 	}
 	if err != nil {
 		return err

@@ -133,3 +133,26 @@ func TestKafkaSinkWaitsForItsBroker(t *testing.T) {
 		t.Fatalf("%d records: %.100q", len(got), got)
 	}
 }
+
+// A broker that goes away while batches are on their way must not hold the
+// agent beyond its grace.
+func TestEndWithoutBroker(t *testing.T) {
+	b, err := broker.Start(t.Context(), broker.Config{Listen: "127.0.0.1:0"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := b.Addr()[0]
+	a := startAgent(t, conf("type = seq\nbatchSize = 100", "type = kafka\nkafka.bootstrap.servers = "+addr+"\nkafka.topic = numbers"),
+		func(o *Options) { o.Grace = 100 * time.Millisecond })
+	waitFor(t, a, func() bool { return len(consumeSome(t, addr, "numbers")) > 0 })
+	if err := b.Close(); err != nil {
+		t.Fatal(err)
+	}
+	a.stderr.await(t, "channel is full")
+	begin := time.Now()
+	a.end(t)
+	if d := time.Since(begin); d > 3*time.Second {
+		t.Fatalf("stopping took %v; told:\n%s", d, a.stderr)
+	}
+	a.stderr.await(t, `channel c1: 100 events not delivered`)
+}

@@ -167,7 +167,15 @@ func (l *linter) setList(kind string, e *entry) {
 	if len(names) == 0 {
 		l.report(Warning, e.at, "name the "+kind+" or leave the line out", "%s has no value", e.key)
 	}
-	l.lists[kind] = &list{e, names}
+	var once []string
+	for _, name := range names {
+		if slices.Contains(once, name) {
+			l.report(Warning, e.valueAt, "name it once", "%s names %s twice", e.key, name)
+			continue
+		}
+		once = append(once, name)
+	}
+	l.lists[kind] = &list{e, once}
 }
 
 // misspelt reports a key that cannot be right and what it should be.

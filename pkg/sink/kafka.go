@@ -43,7 +43,8 @@ type Kafka struct {
 
 	env     flume.Env
 	connect func(context.Context) (producer, error)
-	conn    producer // nil until the first write, and after a lost connection
+	conn    producer // nil until the first write
+	failed  bool     // the last batch went back into its channel
 }
 
 // NewKafka describes and makes Flume's Kafka sink.
@@ -174,9 +175,12 @@ func (s *Kafka) Close() error {
 	if s.conn == nil {
 		return nil
 	}
-	conn := s.conn
+	err := s.conn.Close()
 	s.conn = nil
-	return conn.Close()
+	if s.failed {
+		return nil // what the producer gives up now is counted by the channel
+	}
+	return err
 }
 
 // Write sends the batch and waits for the brokers' answers.
@@ -201,7 +205,9 @@ func (s *Kafka) Write(ctx context.Context, batch []flume.Event) error {
 	}
 	// Also after a failed Send: what is on its way must be answered before the
 	// batch goes back, or its second sending could overtake the first.
-	return errors.Join(sendErr, s.conn.Flush(ctx))
+	err := errors.Join(sendErr, s.conn.Flush(ctx))
+	s.failed = err != nil
+	return err
 }
 
 // record makes a Kafka record of an event.
