@@ -22,8 +22,8 @@ keep their bytes. Where an expression has no value the field is null.
 NAME is a top-level field: a.b=1 writes the flat key "a.b", an odd name is written
 ['Task Info']=1. The help topic "expressions" lists operators and functions.`,
 	Examples: []Example{{
-		Command: `printf '{"page":"a","clicks":3,"minutes":1.5}\n' | logpipe set 'heat=0.8*clicks+0.8*minutes' 'hot=heat>3'`,
-		Output: `{"page":"a","clicks":3,"minutes":1.5,"heat":3.6,"hot":true}
+		Command: `printf '{"page":"a","clicks":3,"minutes":1.5}\n' | logpipe set 'heat=clicks+2*minutes' 'hot=heat>5'`,
+		Output: `{"page":"a","clicks":3,"minutes":1.5,"heat":6,"hot":true}
 `,
 	}},
 	New: func() Builder { return new(setting) },

@@ -1,6 +1,7 @@
 package op
 
 import (
+	"os"
 	"strconv"
 	"time"
 
@@ -108,7 +109,8 @@ func (s *ranking) Build(args []string) (stream.Stage, error) {
 }
 
 // unorderedRanking is a ranking in which neither the first record chooses the
-// field nor the last one of a key counts: ties are broken by content.
+// field nor the last one of a key counts: within a window, ties are broken by
+// content.
 type unorderedRanking struct{ *ranking }
 
 // AnyOrder says that the order of the input does not matter.
@@ -150,7 +152,7 @@ func (s *ranking) Serial(env *stream.Env) (stream.Operator, error) {
 	if len(s.key) > 0 {
 		o.rows = make(map[string]*rankEntry)
 	}
-	if s.concludes && env.Terminal {
+	if s.concludes && env.Terminal && os.Getenv("TERM") != "dumb" {
 		return newLiveTop(o, s.every, env), nil
 	}
 	return o, nil

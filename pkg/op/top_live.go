@@ -24,6 +24,7 @@ type liveTop struct {
 }
 
 func newLiveTop(o *ranker, every time.Duration, env *stream.Env) *liveTop {
+	acceptEscapes(env.Stdout)
 	size := func() (int, int) { return terminalSize(env.Stdout) }
 	return &liveTop{ranker: o, every: every, screen: &screen{out: env.Stdout, size: size}, keys: openKeys()}
 }

@@ -15,6 +15,7 @@ type ranker struct {
 	per     []*record.Field
 	windows *windowOrder
 	groups  map[string]*rankGroup
+	single  *rankGroup            // of the record before, without --per
 	rows    map[string]*rankEntry // with --key: the state of each key
 	taken   int64                 // records ranked so far
 	cand    rankScratch
@@ -25,7 +26,7 @@ type ranker struct {
 
 func (o *ranker) Process(b *stream.Batch, emit stream.Emit) error {
 	for _, r := range b.Records {
-		order, err := o.order(r)
+		by, order, err := o.order(r)
 		if err != nil {
 			b.Rejected = append(b.Rejected, stream.Reject{Pos: r.Pos, Line: r.AppendJSON(nil), Err: err, Late: order < 0})
 			continue
@@ -35,34 +36,34 @@ func (o *ranker) Process(b *stream.Batch, emit stream.Emit) error {
 				return err
 			}
 		}
-		o.take(r)
+		o.take(r, by)
 	}
 	return nil
 }
 
-// order tells whether r begins a later window (1) or belongs to the one at hand
-// (0). A record that cannot be ranked is an error, a late one with -1.
-func (o *ranker) order(r *record.Record) (int, error) {
+// order tells what r is ranked by, and whether it begins a later window (1) or
+// belongs to the one at hand (0). A record that cannot be ranked is an error, a
+// late one with -1.
+func (o *ranker) order(r *record.Record) (by record.Value, order int, err error) {
 	if o.by == nil {
 		if o.by = lastNumeric(r); o.by == nil {
-			return 0, errNoNumber
+			return by, 0, errNoNumber
 		}
 	}
-	if !r.Has(o.by) {
-		return 0, errNoField(o.by.String())
+	if by = r.Get(o.by); by.Kind == record.Null && !r.Has(o.by) {
+		return by, 0, errNoField(o.by.String())
 	}
-	order := o.windows.advance(r)
-	if order < 0 {
-		return order, errLateWindow
+	if order = o.windows.advance(r); order < 0 {
+		return by, order, errLateWindow
 	}
-	return order, nil
+	return by, order, nil
 }
 
-// take ranks r within its group.
-func (o *ranker) take(r *record.Record) {
+// take ranks r by a value within its group.
+func (o *ranker) take(r *record.Record, by record.Value) {
 	o.taken++
 	g := o.group(r)
-	o.cand.begin(r, r.Get(o.by))
+	o.cand.begin(r, by)
 	if o.rows == nil {
 		g.offer(&o.cand, o.n)
 		return
@@ -79,6 +80,9 @@ func (o *ranker) take(r *record.Record) {
 
 // group finds the group of r.
 func (o *ranker) group(r *record.Record) *rankGroup {
+	if len(o.per) == 0 && o.single != nil {
+		return o.single
+	}
 	o.name = appendKey(o.name[:0], r, o.per)
 	g := o.groups[string(o.name)]
 	if g == nil {
@@ -88,6 +92,7 @@ func (o *ranker) group(r *record.Record) *rankGroup {
 		}
 		o.groups[string(o.name)] = g
 	}
+	o.single = g
 	return g
 }
 
@@ -147,6 +152,7 @@ func (o *ranker) complete(emit stream.Emit) error {
 
 func (o *ranker) clear() {
 	clear(o.groups)
+	o.single = nil
 	clear(o.rows)
 }
 

@@ -186,3 +186,36 @@ func TestTopDrawsOnlyWhereItEndsThePipeline(t *testing.T) {
 		}
 	}
 }
+
+func BenchmarkTop(b *testing.B) {
+	ties := make([]string, 256)
+	for i := range ties {
+		ties[i] = fmt.Sprintf(`{"key":"k%d","count":1}`, i*7919%256)
+	}
+	for name, c := range map[string]struct {
+		lines []string
+		stage ranking
+	}{
+		"below":   {accessLines(256), ranking{by: "bytes"}},
+		"ties":    {ties, ranking{by: "count"}},
+		"groups":  {accessLines(256), ranking{by: "bytes", perNames: []string{"ip"}}},
+		"updates": {ties, ranking{by: "count", keyNames: []string{"key"}}},
+	} {
+		b.Run(name, func(b *testing.B) {
+			c.stage.every = time.Second
+			s, err := c.stage.Build([]string{"3"})
+			if err != nil {
+				b.Fatal(err)
+			}
+			op, err := s.(stream.Serial).Serial(&stream.Env{})
+			if err != nil {
+				b.Fatal(err)
+			}
+			run := steps(b, oneBatch(b, c.lines...), op)
+			b.ReportAllocs()
+			for b.Loop() {
+				run()
+			}
+		})
+	}
+}
