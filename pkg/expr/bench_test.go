@@ -26,10 +26,10 @@ var benchCases = []struct{ name, src string }{
 	{"trunc_time", "trunc_time(time, '1m')"},
 }
 
-func benchRecords(b *testing.B) []record.Record {
+func benchRecords(b testing.TB) []record.Record {
 	agents := []string{"Mozilla/5.0 (Macintosh; Intel Mac OS X 10_9_1) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/32.0.1700.77 Safari/537.36", "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)", "Mozilla/5.0 (X11; Ubuntu; Linux x86_64; rv:27.0) Gecko/20100101 Firefox/27.0", "curl/8.5.0", "Some Unknown Client/1.0"}
 	s := record.NewScanner()
-	list := make([]record.Record, 1024)
+	list := make([]record.Record, 64)
 	for i := range list {
 		line := benchLines(1, func(int) string {
 			return fmt.Sprintf(`{"page":"page%d","clicks":%d,"minutes":%.7f,"like":%d,"status":%d,"method":"GET","path":"/course/%d.html","agent":"%s","time":"2026-03-01T12:%02d:00Z"}`,
@@ -50,7 +50,31 @@ func BenchmarkEval(b *testing.B) {
 			p := mustParse(b, c.src).Compile(Env{})
 			b.ReportAllocs()
 			for i := 0; b.Loop(); i++ {
-				p.Eval(&records[i&1023])
+				p.Eval(&records[i&63])
+			}
+		})
+	}
+}
+
+func BenchmarkTrue(b *testing.B) {
+	records := benchRecords(b)
+	for _, c := range benchCases {
+		p := mustParse(b, c.src).Compile(Env{})
+		b.Run(c.name, func(b *testing.B) {
+			for i := 0; b.Loop(); i++ {
+				p.True(&records[i&63])
+			}
+		})
+	}
+}
+
+func BenchmarkNumber(b *testing.B) {
+	records := benchRecords(b)
+	for _, c := range benchCases[:4] {
+		p := mustParse(b, c.src).Compile(Env{})
+		b.Run(c.name, func(b *testing.B) {
+			for i := 0; b.Loop(); i++ {
+				p.Number(&records[i&63])
 			}
 		})
 	}
@@ -59,5 +83,44 @@ func BenchmarkEval(b *testing.B) {
 func BenchmarkParse(b *testing.B) {
 	for b.Loop() {
 		mustParse(b, "0.8*clicks+0.8*minutes+like").Compile(Env{})
+	}
+}
+
+func BenchmarkGet(b *testing.B) {
+	records := benchRecords(b)
+	f := record.MustField("status")
+	b.Run("get", func(b *testing.B) {
+		for i := 0; b.Loop(); i++ {
+			records[i&63].Get(f)
+		}
+	})
+	s := newSlot(f)
+	b.Run("slot", func(b *testing.B) {
+		for i := 0; b.Loop(); i++ {
+			s.number(&records[i&63])
+		}
+	})
+	b.Run("const", func(b *testing.B) {
+		p := mustParse(b, "1").Compile(Env{})
+		for i := 0; b.Loop(); i++ {
+			p.Eval(&records[i&63])
+		}
+	})
+}
+
+// Neither numbers nor conditions nor texts allocate once buffers have grown and
+// memos have seen the texts.
+func TestNoAllocations(t *testing.T) {
+	records := benchRecords(t)
+	for _, c := range benchCases {
+		p := mustParse(t, c.src).Compile(Env{})
+		if n := testing.AllocsPerRun(20, func() {
+			for i := range records {
+				p.Eval(&records[i])
+				p.True(&records[i])
+			}
+		}); n != 0 {
+			t.Errorf("%s: %v allocations for %d records", c.src, n, len(records))
+		}
 	}
 }

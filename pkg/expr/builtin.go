@@ -37,9 +37,9 @@ type builtin struct {
 	// check refuses constant arguments that can never work, and returns which.
 	check func(args []*node) (*node, error)
 
-	one   func(p *Program, a record.Value) record.Value
-	two   func(p *Program, a, b record.Value) record.Value
-	many  func(p *Program, args []record.Value) record.Value
+	one   func(p *Program, a val) val
+	two   func(p *Program, a, b val) val
+	many  func(p *Program, args []val) val
 	test  func(p *Program, args []*node) truthFunc // a condition
 	build func(p *Program, args []*node) fn        // anything else
 }
@@ -80,18 +80,18 @@ func lookup(name string) *builtin {
 // wantText is a check that the arguments at the given places are no constants
 // other than texts.
 func wantText(places ...int) func(args []*node) (*node, error) {
-	return wantKind("a text", func(v record.Value) bool { return v.Kind == record.String }, places)
+	return wantKind("a text", func(v val) bool { return v.kind == record.String }, places)
 }
 
 // wantNumber is the same for numbers.
 func wantNumber(places ...int) func(args []*node) (*node, error) {
-	return wantKind("a number", record.Value.IsNumber, places)
+	return wantKind("a number", val.isNumber, places)
 }
 
-func wantKind(what string, ok func(record.Value) bool, places []int) func(args []*node) (*node, error) {
+func wantKind(what string, ok func(val) bool, places []int) func(args []*node) (*node, error) {
 	return func(args []*node) (*node, error) {
 		for _, i := range places {
-			if i < len(args) && args[i].op == opConst && args[i].value.Kind != record.Null && !ok(args[i].value) {
+			if i < len(args) && args[i].op == opConst && args[i].value.kind != record.Null && !ok(args[i].value) {
 				return args[i], fmt.Errorf("want %s, found %s", what, args[i].append(nil))
 			}
 		}

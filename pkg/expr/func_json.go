@@ -15,25 +15,25 @@ var jsonFunctions = []builtin{
 	{Function: Function{"range", groupJSON, "range([from, ]to)", "the integers from from (default 0) up to, and without, to, as an array; null for more than a million", "range(1, 4)", "[1,2,3]"}, min: 1, max: 2, cost: 100, many: rangeOf, check: wantNumber(0, 1)},
 }
 
-func get(_ *Program, x, key record.Value) record.Value {
+func get(_ *Program, x, key val) val {
 	switch {
-	case x.Kind == record.Object && key.Kind == record.String:
+	case x.kind == record.Object && key.kind == record.String:
 		var found []byte
-		record.EachMember(x.Bytes, func(k, v []byte) bool {
-			if string(k) == string(key.Bytes) {
+		record.EachMember(x.bytes(), func(k, v []byte) bool {
+			if string(k) == key.text() {
 				found = v // the last of duplicate keys counts
 			}
 			return true
 		})
 		return decoded(found)
-	case x.Kind == record.Array && key.Kind == record.Int:
-		n := key.Int()
+	case x.kind == record.Array && key.kind == record.Int:
+		n := key.int()
 		if n < 0 {
-			record.EachElement(x.Bytes, func([]byte) bool { n++; return true })
+			record.EachElement(x.bytes(), func([]byte) bool { n++; return true })
 		}
 		var found []byte
 		if n >= 0 {
-			record.EachElement(x.Bytes, func(v []byte) bool {
+			record.EachElement(x.bytes(), func(v []byte) bool {
 				n--
 				if n < 0 {
 					found = v
@@ -45,30 +45,30 @@ func get(_ *Program, x, key record.Value) record.Value {
 			return decoded(found)
 		}
 	}
-	return record.Value{}
+	return val{}
 }
 
-func decoded(raw []byte) record.Value {
+func decoded(raw []byte) val {
 	if raw == nil {
-		return record.Value{}
+		return val{}
 	}
-	return record.DecodeJSON(raw)
+	return decodeJSON(raw)
 }
 
-func readJSON(_ *Program, s record.Value) record.Value {
-	if s.Kind != record.String {
-		return record.Value{}
+func readJSON(_ *Program, s val) val {
+	if s.kind != record.String {
+		return val{}
 	}
-	return record.DecodeJSON(bytes.Trim(s.Bytes, " \t\r\n"))
+	return decodeJSON(bytes.Trim(s.bytes(), " \t\r\n"))
 }
 
-func keys(p *Program, x record.Value) record.Value {
-	if x.Kind != record.Object {
-		return record.Value{}
+func keys(p *Program, x val) val {
+	if x.kind != record.Object {
+		return val{}
 	}
 	l := p.list()
 	seen := make(map[string]bool)
-	record.EachMember(x.Bytes, func(k, _ []byte) bool {
+	record.EachMember(x.bytes(), func(k, _ []byte) bool {
 		if !seen[string(k)] {
 			seen[string(k)] = true
 			l.addText(k)
@@ -78,21 +78,21 @@ func keys(p *Program, x record.Value) record.Value {
 	return l.value()
 }
 
-func join(p *Program, x, sep record.Value) record.Value {
-	if x.Kind != record.Array || sep.Kind != record.String {
-		return record.Value{}
+func join(p *Program, x, sep val) val {
+	if x.kind != record.Array || sep.kind != record.String {
+		return val{}
 	}
 	off, first := len(p.buf), true
-	record.EachElement(x.Bytes, func(raw []byte) bool {
-		v := record.DecodeJSON(raw)
-		if v.Kind == record.Null {
+	record.EachElement(x.bytes(), func(raw []byte) bool {
+		v := decodeJSON(raw)
+		if v.kind == record.Null {
 			return true
 		}
 		if !first {
-			p.buf = append(p.buf, sep.Bytes...)
+			p.buf = append(p.buf, sep.bytes()...)
 		}
 		first = false
-		p.buf = record.AppendPlain(p.buf, v)
+		p.buf = record.AppendPlain(p.buf, v.record())
 		return true
 	})
 	return p.text(off)
@@ -101,17 +101,17 @@ func join(p *Program, x, sep record.Value) record.Value {
 // maxRange bounds the array that range makes.
 const maxRange = 1_000_000
 
-func rangeOf(p *Program, args []record.Value) record.Value {
-	from, to := record.IntValue(0), args[0]
+func rangeOf(p *Program, args []val) val {
+	from, to := intVal(0), args[0]
 	if len(args) > 1 {
 		from, to = args[0], args[1]
 	}
-	if from.Kind != record.Int || to.Kind != record.Int {
-		return record.Value{}
+	if from.kind != record.Int || to.kind != record.Int {
+		return val{}
 	}
-	a, b := from.Int(), to.Int()
+	a, b := from.int(), to.int()
 	if b > a && uint64(b)-uint64(a) > maxRange {
-		return record.Value{}
+		return val{}
 	}
 	l := p.list()
 	for ; a < b; a++ {
@@ -126,11 +126,11 @@ var otherFunctions = []builtin{
 }
 
 // hash is FNV-1a with 64 bits.
-func hash(p *Program, v record.Value) record.Value {
-	b := v.Bytes
-	if v.Kind < record.String {
+func hash(p *Program, v val) val {
+	b := v.bytes()
+	if v.kind < record.String {
 		off := len(p.buf)
-		p.buf = record.AppendPlain(p.buf, v)
+		p.buf = record.AppendPlain(p.buf, v.record())
 		b = p.buf[off:]
 	}
 	h := uint64(14695981039346656037)
@@ -150,14 +150,14 @@ func hash(p *Program, v record.Value) record.Value {
 
 func header(p *Program, args []*node) fn {
 	name := p.value(args[0])
-	return func(r *record.Record) record.Value {
+	return func(r *record.Record) val {
 		n := name(r)
-		if n.Kind != record.String {
-			return record.Value{}
+		if n.kind != record.String {
+			return val{}
 		}
-		b, ok := p.header(r, string(n.Bytes))
+		b, ok := p.header(r, n.text())
 		if !ok {
-			return record.Value{}
+			return val{}
 		}
 		return p.validText(b)
 	}

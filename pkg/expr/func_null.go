@@ -24,20 +24,20 @@ func choose(p *Program, args []*node) fn {
 	for ; len(args) >= 2; args = args[2:] {
 		list = append(list, choice{p.truth(args[0]), p.value(args[1])})
 	}
-	otherwise := func(*record.Record) record.Value { return record.Value{} }
+	otherwise := func(*record.Record) val { return val{} }
 	if len(args) == 1 {
 		otherwise = p.value(args[0])
 	}
 	if len(list) == 1 {
 		when, then := list[0].when, list[0].then
-		return func(r *record.Record) record.Value {
+		return func(r *record.Record) val {
 			if when(r) == yes {
 				return then(r)
 			}
 			return otherwise(r)
 		}
 	}
-	return func(r *record.Record) record.Value {
+	return func(r *record.Record) val {
 		for i := range list {
 			if list[i].when(r) == yes {
 				return list[i].then(r)
@@ -49,9 +49,9 @@ func choose(p *Program, args []*node) fn {
 
 func coalesce(p *Program, args []*node) fn {
 	list := p.values(args)
-	return func(r *record.Record) (v record.Value) {
+	return func(r *record.Record) (v val) {
 		for _, f := range list {
-			if v = f(r); v.Kind != record.Null {
+			if v = f(r); v.kind != record.Null {
 				break
 			}
 		}
@@ -61,10 +61,10 @@ func coalesce(p *Program, args []*node) fn {
 
 func nullIf(p *Program, args []*node) fn {
 	a, b := p.value(args[0]), p.value(args[1])
-	return func(r *record.Record) record.Value {
+	return func(r *record.Record) val {
 		v := a(r)
 		if equal(v, b(r), true) == yes {
-			return record.Value{}
+			return val{}
 		}
 		return v
 	}
@@ -72,33 +72,33 @@ func nullIf(p *Program, args []*node) fn {
 
 func isNull(p *Program, args []*node) truthFunc {
 	f := p.value(args[0])
-	return func(r *record.Record) truth { return truthIf(f(r).Kind == record.Null) }
+	return func(r *record.Record) truth { return truthIf(f(r).kind == record.Null) }
 }
 
 func typeOf(p *Program, args []*node) fn {
 	f := p.value(args[0])
-	names := [...]record.Value{
+	names := [...]val{
 		record.Null: textValue("null"), record.Bool: textValue("boolean"), record.Int: textValue("number"), record.Float: textValue("number"),
 		record.String: textValue("string"), record.Object: textValue("object"), record.Array: textValue("array"),
 	}
-	return func(r *record.Record) record.Value { return names[f(r).Kind] }
+	return func(r *record.Record) val { return names[f(r).kind] }
 }
 
-func textValue(s string) record.Value { return record.StringValue([]byte(s)) }
+func textValue(s string) val { return textVal([]byte(s)) }
 
-func toBool(_ *Program, v record.Value) record.Value {
-	switch v.Kind {
+func toBool(_ *Program, v val) val {
+	switch v.kind {
 	case record.Bool:
 		return v
 	case record.Int, record.Float:
-		return record.BoolValue(v.Float() != 0)
+		return boolVal(v.float() != 0)
 	case record.String:
-		switch string(v.Bytes) {
+		switch v.text() {
 		case "true":
-			return record.BoolValue(true)
+			return boolVal(true)
 		case "false":
-			return record.BoolValue(false)
+			return boolVal(false)
 		}
 	}
-	return record.Value{}
+	return val{}
 }

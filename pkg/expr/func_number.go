@@ -26,10 +26,10 @@ var numberFunctions = []builtin{
 }
 
 // integral makes a function that leaves integers alone.
-func integral(f func(float64) float64) func(*Program, record.Value) record.Value {
+func integral(f func(float64) float64) func(*Program, val) val {
 	general := ofFloat(f)
-	return func(p *Program, v record.Value) record.Value {
-		if v.Kind == record.Int {
+	return func(p *Program, v val) val {
+		if v.kind == record.Int {
 			return v
 		}
 		return general(p, v)
@@ -37,12 +37,12 @@ func integral(f func(float64) float64) func(*Program, record.Value) record.Value
 }
 
 // ofFloat makes a function of a float64 one; NaN and infinities are null.
-func ofFloat(f func(float64) float64) func(*Program, record.Value) record.Value {
-	return func(_ *Program, v record.Value) record.Value {
-		if !v.IsNumber() {
-			return record.Value{}
+func ofFloat(f func(float64) float64) func(*Program, val) val {
+	return func(_ *Program, v val) val {
+		if !v.isNumber() {
+			return val{}
 		}
-		return record.FloatValue(f(v.Float()))
+		return floatVal(f(v.float()))
 	}
 }
 
@@ -55,26 +55,26 @@ func log10(x float64) float64 {
 	return l
 }
 
-func abs(_ *Program, v record.Value) record.Value {
+func abs(_ *Program, v val) val {
 	switch {
-	case !v.IsNumber():
-		return record.Value{}
-	case v.Float() < 0:
+	case !v.isNumber():
+		return val{}
+	case v.float() < 0:
 		return negate(v)
 	}
 	return v
 }
 
-func pow(_ *Program, a, b record.Value) record.Value {
-	if !a.IsNumber() || !b.IsNumber() {
-		return record.Value{}
+func pow(_ *Program, a, b val) val {
+	if !a.isNumber() || !b.isNumber() {
+		return val{}
 	}
-	if a.Kind == record.Int && b.Kind == record.Int {
-		if n, ok := powInt(a.Int(), b.Int()); ok {
-			return record.IntValue(n)
+	if a.kind == record.Int && b.kind == record.Int {
+		if n, ok := powInt(a.int(), b.int()); ok {
+			return intVal(n)
 		}
 	}
-	return record.FloatValue(math.Pow(a.Float(), b.Float()))
+	return floatVal(math.Pow(a.float(), b.float()))
 }
 
 // powInt is exact, or fails.
@@ -91,29 +91,29 @@ func powInt(x, n int64) (int64, bool) {
 	return result, true
 }
 
-func round(_ *Program, args []record.Value) record.Value {
+func round(_ *Program, args []val) val {
 	v, digits := args[0], int64(0)
 	if len(args) > 1 {
-		if args[1].Kind != record.Int {
-			return record.Value{}
+		if args[1].kind != record.Int {
+			return val{}
 		}
-		digits = args[1].Int()
+		digits = args[1].int()
 	}
 	switch {
-	case !v.IsNumber():
-		return record.Value{}
-	case v.Kind == record.Int && digits >= 0:
+	case !v.isNumber():
+		return val{}
+	case v.kind == record.Int && digits >= 0:
 		return v
-	case v.Kind == record.Int && digits >= -18:
-		return roundInt(v.Int(), -int(digits))
+	case v.kind == record.Int && digits >= -18:
+		return roundInt(v.int(), -int(digits))
 	case digits < -308:
-		return record.IntValue(0)
+		return intVal(0)
 	}
-	return record.FloatValue(roundFloat(v.Float(), digits))
+	return floatVal(roundFloat(v.float(), digits))
 }
 
 // roundInt rounds n to a multiple of 10^zeros, exactly where int64 holds it.
-func roundInt(n int64, zeros int) record.Value {
+func roundInt(n int64, zeros int) val {
 	unit := int64(1)
 	for range zeros {
 		unit *= 10
@@ -155,13 +155,13 @@ func roundFloat(f float64, digits int64) float64 {
 }
 
 // extreme returns the smallest or greatest of its arguments.
-func extreme(sign int) func(*Program, []record.Value) record.Value {
-	return func(_ *Program, args []record.Value) record.Value {
+func extreme(sign int) func(*Program, []val) val {
+	return func(_ *Program, args []val) val {
 		best := args[0]
 		for _, v := range args[1:] {
 			c, ok := order(v, best)
 			if !ok {
-				return record.Value{}
+				return val{}
 			}
 			if c*sign > 0 {
 				best = v
@@ -171,39 +171,39 @@ func extreme(sign int) func(*Program, []record.Value) record.Value {
 	}
 }
 
-func toInt(p *Program, v record.Value) record.Value {
+func toInt(p *Program, v val) val {
 	v = toNumber(p, v)
-	if v.Kind == record.Float {
-		return record.FloatValue(math.Trunc(v.Float()))
+	if v.kind == record.Float {
+		return floatVal(math.Trunc(v.float()))
 	}
 	return v
 }
 
-func toFloat(p *Program, v record.Value) record.Value {
-	if v = toNumber(p, v); v.IsNumber() {
-		return record.FloatValue(v.Float())
+func toFloat(p *Program, v val) val {
+	if v = toNumber(p, v); v.isNumber() {
+		return floatVal(v.float())
 	}
 	return v
 }
 
-func toNumber(_ *Program, v record.Value) record.Value {
-	switch v.Kind {
+func toNumber(_ *Program, v val) val {
+	switch v.kind {
 	case record.Int, record.Float:
 		return v
 	case record.Bool:
-		return record.IntValue(int64(v.Num))
+		return intVal(int64(v.num))
 	case record.String:
-		return readNumber(bytes.TrimSpace(v.Bytes))
+		return readNumber(bytes.TrimSpace(v.bytes()))
 	}
-	return record.Value{}
+	return val{}
 }
 
 // readNumber reads decimal numbers, also with a plus sign, leading zeros, or
 // nothing before or behind the point, as they are found in files.
-func readNumber(b []byte) record.Value {
+func readNumber(b []byte) val {
 	const longest = 1000
 	if len(b) == 0 || len(b) > longest {
-		return record.Value{}
+		return val{}
 	}
 	whole := true
 	for i, c := range b {
@@ -212,17 +212,17 @@ func readNumber(b []byte) record.Value {
 		case c == '.' || c == '+' || c == '-' || c|0x20 == 'e':
 			whole = false
 		default:
-			return record.Value{}
+			return val{}
 		}
 	}
 	if whole {
 		if n, err := strconv.ParseInt(string(b), 10, 64); err == nil {
-			return record.IntValue(n)
+			return intVal(n)
 		}
 	}
 	f, err := strconv.ParseFloat(string(b), 64)
 	if err != nil {
-		return record.Value{}
+		return val{}
 	}
-	return record.FloatValue(f)
+	return floatVal(f)
 }

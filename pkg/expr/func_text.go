@@ -29,12 +29,12 @@ var textFunctions = []builtin{
 }
 
 // ofText makes a function of one that returns a part of its text.
-func ofText(f func([]byte) []byte) func(*Program, record.Value) record.Value {
-	return func(_ *Program, v record.Value) record.Value {
-		if v.Kind != record.String {
-			return record.Value{}
+func ofText(f func([]byte) []byte) func(*Program, val) val {
+	return func(_ *Program, v val) val {
+		if v.kind != record.String {
+			return val{}
 		}
-		return record.StringValue(f(v.Bytes))
+		return textVal(f(v.bytes()))
 	}
 }
 
@@ -48,64 +48,64 @@ func textTest(test func(s, part []byte) bool) func(p *Program, args []*node) tru
 	return func(p *Program, args []*node) truthFunc {
 		a, b := p.value(args[0]), p.value(args[1])
 		if args[1].isText() {
-			part := args[1].value.Bytes
-			is := func(v record.Value) truth {
-				if v.Kind != record.String {
+			part := args[1].value.bytes()
+			is := func(v val) truth {
+				if v.kind != record.String {
 					return unknown
 				}
-				return truthIf(test(v.Bytes, part))
+				return truthIf(test(v.bytes(), part))
 			}
 			if args[0].op == opField {
-				field := args[0].field.Clone()
-				return func(r *record.Record) truth { return is(r.Get(field)) }
+				s := newSlot(args[0].field)
+				return func(r *record.Record) truth { return is(s.value(r)) }
 			}
 			return func(r *record.Record) truth { return is(a(r)) }
 		}
 		return func(r *record.Record) truth {
 			x, y := a(r), b(r)
-			if x.Kind != record.String || y.Kind != record.String {
+			if x.kind != record.String || y.kind != record.String {
 				return unknown
 			}
-			return truthIf(test(x.Bytes, y.Bytes))
+			return truthIf(test(x.bytes(), y.bytes()))
 		}
 	}
 }
 
-func length(_ *Program, v record.Value) record.Value {
+func length(_ *Program, v val) val {
 	n := 0
-	switch v.Kind {
+	switch v.kind {
 	case record.String:
-		n = utf8.RuneCount(v.Bytes)
+		n = utf8.RuneCount(v.bytes())
 	case record.Array:
-		record.EachElement(v.Bytes, func([]byte) bool { n++; return true })
+		record.EachElement(v.bytes(), func([]byte) bool { n++; return true })
 	case record.Object:
 		seen := make(map[string]bool)
-		record.EachMember(v.Bytes, func(key, _ []byte) bool { seen[string(key)] = true; return true })
+		record.EachMember(v.bytes(), func(key, _ []byte) bool { seen[string(key)] = true; return true })
 		n = len(seen)
 	default:
-		return record.Value{}
+		return val{}
 	}
-	return record.IntValue(int64(n))
+	return intVal(int64(n))
 }
 
-func lower(p *Program, v record.Value) record.Value {
+func lower(p *Program, v val) val {
 	return p.mapCase(v, 'A', bytes.ToLower)
 }
 
-func upper(p *Program, v record.Value) record.Value {
+func upper(p *Program, v val) val {
 	return p.mapCase(v, 'a', bytes.ToUpper)
 }
 
 // mapCase changes the ASCII letters of the alphabet that begins at first; texts
 // beyond ASCII are left to general. A text without such letters stays as it is.
-func (p *Program) mapCase(v record.Value, first byte, general func([]byte) []byte) record.Value {
-	if v.Kind != record.String {
-		return record.Value{}
+func (p *Program) mapCase(v val, first byte, general func([]byte) []byte) val {
+	if v.kind != record.String {
+		return val{}
 	}
 	change := false
-	for _, c := range v.Bytes {
+	for _, c := range v.bytes() {
 		if c >= utf8.RuneSelf {
-			return record.StringValue(general(v.Bytes))
+			return textVal(general(v.bytes()))
 		}
 		change = change || c-first < 26
 	}
@@ -113,7 +113,7 @@ func (p *Program) mapCase(v record.Value, first byte, general func([]byte) []byt
 		return v
 	}
 	off := len(p.buf)
-	p.buf = append(p.buf, v.Bytes...)
+	p.buf = append(p.buf, v.bytes()...)
 	for i, c := range p.buf[off:] {
 		if c-first < 26 {
 			p.buf[off+i] = c ^ 0x20
@@ -122,20 +122,20 @@ func (p *Program) mapCase(v record.Value, first byte, general func([]byte) []byt
 	return p.text(off)
 }
 
-func substr(_ *Program, args []record.Value) record.Value {
+func substr(_ *Program, args []val) val {
 	s := args[0]
-	if s.Kind != record.String || args[1].Kind != record.Int || len(args) > 2 && args[2].Kind != record.Int {
-		return record.Value{}
+	if s.kind != record.String || args[1].kind != record.Int || len(args) > 2 && args[2].kind != record.Int {
+		return val{}
 	}
-	b, from := s.Bytes, args[1].Int()
+	b, from := s.bytes(), args[1].int()
 	if from < 0 {
 		from = max(0, from+int64(utf8.RuneCount(b)))
 	}
 	b = b[runesLen(b, from):]
 	if len(args) > 2 {
-		b = b[:runesLen(b, args[2].Int())]
+		b = b[:runesLen(b, args[2].int())]
 	}
-	return record.StringValue(b)
+	return textVal(b)
 }
 
 // runesLen is the length in bytes of the first n characters of b.
@@ -148,41 +148,41 @@ func runesLen(b []byte, n int64) int {
 	return i
 }
 
-func replace(p *Program, args []record.Value) record.Value {
+func replace(p *Program, args []val) val {
 	s, old, with := args[0], args[1], args[2]
-	if s.Kind != record.String || old.Kind != record.String || with.Kind != record.String {
-		return record.Value{}
+	if s.kind != record.String || old.kind != record.String || with.kind != record.String {
+		return val{}
 	}
-	if len(old.Bytes) == 0 || !bytes.Contains(s.Bytes, old.Bytes) {
+	if len(old.bytes()) == 0 || !bytes.Contains(s.bytes(), old.bytes()) {
 		return s
 	}
 	off := len(p.buf)
-	for rest := s.Bytes; ; {
-		i := bytes.Index(rest, old.Bytes)
+	for rest := s.bytes(); ; {
+		i := bytes.Index(rest, old.bytes())
 		if i < 0 {
 			p.buf = append(p.buf, rest...)
 			return p.text(off)
 		}
-		p.buf = append(append(p.buf, rest[:i]...), with.Bytes...)
-		rest = rest[i+len(old.Bytes):]
+		p.buf = append(append(p.buf, rest[:i]...), with.bytes()...)
+		rest = rest[i+len(old.bytes()):]
 	}
 }
 
-func indexOf(_ *Program, s, part record.Value) record.Value {
-	if s.Kind != record.String || part.Kind != record.String {
-		return record.Value{}
+func indexOf(_ *Program, s, part val) val {
+	if s.kind != record.String || part.kind != record.String {
+		return val{}
 	}
-	i := bytes.Index(s.Bytes, part.Bytes)
+	i := bytes.Index(s.bytes(), part.bytes())
 	if i < 0 {
-		return record.Value{}
+		return val{}
 	}
-	return record.IntValue(int64(utf8.RuneCount(s.Bytes[:i])))
+	return intVal(int64(utf8.RuneCount(s.bytes()[:i])))
 }
 
-func concat(p *Program, args []record.Value) record.Value {
+func concat(p *Program, args []val) val {
 	off := len(p.buf)
 	for _, v := range args {
-		p.buf = record.AppendPlain(p.buf, v)
+		p.buf = record.AppendPlain(p.buf, v.record())
 	}
 	return p.text(off)
 }
@@ -190,22 +190,22 @@ func concat(p *Program, args []record.Value) record.Value {
 // maxPad bounds a text that lpad and rpad make.
 const maxPad = 1 << 16
 
-func pad(front bool) func(*Program, []record.Value) record.Value {
-	return func(p *Program, args []record.Value) record.Value {
+func pad(front bool) func(*Program, []val) val {
+	return func(p *Program, args []val) val {
 		s, n, fill := args[0], args[1], []byte(" ")
 		if len(args) > 2 {
-			fill = args[2].Bytes
+			fill = args[2].bytes()
 		}
-		if s.Kind != record.String || n.Kind != record.Int || len(args) > 2 && args[2].Kind != record.String || n.Int() > maxPad {
-			return record.Value{}
+		if s.kind != record.String || n.kind != record.Int || len(args) > 2 && args[2].kind != record.String || n.int() > maxPad {
+			return val{}
 		}
-		missing := n.Int() - int64(utf8.RuneCount(s.Bytes))
+		missing := n.int() - int64(utf8.RuneCount(s.bytes()))
 		if missing <= 0 || len(fill) == 0 {
 			return s
 		}
 		off := len(p.buf)
 		if !front {
-			p.buf = append(p.buf, s.Bytes...)
+			p.buf = append(p.buf, s.bytes()...)
 		}
 		for missing > 0 {
 			part := fill[:runesLen(fill, missing)]
@@ -213,43 +213,43 @@ func pad(front bool) func(*Program, []record.Value) record.Value {
 			missing -= int64(utf8.RuneCount(part))
 		}
 		if front {
-			p.buf = append(p.buf, s.Bytes...)
+			p.buf = append(p.buf, s.bytes()...)
 		}
 		return p.text(off)
 	}
 }
 
-func split(p *Program, args []record.Value) record.Value {
+func split(p *Program, args []val) val {
 	s := args[0]
-	if s.Kind != record.String || len(args) > 1 && args[1].Kind != record.String {
-		return record.Value{}
+	if s.kind != record.String || len(args) > 1 && args[1].kind != record.String {
+		return val{}
 	}
 	l := p.list()
 	switch {
 	case len(args) == 1:
-		for part := range bytes.FieldsSeq(s.Bytes) {
+		for part := range bytes.FieldsSeq(s.bytes()) {
 			l.addText(part)
 		}
-	case len(args[1].Bytes) == 0:
-		for b := s.Bytes; len(b) > 0; {
+	case len(args[1].bytes()) == 0:
+		for b := s.bytes(); len(b) > 0; {
 			_, n := utf8.DecodeRune(b)
 			l.addText(b[:n])
 			b = b[n:]
 		}
 	default:
-		for part := range bytes.SplitSeq(s.Bytes, args[1].Bytes) {
+		for part := range bytes.SplitSeq(s.bytes(), args[1].bytes()) {
 			l.addText(part)
 		}
 	}
 	return l.value()
 }
 
-func toString(p *Program, v record.Value) record.Value {
-	if v.Kind == record.String {
+func toString(p *Program, v val) val {
+	if v.kind == record.String {
 		return v
 	}
 	off := len(p.buf)
-	p.buf = record.AppendPlain(p.buf, v)
+	p.buf = record.AppendPlain(p.buf, v.record())
 	return p.text(off)
 }
 
@@ -282,9 +282,9 @@ func (l *list) addInt(n int64) {
 	l.p.buf = strconv.AppendInt(l.p.buf, n, 10)
 }
 
-func (l *list) value() record.Value {
+func (l *list) value() val {
 	l.p.buf = append(l.p.buf, ']')
 	v := l.p.text(l.off)
-	v.Kind = record.Array
+	v.kind = record.Array
 	return v
 }

@@ -28,33 +28,33 @@ var timeFunctions = []builtin{
 }
 
 // timeOf reads any value that is a time, in ns since 1970 UTC.
-func (p *Program) timeOf(v record.Value) (ns int64, ok bool) {
-	switch v.Kind {
+func (p *Program) timeOf(v val) (ns int64, ok bool) {
+	switch v.kind {
 	case record.Int:
-		return timestamp.FromInt(v.Int())
+		return timestamp.FromInt(v.int())
 	case record.Float:
-		return timestamp.FromNumber(v.Float())
+		return timestamp.FromNumber(v.float())
 	case record.String:
-		return timestamp.ParseIn(v.Bytes, p.loc)
+		return timestamp.ParseIn(v.bytes(), p.loc)
 	}
 	return 0, false
 }
 
 // timeValue prints a time.
-func (p *Program) timeValue(ns int64) record.Value {
+func (p *Program) timeValue(ns int64) val {
 	off := len(p.buf)
 	p.buf = timestamp.AppendRFC3339(p.buf, ns, p.loc)
 	return p.text(off)
 }
 
 // ofTime makes a function of a part of a time.
-func ofTime[N int | int64](part func(time.Time) N) func(*Program, record.Value) record.Value {
-	return func(p *Program, v record.Value) record.Value {
+func ofTime[N int | int64](part func(time.Time) N) func(*Program, val) val {
+	return func(p *Program, v val) val {
 		ns, ok := p.timeOf(v)
 		if !ok {
-			return record.Value{}
+			return val{}
 		}
-		return record.IntValue(int64(part(time.Unix(0, ns).In(p.loc))))
+		return intVal(int64(part(time.Unix(0, ns).In(p.loc))))
 	}
 }
 
@@ -67,31 +67,31 @@ func weekday(t time.Time) int {
 
 // epoch adds whole seconds and the fraction apart: nanoseconds of today are
 // beyond what float64 holds exactly.
-func epoch(p *Program, v record.Value) record.Value {
+func epoch(p *Program, v val) val {
 	ns, ok := p.timeOf(v)
 	if !ok {
-		return record.Value{}
+		return val{}
 	}
 	t := time.Unix(0, ns)
 	if t.Nanosecond() == 0 {
-		return record.IntValue(t.Unix())
+		return intVal(t.Unix())
 	}
 	fraction := float64(t.Nanosecond()) / 1e9
-	return record.FloatValue(float64(t.Unix()) + fraction)
+	return floatVal(float64(t.Unix()) + fraction)
 }
 
-func strftime(p *Program, v, format record.Value) record.Value {
+func strftime(p *Program, v, format val) val {
 	ns, ok := p.timeOf(v)
-	if !ok || format.Kind != record.String {
-		return record.Value{}
+	if !ok || format.kind != record.String {
+		return val{}
 	}
 	off := len(p.buf)
-	p.buf = timestamp.Strftime(p.buf, ns, p.loc, string(format.Bytes))
+	p.buf = timestamp.Strftime(p.buf, ns, p.loc, format.text())
 	return p.text(off)
 }
 
 func now(p *Program, _ []*node) fn {
-	return func(*record.Record) record.Value { return p.timeValue(p.now().UnixNano()) }
+	return func(*record.Record) val { return p.timeValue(p.now().UnixNano()) }
 }
 
 func checkTime(args []*node) (*node, error) {
@@ -101,7 +101,7 @@ func checkTime(args []*node) (*node, error) {
 	if !args[1].isText() {
 		return args[1], errNotConstant
 	}
-	_, err := timestamp.NewLayout(string(args[1].value.Bytes))
+	_, err := timestamp.NewLayout(args[1].value.text())
 	return args[1], err
 }
 
@@ -110,28 +110,28 @@ func timeText(p *Program, args []*node) fn {
 	x := p.value(args[0])
 	read := p.timeOf
 	if len(args) > 1 {
-		layout, err := timestamp.NewLayout(string(args[1].value.Bytes))
+		layout, err := timestamp.NewLayout(args[1].value.text())
 		if err != nil { // refused by Parse
-			return func(*record.Record) record.Value { return record.Value{} }
+			return func(*record.Record) val { return val{} }
 		}
 		var buf []byte
-		read = func(v record.Value) (int64, bool) {
+		read = func(v val) (int64, bool) {
 			// The number of `20150517` or of a count stands for its digits.
-			if v.IsNumber() {
-				buf = record.AppendPlain(buf[:0], v)
-				v.Bytes = buf
+			if v.isNumber() {
+				buf = record.AppendPlain(buf[:0], v.record())
+				v = textVal(buf)
 			}
-			return layout.Parse(v.Bytes, p.loc)
+			return layout.Parse(v.bytes(), p.loc)
 		}
 	}
-	return func(r *record.Record) record.Value {
+	return func(r *record.Record) val {
 		v := x(r)
-		if v.Kind != record.String && !v.IsNumber() {
-			return record.Value{}
+		if v.kind != record.String && !v.isNumber() {
+			return val{}
 		}
 		ns, ok := read(v)
 		if !ok {
-			return record.Value{}
+			return val{}
 		}
 		return p.timeValue(ns)
 	}
@@ -141,7 +141,7 @@ func checkEvery(args []*node) (*node, error) {
 	if !args[1].isText() {
 		return args[1], errNotConstant
 	}
-	d, err := option.ParseDuration(string(args[1].value.Bytes))
+	d, err := option.ParseDuration(args[1].value.text())
 	if err == nil && d <= 0 {
 		err = errors.New("the span is not above 0")
 	}
@@ -159,18 +159,18 @@ func truncTime(p *Program, args []*node) fn {
 		edge = int64(2 * week) // of what int64 holds: room for a zone and a shift
 	)
 	x := p.value(args[0])
-	every, err := option.ParseDuration(string(args[1].value.Bytes))
+	every, err := option.ParseDuration(args[1].value.text())
 	if err != nil || every <= 0 { // refused by Parse
-		return func(*record.Record) record.Value { return record.Value{} }
+		return func(*record.Record) val { return val{} }
 	}
 	shift := int64(0)
 	if every%week == 0 {
 		shift = int64(3 * 24 * time.Hour) // 1970-01-01 was a Thursday
 	}
-	return func(r *record.Record) record.Value {
+	return func(r *record.Record) val {
 		ns, ok := p.timeOf(x(r))
 		if !ok || ns > math.MaxInt64-edge || ns < math.MinInt64+edge {
-			return record.Value{}
+			return val{}
 		}
 		local := ns + p.offset(ns) + shift
 		rest := local % int64(every)
@@ -179,7 +179,7 @@ func truncTime(p *Program, args []*node) fn {
 		}
 		begin := ns - rest
 		if begin > ns { // before 1677, where int64 ends
-			return record.Value{}
+			return val{}
 		}
 		// A change of the clock in between moves the beginning.
 		begin += p.offset(ns) - p.offset(begin)

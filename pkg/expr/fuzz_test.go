@@ -94,7 +94,7 @@ func FuzzEval(f *testing.F) {
 				t.Fatalf("%q over %s: %v, %s %v", src, line, got, name, v)
 			}
 		}
-		if p.True(r) != (truthy(got) == yes) {
+		if p.True(r) != (truthy(valOf(got)) == yes) {
 			t.Fatalf("%q: True disagrees with %v", src, got)
 		}
 	})

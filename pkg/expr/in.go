@@ -11,7 +11,7 @@ const setAbove = 8
 // where the value is null, or none is equal but one is null; false otherwise.
 func (p *Program) membership(n *node) truthFunc {
 	x := p.value(n.args[0])
-	var consts []record.Value
+	var consts []val
 	var others []fn
 	miss := no
 	for _, a := range n.args[1:] {
@@ -19,7 +19,7 @@ func (p *Program) membership(n *node) truthFunc {
 			others = append(others, p.value(a))
 			continue
 		}
-		if v := p.value(a)(nil); v.Kind == record.Null {
+		if v := p.value(a)(nil); v.kind == record.Null {
 			miss = unknown
 		} else {
 			consts = append(consts, v)
@@ -31,7 +31,7 @@ func (p *Program) membership(n *node) truthFunc {
 	}
 	return func(r *record.Record) truth {
 		switch v := x(r); {
-		case v.Kind == record.Null:
+		case v.kind == record.Null:
 			return unknown
 		case has(v):
 			return yes
@@ -40,8 +40,8 @@ func (p *Program) membership(n *node) truthFunc {
 	}
 }
 
-func memberOf(r *record.Record, v record.Value, has func(record.Value) bool, others []fn, miss truth) truth {
-	if v.Kind == record.Null {
+func memberOf(r *record.Record, v val, has func(val) bool, others []fn, miss truth) truth {
+	if v.kind == record.Null {
 		return unknown
 	}
 	if has(v) {
@@ -59,11 +59,11 @@ func memberOf(r *record.Record, v record.Value, has func(record.Value) bool, oth
 }
 
 // finder makes the search in a list of literals.
-func finder(list []record.Value) func(record.Value) bool {
+func finder(list []val) func(val) bool {
 	if len(list) <= setAbove {
-		return func(v record.Value) bool {
+		return func(v val) bool {
 			for i := range list {
-				if list[i].Kind == v.Kind && list[i].Num == v.Num && string(list[i].Bytes) == string(v.Bytes) {
+				if list[i].kind == v.kind && list[i].num == v.num && list[i].text() == v.text() {
 					return true
 				}
 			}
@@ -77,17 +77,17 @@ func finder(list []record.Value) func(record.Value) bool {
 	}
 	texts, scalars := make(map[string]record.Kind), make(map[scalar]bool)
 	for _, v := range list {
-		if v.Bytes != nil {
-			texts[string(v.Bytes)] = v.Kind
+		if v.kind >= record.String {
+			texts[string(v.bytes())] = v.kind
 		} else {
-			scalars[scalar{v.Kind, v.Num}] = true
+			scalars[scalar{v.kind, v.num}] = true
 		}
 	}
-	return func(v record.Value) bool {
-		if v.Kind >= record.String {
-			k, ok := texts[string(v.Bytes)]
-			return ok && k == v.Kind
+	return func(v val) bool {
+		if v.kind >= record.String {
+			k, ok := texts[v.text()]
+			return ok && k == v.kind
 		}
-		return scalars[scalar{v.Kind, v.Num}]
+		return scalars[scalar{v.kind, v.num}]
 	}
 }

@@ -17,7 +17,7 @@ const (
 // memo remembers the results of an expression that reads one field alone, by
 // the text of the field: user agents, paths and referers repeat.
 type memo struct {
-	results map[string]record.Value
+	results map[string]val
 	bytes   int
 	lookups int
 	hits    int
@@ -38,11 +38,11 @@ func (p *Program) memoized(n *node) fn {
 	p.noMemo = true
 	f := p.value(n)
 	p.noMemo = false
-	field := n.sum.only.field.Clone()
-	m := &memo{results: make(map[string]record.Value)}
-	return func(r *record.Record) record.Value {
-		key := r.Get(field)
-		if key.Kind != record.String || len(key.Bytes) > memoKey {
+	s := newSlot(n.sum.only.field)
+	m := &memo{results: make(map[string]val)}
+	return func(r *record.Record) val {
+		key := s.value(r)
+		if key.kind != record.String || len(key.bytes()) > memoKey {
 			return f(r)
 		}
 		if m.rest > 0 {
@@ -50,16 +50,16 @@ func (p *Program) memoized(n *node) fn {
 			return f(r)
 		}
 		m.lookups++
-		if v, ok := m.results[string(key.Bytes)]; ok {
+		if v, ok := m.results[key.text()]; ok {
 			m.hits++
 			return v
 		}
-		return m.add(key.Bytes, f(r))
+		return m.add(key, f(r))
 	}
 }
 
 // add keeps a result, and judges and clears the memo where that is due.
-func (m *memo) add(key []byte, v record.Value) record.Value {
+func (m *memo) add(key, v val) val {
 	if m.lookups >= memoTrial {
 		few := m.hits < m.lookups/4
 		m.lookups, m.hits = 0, 0
@@ -73,9 +73,9 @@ func (m *memo) add(key []byte, v record.Value) record.Value {
 		m.clear()
 	}
 	const entry = 64 // of the map, about
-	m.bytes += len(key) + len(v.Bytes) + entry
-	v = v.Clone()
-	m.results[string(key)] = v
+	m.bytes += len(key.bytes()) + len(v.bytes()) + entry
+	v = v.clone()
+	m.results[string(key.bytes())] = v
 	return v
 }
 

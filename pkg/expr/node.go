@@ -41,7 +41,7 @@ const (
 type node struct {
 	op    op
 	args  []*node
-	value record.Value  // opConst
+	value val           // opConst
 	field *record.Field // opField, cloned by every Program
 	text  string        // opField: canonical text
 	fn    *builtin      // opCall
@@ -157,11 +157,11 @@ func appendList(b []byte, args []*node) []byte {
 	return append(b, ')')
 }
 
-func appendConst(b []byte, v record.Value) []byte {
-	if v.Kind == record.String {
-		return appendQuoted(b, string(v.Bytes))
+func appendConst(b []byte, v val) []byte {
+	if v.isText() {
+		return appendQuoted(b, v.text())
 	}
-	return record.AppendValue(b, v)
+	return record.AppendValue(b, v.record())
 }
 
 // appendQuoted prints s as a text literal.
@@ -188,14 +188,14 @@ func appendQuoted(b []byte, s string) []byte {
 }
 
 // newConst makes a literal.
-func newConst(v record.Value, pos int) *node {
+func newConst(v val, pos int) *node {
 	n := &node{op: opConst, value: v, pos: pos}
 	n.finish()
 	return n
 }
 
 // isText reports whether n is a text literal.
-func (n *node) isText() bool { return n.op == opConst && n.value.Kind == record.String }
+func (n *node) isText() bool { return n.op == opConst && n.value.isText() }
 
 // newField makes a field of the steps of its path: the dotted form, or the
 // bracket form, which tries no flat keys.

@@ -7,10 +7,10 @@ import (
 	"github.com/logpipe/logpipe/pkg/record"
 )
 
-// num is a number on its way through arithmetic: bits and kind of a
-// record.Value, in two registers. Kinds other than Int and Float are no
-// numbers. A Float may be integral here: that decides nothing as long as
-// numbers stay below 2^53, and every operation settles it above.
+// num is a number on its way through arithmetic: kind and bits of a val. Kinds
+// other than Int and Float are no numbers. A Float may be integral here: that
+// decides nothing as long as numbers stay below 2^53, and every operation
+// settles it above. It is finite.
 type num struct {
 	bits uint64
 	kind record.Kind
@@ -21,24 +21,24 @@ type numberFunc func(r *record.Record) num
 // exactLimit bounds the integers that float64 holds without gaps.
 const exactLimit = 1 << 53
 
-func numOf(v record.Value) num { return num{v.Num, v.Kind} }
+func numOf(v val) num { return num{v.num, v.kind} }
 
 func floatNum(f float64) num { return num{math.Float64bits(f), record.Float} }
 
 // settle makes the number that f is in canonical form.
-func settle(f float64) num { return numOf(record.FloatValue(f)) }
+func settle(f float64) num { return numOf(floatVal(f)) }
 
 func (a num) isNumber() bool { return a.kind == record.Int || a.kind == record.Float }
 
 // value returns a in canonical form; what is no number is null.
-func (a num) value() record.Value {
+func (a num) value() val {
 	switch a.kind {
 	case record.Int:
-		return record.Value{Kind: record.Int, Num: a.bits}
+		return val{kind: record.Int, num: a.bits}
 	case record.Float:
-		return record.FloatValue(math.Float64frombits(a.bits))
+		return floatVal(math.Float64frombits(a.bits))
 	}
-	return record.Value{}
+	return val{}
 }
 
 // float returns a number as float64.
@@ -172,7 +172,7 @@ func neg(a num) num {
 }
 
 // negate is the unary minus on a literal.
-func negate(v record.Value) record.Value { return neg(numOf(v)).value() }
+func negate(v val) val { return neg(numOf(v)).value() }
 
 // compare orders two numbers by their exact values.
 func compare(a, b num) int {
@@ -194,5 +194,5 @@ func compare(a, b num) int {
 	case !inexact(x):
 		return 0
 	}
-	return record.Compare(a.value(), b.value())
+	return record.Compare(a.value().record(), b.value().record())
 }

@@ -304,7 +304,7 @@ func (p *parser) unary() (*node, error) {
 	if err != nil {
 		return nil, err
 	}
-	if n.op == opConst && n.value.IsNumber() {
+	if n.op == opConst && n.value.isNumber() {
 		// The sign is part of the literal: -9223372036854775808 is an integer.
 		return newConst(negate(n.value), pos), nil
 	}
@@ -321,9 +321,9 @@ func (p *parser) postfix() (*node, error) {
 		if step, err = p.step(); err != nil {
 			break
 		}
-		key := newConst(record.StringValue([]byte(step)), pos)
+		key := newConst(textVal([]byte(step)), pos)
 		if isIndex(step) {
-			key = newConst(record.ParseNumber([]byte(step)), pos)
+			key = newConst(valOf(record.ParseNumber([]byte(step))), pos)
 		}
 		n = &node{op: opCall, fn: lookup("get"), args: []*node{n, key}, pos: pos}
 		if err = p.finish(n); err == nil {
@@ -337,13 +337,13 @@ func (p *parser) primary() (*node, error) {
 	t := p.tok
 	switch {
 	case t.kind == tokNumber:
-		v := record.ParseNumber([]byte(t.text))
-		if v.Kind == record.Null {
+		v := valOf(record.ParseNumber([]byte(t.text)))
+		if v.isNull() {
 			return nil, p.fail(t.pos, "", "number %s is out of range", t.text)
 		}
 		return newConst(v, t.pos), p.advance()
 	case t.kind == tokText:
-		return newConst(record.StringValue([]byte(t.text)), t.pos), p.advance()
+		return newConst(textVal([]byte(t.text)), t.pos), p.advance()
 	case t.kind == tokName:
 		return p.named()
 	case p.isOp("["):
@@ -358,9 +358,9 @@ func (p *parser) word() (*node, error) {
 	pos := p.tok.pos
 	switch {
 	case p.isWord("null"):
-		return newConst(record.Value{}, pos), p.advance()
+		return newConst(val{}, pos), p.advance()
 	case p.isWord("true"), p.isWord("false"):
-		return newConst(record.BoolValue(p.isWord("true")), pos), p.advance()
+		return newConst(boolVal(p.isWord("true")), pos), p.advance()
 	case p.isWord("not"), p.isOp("!"):
 		return nil, p.expected("a value", "put a negation inside an expression in parentheses: (not a)")
 	case p.tok.kind == tokWord:

@@ -3,6 +3,7 @@ package expr
 import (
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -199,18 +200,95 @@ func TestMemoChangesNothing(t *testing.T) {
 }
 
 func TestMemoIsBounded(t *testing.T) {
-	m := &memo{results: make(map[string]record.Value)}
-	big := record.StringValue(make([]byte, 1<<20))
+	m := &memo{results: make(map[string]val)}
+	key := func(i int) val { return textVal(fmt.Appendf(nil, "key %d", i)) }
+	big := textVal(make([]byte, 1<<20))
 	for i := range 100 {
-		m.add(fmt.Appendf(nil, "key %d", i), big)
+		m.add(key(i), big)
 		if m.bytes > memoBytes+2<<20 {
 			t.Fatalf("%d bytes", m.bytes)
 		}
 	}
 	for i := range 3 * memoEntries {
-		m.add(fmt.Appendf(nil, "key %d", i), record.IntValue(1))
+		m.add(key(i), intVal(1))
 		if len(m.results) > memoEntries {
 			t.Fatalf("%d entries", len(m.results))
+		}
+	}
+}
+
+// Within the package values have another form, which must mean the same.
+func TestValuesRoundTrip(t *testing.T) {
+	for _, v := range []record.Value{{}, record.BoolValue(true), record.BoolValue(false), record.IntValue(math.MinInt64), record.FloatValue(0.5), record.StringValue([]byte("a")), record.StringValue(nil), {Kind: record.Array, Bytes: []byte("[1]")}, {Kind: record.Object, Bytes: []byte("{}")}} {
+		if got := valOf(v).record(); got.Kind != v.Kind || got.Num != v.Num || string(got.Bytes) != string(v.Bytes) {
+			t.Errorf("%v becomes %v", v, got)
+		}
+	}
+	for _, f := range []float64{0, math.Copysign(0, -1), 1, -1.5, 1 << 53, 1 << 62, -1 << 63, 1 << 63, -1 << 64, 1e300, math.MaxFloat64, 5e-324, math.Inf(1), math.Inf(-1), math.NaN(), math.Nextafter(1<<63, 0)} {
+		if got, want := floatVal(f).record(), record.FloatValue(f); got.Kind != want.Kind || got.Num != want.Num {
+			t.Errorf("%v: %v, want %v", f, got, want)
+		}
+	}
+}
+
+// The loop over the terms of a sum gives what single steps give.
+func TestLinearAgreesWithSteps(t *testing.T) {
+	values := []string{`0`, `-0.0`, `1`, `-7`, `0.5`, `2.5e-3`, `9007199254740991`, `9007199254740992`, `9007199254740993`, `-9007199254740993`, `4503599627370496.5`, `9223372036854775807`, `-9223372036854775808`, `1e15`, `1e19`, `1e300`, `null`, `"x"`, `true`, `0.1`, `3`}
+	var sources []*Expr
+	for _, src := range []string{`a+b`, `a-b`, `a+b-c`, `2*a`, `a*0.1`, `a*b`, `0.8*a+0.8*b+c`, `a-0.5*b-c*3`, `1+a`, `a-1+b`, `9007199254740993*a`, `a+9007199254740992`, `a*9007199254740991+b`, `-3*a+b`, `c-a*1e300`, `a*b*c`, `(a+b)*(c-a)`, `a/b+c`, `a%b*c`, `-(a+b)*c`, `a-(b-c)*2`, `(a+b)%c`, `a/(b-b)`, `a*b/c-a`} {
+		sources = append(sources, mustParse(t, src))
+	}
+	for _, a := range values {
+		for _, b := range values {
+			for _, c := range []string{`0.2`, `1`, `9007199254740993`, `null`} {
+				r := scan(t, `{"a":`+a+`,"b":`+b+`,"c":`+c+`}`)
+				for _, e := range sources {
+					p := &Program{}
+					if got, want := p.number(e.root)(r).value(), p.steps(e.root)(r).value(); got != want {
+						t.Errorf("%s over %s: %v, step by step %v", e, r.Line, got.record(), want.record())
+					}
+				}
+			}
+		}
+	}
+	if _, ok := mustParse(t, `0.8*a+0.8*b+c-1`).root.linear(); !ok {
+		t.Error("a weighted sum is linear")
+	}
+}
+
+// steps compiles arithmetic without the loop, in the plainest way.
+func (p *Program) steps(n *node) numberFunc {
+	if n.op < opAdd {
+		f := p.value(n)
+		return func(r *record.Record) num { return numOf(f(r)) }
+	}
+	operations := map[op]func(a, b num) num{opAdd: add, opSub: sub, opMul: mul, opDiv: div, opMod: mod}
+	a := p.steps(n.args[0])
+	if n.op == opNeg {
+		return func(r *record.Record) num { return numOf(neg(a(r)).value()) }
+	}
+	b, operation := p.steps(n.args[1]), operations[n.op]
+	return func(r *record.Record) num { return numOf(operation(a(r), b(r)).value()) } // canonical at each step
+}
+
+// A slot reads what Record.Get reads, in every encoding.
+func TestSlotAgreesWithGet(t *testing.T) {
+	values := []string{`0`, `-0`, `1`, `-1`, `9223372036854775807`, `-9223372036854775808`, `9223372036854775808`, `0.1`, `-0.5`, `1.0`, `-0.0`, `1e3`, `1e-3`, `0.00000000000000000000001`, `9007199254740993.5`, `9007199254740991.5`, `90071992547409915e-1`, `0.1234567890123456789`, `1e22`, `1e-22`, `1e-23`, `123456789012345678901234567890`, `1e999`, `1e-999`,
+		`""`, `"a"`, `"\u0041"`, `"\""`, `"é"`, "\"\xff\"", `true`, `false`, `null`, `[]`, `{"a":1}`}
+	f := record.MustField("v")
+	for _, text := range values {
+		r := scan(t, `{"v":`+text+`}`)
+		for range 2 { // as read, then as an edit
+			want := r.Get(f)
+			s := newSlot(f)
+			if got := s.value(r).record(); got.Kind != want.Kind || got.Num != want.Num || string(got.Bytes) != string(want.Bytes) {
+				t.Errorf("%s: %v, want %v", text, got, want)
+			}
+			n := newSlot(f)
+			if got := n.number(r); got.isNumber() != want.IsNumber() || got.isNumber() && got.value() != valOf(want) || !got.isNumber() && got.kind != want.Kind {
+				t.Errorf("%s: number %v, want %v", text, got, want)
+			}
+			r.Set(record.Intern("v"), want.Clone())
 		}
 	}
 }

@@ -20,13 +20,13 @@ var regexpFunctions = []builtin{
 // checkRegexp refuses a pattern that cannot be compiled.
 func checkRegexp(args []*node) (*node, error) {
 	n := args[1]
-	if n.op != opConst || n.value.Kind == record.Null {
+	if n.op != opConst || n.value.kind == record.Null {
 		return nil, nil
 	}
 	if !n.isText() {
 		return n, fmt.Errorf("want a regular expression in quotes, found %s", n.append(nil))
 	}
-	if _, err := regexp.Compile(string(n.value.Bytes)); err != nil {
+	if _, err := regexp.Compile(n.value.text()); err != nil {
 		return n, fmt.Errorf("bad regular expression: %s", strings.TrimPrefix(err.Error(), "error parsing regexp: "))
 	}
 	return nil, nil
@@ -40,22 +40,22 @@ func checkExtract(args []*node) (*node, error) {
 	if group.op != opConst {
 		return group, errNotConstant
 	}
-	re := regexp.MustCompile(string(args[1].value.Bytes)) // checked above
+	re := regexp.MustCompile(args[1].value.text()) // checked above
 	if groupIndex(re, group.value) < 0 {
-		return group, fmt.Errorf("the pattern has no group %s", record.AppendPlain(nil, group.value))
+		return group, fmt.Errorf("the pattern has no group %s", record.AppendPlain(nil, group.value.record()))
 	}
 	return nil, nil
 }
 
 // groupIndex returns the index of a group by number or name, or -1.
-func groupIndex(re *regexp.Regexp, group record.Value) int {
-	switch group.Kind {
+func groupIndex(re *regexp.Regexp, group val) int {
+	switch group.kind {
 	case record.String:
-		if len(group.Bytes) > 0 {
-			return re.SubexpIndex(string(group.Bytes))
+		if len(group.bytes()) > 0 {
+			return re.SubexpIndex(group.text())
 		}
 	case record.Int:
-		if n := group.Int(); n >= 0 && n <= int64(re.NumSubexp()) {
+		if n := group.int(); n >= 0 && n <= int64(re.NumSubexp()) {
 			return int(n)
 		}
 	}
@@ -69,8 +69,8 @@ func (p *Program) patterns(n *node) func(r *record.Record) *regexp.Regexp {
 	if n.constant() {
 		v := p.value(n)(nil)
 		var re *regexp.Regexp
-		if v.Kind == record.String {
-			re, _ = regexp.Compile(string(v.Bytes))
+		if v.kind == record.String {
+			re, _ = regexp.Compile(v.text())
 		}
 		return func(*record.Record) *regexp.Regexp { return re }
 	}
@@ -79,16 +79,16 @@ func (p *Program) patterns(n *node) func(r *record.Record) *regexp.Regexp {
 	known := make(map[string]*regexp.Regexp)
 	return func(r *record.Record) *regexp.Regexp {
 		v := f(r)
-		if v.Kind != record.String {
+		if v.kind != record.String {
 			return nil
 		}
-		re, ok := known[string(v.Bytes)]
+		re, ok := known[v.text()]
 		if !ok {
 			if len(known) == kept {
 				clear(known)
 			}
-			re, _ = regexp.Compile(string(v.Bytes))
-			known[string(v.Bytes)] = re
+			re, _ = regexp.Compile(v.text())
+			known[v.text()] = re
 		}
 		return re
 	}
@@ -98,61 +98,61 @@ func (p *Program) patterns(n *node) func(r *record.Record) *regexp.Regexp {
 func (p *Program) matches(args []*node) truthFunc {
 	s := p.value(args[0])
 	if args[1].isText() {
-		match := matcher(string(args[1].value.Bytes))
+		match := matcher(args[1].value.text())
 		return func(r *record.Record) truth {
 			v := s(r)
-			if v.Kind != record.String {
+			if v.kind != record.String {
 				return unknown
 			}
-			return truthIf(match(v.Bytes))
+			return truthIf(match(v.bytes()))
 		}
 	}
 	pattern := p.patterns(args[1])
 	return func(r *record.Record) truth {
 		v := s(r)
 		re := pattern(r)
-		if v.Kind != record.String || re == nil {
+		if v.kind != record.String || re == nil {
 			return unknown
 		}
-		return truthIf(re.Match(v.Bytes))
+		return truthIf(re.Match(v.bytes()))
 	}
 }
 
 func extract(p *Program, args []*node) fn {
 	s, pattern := p.value(args[0]), p.patterns(args[1])
-	group := func(*record.Record) record.Value { return record.Value{} }
+	group := func(*record.Record) val { return val{} }
 	if len(args) > 2 {
 		group = p.value(args[2])
 	}
 	byDefault := len(args) < 3
-	return func(r *record.Record) record.Value {
+	return func(r *record.Record) val {
 		v, re := s(r), pattern(r)
-		if v.Kind != record.String || re == nil {
-			return record.Value{}
+		if v.kind != record.String || re == nil {
+			return val{}
 		}
 		g := min(1, re.NumSubexp())
 		if !byDefault {
 			g = groupIndex(re, group(r))
 		}
-		m := re.FindSubmatchIndex(v.Bytes)
+		m := re.FindSubmatchIndex(v.bytes())
 		if m == nil || g < 0 || m[2*g] < 0 {
-			return record.Value{}
+			return val{}
 		}
-		return record.StringValue(v.Bytes[m[2*g]:m[2*g+1]])
+		return textVal(v.bytes()[m[2*g]:m[2*g+1]])
 	}
 }
 
 func replaceRegexp(p *Program, args []*node) fn {
 	s, pattern, with := p.value(args[0]), p.patterns(args[1]), p.value(args[2])
-	return func(r *record.Record) record.Value {
+	return func(r *record.Record) val {
 		v, w, re := s(r), with(r), pattern(r)
-		if v.Kind != record.String || w.Kind != record.String || re == nil {
-			return record.Value{}
+		if v.kind != record.String || w.kind != record.String || re == nil {
+			return val{}
 		}
-		if !re.Match(v.Bytes) {
+		if !re.Match(v.bytes()) {
 			return v
 		}
-		return record.StringValue(re.ReplaceAll(v.Bytes, w.Bytes))
+		return textVal(re.ReplaceAll(v.bytes(), w.bytes()))
 	}
 }
 
@@ -308,9 +308,9 @@ func required(tree *syntax.Regexp) string {
 }
 
 // validText returns b as a text, with U+FFFD for what is no UTF-8.
-func (p *Program) validText(b []byte) record.Value {
+func (p *Program) validText(b []byte) val {
 	if utf8.Valid(b) {
-		return record.StringValue(b)
+		return textVal(b)
 	}
 	off := len(p.buf)
 	p.buf = append(p.buf, bytes.ToValidUTF8(b, []byte("\uFFFD"))...)

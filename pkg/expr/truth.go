@@ -1,7 +1,7 @@
 package expr
 
 import (
-	"bytes"
+	"strings"
 
 	"github.com/logpipe/logpipe/pkg/record"
 )
@@ -32,27 +32,27 @@ func (t truth) not() truth {
 	return unknown
 }
 
-func (t truth) value() record.Value {
+func (t truth) value() val {
 	if t == unknown {
-		return record.Value{}
+		return val{}
 	}
-	return record.Value{Kind: record.Bool, Num: uint64(t)}
+	return val{kind: record.Bool, num: uint64(t)}
 }
 
 // truthy is the truth of any value: null is unknown, false is false, all else
 // is true.
-func truthy(v record.Value) truth {
-	switch v.Kind {
+func truthy(v val) truth {
+	switch v.kind {
 	case record.Null:
 		return unknown
 	case record.Bool:
-		return truth(v.Num)
+		return truth(v.num)
 	}
 	return yes
 }
 
 func valueOf(t truthFunc) fn {
-	return func(r *record.Record) record.Value { return t(r).value() }
+	return func(r *record.Record) val { return t(r).value() }
 }
 
 func truthOf(f fn) truthFunc {
@@ -93,7 +93,7 @@ func (p *Program) condition(n *node) truthFunc {
 		return func(r *record.Record) truth { return t(r).not() }
 	case opIsNull, opNotNull:
 		f, null := p.value(n.args[0]), n.op == opIsNull
-		return func(r *record.Record) truth { return truthIf((f(r).Kind == record.Null) == null) }
+		return func(r *record.Record) truth { return truthIf((f(r).kind == record.Null) == null) }
 	case opCall:
 		return n.fn.test(p, n.args)
 	}
@@ -131,7 +131,7 @@ func (p *Program) comparison(n *node) truthFunc {
 	case a.isArithmetic() || b.isArithmetic():
 		return p.compareNumbers(o, a, b)
 	case b.isText() && (o == opEq || o == opNe):
-		return p.equalText(o, a, b.value.Bytes)
+		return p.equalText(o, a, b.value.text())
 	}
 	x, y := p.value(a), p.value(b)
 	if o == opEq || o == opNe {
@@ -189,8 +189,7 @@ func (p *Program) compareNumbers(o op, an, bn *node) truthFunc {
 	case opNe:
 		other = yes
 	}
-	return func(r *record.Record) truth {
-		x, y := a.load(r), b.load(r)
+	general := func(x, y num) truth {
 		switch {
 		case x.isNumber() && y.isNumber():
 			return verdict(compare(x, y), true, below, same, above)
@@ -199,53 +198,71 @@ func (p *Program) compareNumbers(o op, an, bn *node) truthFunc {
 		}
 		return other
 	}
+	if a.slot.field == nil || b.n.kind != record.Int {
+		return func(r *record.Record) truth { return general(a.load(r), b.load(r)) }
+	}
+	// A field beside an integer, as in status >= 400.
+	s, y := a.slot, int64(b.n.bits)
+	return func(r *record.Record) truth {
+		x := s.number(r)
+		if x.kind != record.Int {
+			return general(x, b.n)
+		}
+		switch n := int64(x.bits); {
+		case n < y:
+			return below
+		case n > y:
+			return above
+		}
+		return same
+	}
 }
 
-func (p *Program) equalText(o op, n *node, text []byte) truthFunc {
-	same, differs, want := truthIf(o == opEq), truthIf(o != opEq), string(text)
-	is := func(v record.Value) truth {
+func (p *Program) equalText(o op, n *node, want string) truthFunc {
+	same, differs := truthIf(o == opEq), truthIf(o != opEq)
+	is := func(v val) truth {
 		switch {
-		case v.Kind == record.String && string(v.Bytes) == want:
+		case v.kind == record.String && v.text() == want:
 			return same
-		case v.Kind == record.Null:
+		case v.kind == record.Null:
 			return unknown
 		}
 		return differs
 	}
 	if n.op == opField {
-		field := n.field.Clone()
-		return func(r *record.Record) truth { return is(r.Get(field)) }
+		s := newSlot(n.field)
+		return func(r *record.Record) truth { return is(s.value(r)) }
 	}
 	f := p.value(n)
 	return func(r *record.Record) truth { return is(f(r)) }
 }
 
 // equal compares two values for being the same, or with want false for not.
-func equal(a, b record.Value, want bool) truth {
+func equal(a, b val, want bool) truth {
 	switch {
-	case a.Kind == record.Null || b.Kind == record.Null:
+	case a.kind == record.Null || b.kind == record.Null:
 		return unknown
-	case a.IsNumber() && b.IsNumber():
+	case a.isNumber() && b.isNumber():
 		return truthIf((compare(numOf(a), numOf(b)) == 0) == want)
-	case a.Kind != b.Kind:
+	case a.kind != b.kind:
 		return truthIf(!want)
-	case a.Kind == record.Bool:
-		return truthIf((a.Num == b.Num) == want)
+	case a.kind == record.Bool:
+		return truthIf((a.num == b.num) == want)
 	}
-	return truthIf(bytes.Equal(a.Bytes, b.Bytes) == want)
+	return truthIf((a.text() == b.text()) == want)
 }
 
 // order compares two values; ok is false where they have no order.
-func order(a, b record.Value) (c int, ok bool) {
+func order(a, b val) (c int, ok bool) {
 	switch {
-	case a.IsNumber() && b.IsNumber():
+	case a.isNumber() && b.isNumber():
 		return compare(numOf(a), numOf(b)), true
-	case a.Kind != b.Kind:
+	case a.kind != b.kind:
 		return 0, false
-	case a.Kind == record.String:
-		return bytes.Compare(a.Bytes, b.Bytes), true
-	case a.Kind == record.Bool:
-		return int(a.Num) - int(b.Num), true
+	case a.kind == record.String:
+		return strings.Compare(a.text(), b.text()), true
+	case a.kind == record.Bool:
+		return int(a.num) - int(b.num), true
 	}
 	return 0, false
 }
