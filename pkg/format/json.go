@@ -23,8 +23,12 @@ func (p *jsonParser) Parse(line []byte, r *record.Record, a *record.Arena) error
 	r.Reset(line, a)
 	b := padded(&p.buf, line)
 	b[len(line)] = '\n'
-	if _, err := p.scanner.Scan(b[:len(line)+1], 0, r); err != nil {
+	next, err := p.scanner.Scan(b[:len(line)+1], 0, r)
+	if err != nil || next <= len(line) {
 		r.Reset(line, a)
+		if err == nil {
+			return &Mismatch{Column: next, Want: "the end of the line", Format: "json"}
+		}
 		return jsonMismatch("json", err)
 	}
 	// The spans count from the brace, in the copy as in the line.

@@ -36,7 +36,11 @@ func (f *renaming) Fields() []string {
 }
 
 func (f *renaming) New() Parser {
-	if _, ok := f.Format.(extender); !ok {
+	base := f.Format
+	if x, ok := base.(*extracting); ok {
+		base = x.Format
+	}
+	if _, ok := base.(extender); !ok {
 		return newEditParser(f.Format.New(), f.schema)
 	}
 	return &renamingParser{Parser: f.Format.New(), schema: f.schema}
@@ -242,7 +246,7 @@ func (p *leaves) appendLeaf(dst []byte, f *record.Field, convert conversion) ([]
 		return appendConverted(dst, v, convert)
 	case convert == nanoseconds && v.IsNumber():
 		return record.AppendValue(dst, record.FloatValue(math.Round(v.Float()*1e9))), true
-	case v.IsNumber():
+	case v.IsNumber() && len(text) > 0:
 		return append(dst, text...), true // as written
 	}
 	return record.AppendValue(dst, v), true

@@ -171,6 +171,8 @@ func compileTemplate(name, text string, o Options) (*template, error) {
 			v.name = owned[i].names[0]
 		}
 		switch {
+		case v.kind == skipKind:
+			v.name = "ident"
 		case owned[i].plain:
 			v.kind = textKind
 		case p.name == "msec" && v.name == "msec": // another variable is the time

@@ -32,7 +32,7 @@ func (p *sparkParser) Parse(line []byte, r *record.Record, a *record.Arena) erro
 	a.Buf = append(appendTightKeys(a.Buf, line), '\n')
 	end := len(a.Buf)
 	a.Buf = append(a.Buf, make([]byte, record.Padding)...)
-	if _, err := p.scanner.Scan(a.Buf[off:end:len(a.Buf)], 0, r); err != nil {
+	if next, err := p.scanner.Scan(a.Buf[off:end:len(a.Buf)], 0, r); err != nil || next < end-off {
 		if err := p.json.Parse(line, r, a); err != nil {
 			r.Reset(line, a)
 			if m, ok := err.(*Mismatch); ok {

@@ -185,6 +185,9 @@ func (p *templateParser) value(v *variable, b []byte, i, n int) (end int, m mark
 	case v.quoted:
 		return untilQuote(b, i, n)
 	case v.stop == 0:
+		if k := bytes.IndexByte(b[i:n], ' '); k >= 0 && (v.kind == intKind || v.kind == numberKind) {
+			return i + k, 0 // more behind it is the mistake, not the number
+		}
 		return n, marksOf(b[i:n])
 	}
 	first := n
