@@ -1,0 +1,283 @@
+package op
+
+import (
+	"bytes"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/logpipe/logpipe/pkg/geo"
+	"github.com/logpipe/logpipe/pkg/record"
+	"github.com/logpipe/logpipe/pkg/stream"
+	"github.com/logpipe/logpipe/pkg/ua"
+)
+
+// The bounds of a worker's memory of answers. When one is reached it forgets
+// them all, which costs less than keeping account of their age.
+const (
+	maxAnswers     = 1 << 16
+	maxAnswerBytes = 16 << 20
+	maxAnswerKey   = 4 << 10 // longer texts are looked up anew
+)
+
+// enricher is the operator of one worker.
+type enricher struct {
+	spec        *enrich
+	env         *stream.Env
+	address     *record.Field // nil where nothing of it is wanted
+	client      *record.Field
+	finder      geo.Finder // opened by the first address
+	places      answers
+	clients     answers
+	placeNames  []*record.Name // of placeFields; nil where not wanted
+	clientNames []*record.Name // of clientFields
+	turn        uint64         // number of the batch
+	firstDone   bool           // the first records have been looked at for the fields
+}
+
+func newEnricher(e *enrich, env *stream.Env) *enricher {
+	w := &enricher{spec: e, env: env, placeNames: e.names(placeFields), clientNames: e.names(clientFields)}
+	if e.address != nil {
+		w.address = e.address.Clone()
+	}
+	if e.client != nil {
+		w.client = e.client.Clone()
+	}
+	return w
+}
+
+// names interns the wanted ones of fields.
+func (e *enrich) names(fields []string) []*record.Name {
+	list := make([]*record.Name, len(fields))
+	for i, f := range fields {
+		if len(e.only) == 0 || slices.Contains(e.only, f) {
+			list[i] = record.Intern(f)
+		}
+	}
+	return list
+}
+
+func (w *enricher) Process(b *stream.Batch, emit stream.Emit) error {
+	w.turn++
+	found := false
+	for _, r := range b.Records {
+		// Without edits none can be of the same name, and they need no search.
+		fresh := len(r.Edits) == 0
+		if w.address != nil {
+			if v := r.Get(w.address); v.Kind == record.String {
+				found = true
+				a, err := w.place(v.Bytes)
+				if err != nil {
+					return err
+				}
+				a.put(r, w.turn, fresh)
+			}
+		}
+		if w.client != nil {
+			if v := r.Get(w.client); v.Kind == record.String {
+				found = true
+				w.clientOf(v.Bytes).put(r, w.turn, fresh)
+			}
+		}
+	}
+	if !w.firstDone && b.Block == 0 && len(b.Records) > 0 {
+		w.firstDone = true
+		if !found {
+			w.tellMissing(len(b.Records))
+		}
+	}
+	return emit(b)
+}
+
+func (w *enricher) Flush(stream.Emit) error { return nil }
+
+// tellMissing says that the first records have nothing to work on, which is
+// mostly a wrong name.
+func (w *enricher) tellMissing(records int) {
+	if w.env == nil || w.env.Log == nil {
+		return
+	}
+	var names []string
+	if w.address != nil {
+		names = append(names, fmt.Sprintf("%q (--ip)", w.spec.ip))
+	}
+	if w.client != nil {
+		names = append(names, fmt.Sprintf("%q (--agent)", w.spec.agent))
+	}
+	first := "the first record has"
+	if records > 1 {
+		first = fmt.Sprintf("the first %d records have", records)
+	}
+	w.env.Log.Warn(fmt.Sprintf("%s no text in the field %s", first, strings.Join(names, " or ")))
+}
+
+// place returns the answer for the text of an address.
+func (w *enricher) place(text []byte) (*answer, error) {
+	if a := w.places.find(text); a != nil {
+		return a, nil
+	}
+	if w.finder == nil {
+		if err := w.open(); err != nil {
+			return nil, err
+		}
+	}
+	a := new(answer)
+	if addr, ok := addressOf(text); ok {
+		if p, ok := w.finder.Find(addr); ok {
+			a = newAnswer(w.placeNames, placeValues(p))
+		}
+		w.spec.tellUnreadable(w.env)
+	}
+	w.places.add(text, a)
+	return a, nil
+}
+
+// open makes the finder. The built-in table is decoded here, so that a stage
+// without addresses does not pay for it.
+func (w *enricher) open() error {
+	if w.spec.database != nil {
+		w.finder = w.spec.database
+		return nil
+	}
+	t, err := geo.Embedded()
+	if err != nil {
+		return fmt.Errorf("enrich: built-in table of countries: %w", err)
+	}
+	w.finder = t
+	return nil
+}
+
+// clientOf returns the answer for a user agent.
+func (w *enricher) clientOf(text []byte) *answer {
+	if a := w.clients.find(text); a != nil {
+		return a
+	}
+	a := new(answer)
+	if len(text) > 0 && string(text) != "-" {
+		a = newAnswer(w.clientNames, clientValues(ua.Parse(string(text))))
+	}
+	w.clients.add(text, a)
+	return a
+}
+
+// addressOf reads an address: the first one of a list, with or without a port.
+func addressOf(text []byte) (netip.Addr, bool) {
+	first, _, _ := bytes.Cut(text, []byte{','})
+	s := string(bytes.TrimSpace(first))
+	if a, err := netip.ParseAddr(s); err == nil {
+		return a, true
+	}
+	if a, err := netip.ParseAddrPort(s); err == nil {
+		return a.Addr(), true
+	}
+	if strings.HasPrefix(s, "[") && strings.HasSuffix(s, "]") {
+		a, err := netip.ParseAddr(s[1 : len(s)-1])
+		return a, err == nil
+	}
+	return netip.Addr{}, false
+}
+
+// placeValues are the values of placeFields; null is not known.
+func placeValues(p geo.Place) []record.Value {
+	v := []record.Value{textOrNull(p.Country), textOrNull(p.Region), textOrNull(p.City), {}, {}, {}, textOrNull(p.Org)}
+	if p.HasLocation {
+		v[3], v[4] = record.FloatValue(p.Lat), record.FloatValue(p.Lon)
+	}
+	if p.ASN != 0 {
+		v[5] = record.IntValue(int64(p.ASN))
+	}
+	return v
+}
+
+// clientValues are the values of clientFields; null is not known.
+func clientValues(c ua.Client) []record.Value {
+	return []record.Value{textOrNull(c.Browser), textOrNull(c.BrowserVersion), textOrNull(c.OS), textOrNull(c.OSVersion),
+		textOrNull(c.Device), record.BoolValue(c.Bot)}
+}
+
+func textOrNull(s string) record.Value {
+	if s == "" {
+		return record.Value{}
+	}
+	return record.StringValue([]byte(strings.ToValidUTF8(s, "\uFFFD")))
+}
+
+// answers remembers what is known of texts.
+type answers struct {
+	known map[string]*answer
+	size  int
+}
+
+// find returns the answer for text, or nil. It does not allocate.
+func (c *answers) find(text []byte) *answer { return c.known[string(text)] }
+
+func (c *answers) add(text []byte, a *answer) {
+	if len(text) > maxAnswerKey {
+		return
+	}
+	size := len(text) + a.size()
+	if c.known == nil {
+		c.known = make(map[string]*answer)
+	} else if len(c.known) >= maxAnswers || c.size+size > maxAnswerBytes {
+		clear(c.known)
+		c.size = 0
+	}
+	c.known[string(text)] = a
+	c.size += size
+}
+
+// answer is the fields that a text gives, ready to be set.
+type answer struct {
+	edits []record.Edit // their spans lie in arena at base, as far as text goes
+	text  []byte
+	arena *record.Arena // that the text was put into last
+	turn  uint64        // when that was
+	base  uint32
+}
+
+// newAnswer makes an answer of the values that are known and wanted.
+func newAnswer(names []*record.Name, values []record.Value) *answer {
+	one := record.Record{Arena: new(record.Arena)}
+	a := new(answer)
+	for i, v := range values {
+		if names[i] != nil && v.Kind != record.Null {
+			a.edits = append(a.edits, record.Edit{Name: names[i], Span: one.Encode(v)})
+		}
+	}
+	a.text = one.Arena.Buf
+	return a
+}
+
+// size is about how many bytes a takes.
+func (a *answer) size() int { return 96 + len(a.text) + 32*len(a.edits) }
+
+// put sets the fields of a in r. Records of one batch share the bytes. turn
+// numbers the batches; fresh tells that r has no edits but those of this stage.
+func (a *answer) put(r *record.Record, turn uint64, fresh bool) {
+	if len(a.edits) == 0 {
+		return
+	}
+	if a.turn != turn || a.arena != r.Arena {
+		a.move(r.Arena)
+		a.turn = turn
+	}
+	if fresh {
+		r.Edits = append(r.Edits, a.edits...)
+		return
+	}
+	for i := range a.edits {
+		r.SetSpan(a.edits[i].Name, a.edits[i].Span)
+	}
+}
+
+// move puts the text into another arena.
+func (a *answer) move(to *record.Arena) {
+	base, _ := to.Add(a.text)
+	for i := range a.edits {
+		s := &a.edits[i].Span
+		s.Off += base - a.base
+		s.End += base - a.base
+	}
+	a.arena, a.base = to, base
+}
