@@ -12,6 +12,7 @@ type gather struct {
 	keys    []*record.Field
 	progs   []*expr.Program
 	plain   []bool // the input is a field: its bytes live as long as the batch
+	numeric []bool // no column looks at the input's bytes
 	columns []aggregateColumn
 	key     []byte // keys one behind the other
 	ends    []int
@@ -32,8 +33,34 @@ func newGather(f *fold) *gather {
 	for _, e := range f.spec.plan.inputs {
 		_, ok := e.Field()
 		g.plain = append(g.plain, ok)
+		g.numeric = append(g.numeric, true)
+	}
+	for _, c := range g.columns {
+		if c.input >= 0 && !c.numeric() {
+			g.numeric[c.input] = false
+		}
 	}
 	return g
+}
+
+// numeric reports whether the column takes numbers alone.
+func (c aggregateColumn) numeric() bool {
+	switch c.kind {
+	case "count", "sum", "mean", "deviation", "buckets":
+		return true
+	case "numbers":
+		return !c.distinct
+	}
+	return false
+}
+
+// input evaluates input j; its bytes are good until the next evaluation.
+func (g *gather) input(j int, r *record.Record) (v record.Value) {
+	if g.numeric[j] {
+		v.Num, v.Kind = g.progs[j].Number(r)
+		return v
+	}
+	return g.progs[j].Eval(r)
 }
 
 // batch gathers the records of one batch, whose bytes stay until its end.
@@ -42,10 +69,10 @@ func (g *gather) batch(b *stream.Batch) {
 	for _, r := range b.Records {
 		g.keyFor(r)
 	}
-	for j, p := range g.progs {
+	for j := range g.progs {
 		list := g.values[j]
 		for _, r := range b.Records {
-			v := p.Eval(r)
+			v := g.input(j, r)
 			if v.Bytes != nil && !g.plain[j] {
 				v.Bytes = g.keep(v.Bytes)
 			}

@@ -235,8 +235,8 @@ func (w *windowWorker) Process(b *stream.Batch, turn func()) error {
 // keepRecord gathers one record whose bytes go with its batch.
 func (g *gather) keepRecord(r *record.Record, ns int64) {
 	g.keyFor(r)
-	for j, p := range g.progs {
-		v := p.Eval(r)
+	for j := range g.progs {
+		v := g.input(j, r)
 		if v.Bytes != nil {
 			v.Bytes = g.keep(v.Bytes)
 		}
