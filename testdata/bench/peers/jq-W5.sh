@@ -1,0 +1,1 @@
+jq -c 'select(.status >= 400) | {ip, path, status}' "$1"
