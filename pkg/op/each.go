@@ -3,6 +3,7 @@ package op
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/logpipe/logpipe/pkg/expr"
@@ -112,8 +113,8 @@ func (x *expander) addElement(raw []byte) bool {
 }
 
 // elementSpan copies raw, a JSON value out of a scanned line or a result of an
-// expression, to the arena and describes it. Numbers other than short integers
-// are left for the reader to decode.
+// expression, to the arena and describes it. Numbers other than integers are
+// left for the reader to decode.
 func elementSpan(a *record.Arena, raw []byte) record.Span {
 	s := record.Span{Arena: true}
 	switch raw[0] {
@@ -136,19 +137,19 @@ func elementSpan(a *record.Arena, raw []byte) record.Span {
 	case 'n':
 		s.Enc = record.JSONNull
 	default:
-		s.Mant, s.Neg, s.Enc = shortInteger(raw)
+		s.Mant, s.Neg, s.Enc = integer(raw)
 	}
 	s.Off, s.End = a.Add(raw)
 	return s
 }
 
-// shortInteger reads an integer of up to 18 digits.
-func shortInteger(raw []byte) (mant uint64, neg bool, enc record.Enc) {
+// integer reads an integer within int64, as the scanner of whole lines does.
+func integer(raw []byte) (mant uint64, neg bool, enc record.Enc) {
 	digits := raw
 	if neg = raw[0] == '-'; neg {
 		digits = raw[1:]
 	}
-	if len(digits) > 18 {
+	if len(digits) > 19 {
 		return 0, false, record.JSONNumber
 	}
 	for _, c := range digits {
@@ -156,6 +157,9 @@ func shortInteger(raw []byte) (mant uint64, neg bool, enc record.Enc) {
 			return 0, false, record.JSONNumber
 		}
 		mant = mant*10 + uint64(c-'0')
+	}
+	if mant > math.MaxInt64 && !(neg && mant == 1<<63) {
+		return 0, false, record.JSONNumber
 	}
 	return mant, neg, record.JSONInt
 }

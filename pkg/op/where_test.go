@@ -23,6 +23,23 @@ func TestWhere(t *testing.T) {
 	checkRefused(t, Where, nil, []string{"a", "b"}, []string{"a >"}, []string{""})
 }
 
+func TestClocksAreTold(t *testing.T) {
+	for _, c := range []struct {
+		d             Definition
+		clock, replay []string
+	}{
+		{Where, []string{"time(t) < now()"}, []string{"a > 1"}},
+		{Set, []string{"a=1", "b=now()"}, []string{"a=1"}},
+		{Select, []string{"a", "b=now()"}, []string{"a", "b=a"}},
+		{Each, []string{"a=if(now() > 1, x, y)"}, []string{"a=x"}},
+	} {
+		type clocked interface{ UsesClock() bool }
+		if !plainStage(t, c.d, c.clock...).(clocked).UsesClock() || plainStage(t, c.d, c.replay...).(clocked).UsesClock() {
+			t.Errorf("%s does not tell that it uses the clock", c.d.Name)
+		}
+	}
+}
+
 // oneBatch indexes lines as one batch.
 func oneBatch(tb testing.TB, lines ...string) *stream.Batch {
 	tb.Helper()
