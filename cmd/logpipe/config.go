@@ -42,7 +42,7 @@ func newConfig(app *cli.App) *cobra.Command {
 		},
 	}
 	app.Shared.Common(&common)
-	addFlags(cmd, &common)
+	addShared(cmd, &common)
 	return cmd
 }
 

@@ -2,12 +2,9 @@ package main
 
 import (
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
 	"github.com/logpipe/logpipe/pkg/catalog"
-	"github.com/logpipe/logpipe/pkg/cli"
 	"github.com/logpipe/logpipe/pkg/op"
-	"github.com/logpipe/logpipe/pkg/option"
 )
 
 // examplesOf are the examples of a command, by its path.
@@ -30,6 +27,7 @@ func examples() map[string][]op.Example {
 			Command: `logpipe run --as-pipe 'gen behavior -n 1000 --seed 7 | head 2'`,
 			Output:  "logpipe gen behavior -n 1000 --seed 7 | logpipe head 2\n",
 		}},
+		"agent": agentExamples(),
 		"config": {{
 			Note:    "a variable stands before the file and the default",
 			Command: `LOGPIPE_TZ=Europe/Berlin logpipe config | grep tz`,
@@ -43,17 +41,4 @@ func examples() map[string][]op.Example {
 // rootExamples stand at the head of `logpipe help`.
 func rootExamples() []op.Example {
 	return examples()["run"][:1]
-}
-
-// isShared reports whether f is one of the flags that all streaming commands
-// have, not a flag of the command's own with the same name.
-func isShared(_ *cobra.Command, f *pflag.Flag) bool {
-	v, ok := f.Value.(flagValue)
-	if !ok {
-		return false
-	}
-	var s option.Set
-	new(cli.Shared).Options(&s)
-	o := s.Lookup(f.Name)
-	return o != nil && o.Help == v.Help
 }

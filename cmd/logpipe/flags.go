@@ -14,6 +14,7 @@ import (
 type flagValue struct {
 	option.Value
 	*option.Option
+	shared bool // all streaming commands have it
 }
 
 func (v flagValue) Set(s string) error { return v.Value.Set(s) }
@@ -23,8 +24,17 @@ func (v flagValue) String() string { return v.Value.String() }
 
 // addFlags makes flags of settings. Those that the command has already are left
 // out: an operator's own --explain stands before that of all commands.
-func addFlags(cmd *cobra.Command, s *option.Set) {
+func addFlags(cmd *cobra.Command, s *option.Set) { addFlagsOf(cmd, s, false) }
+
+// addShared makes flags of the settings that all streaming commands have.
+func addShared(cmd *cobra.Command, s *option.Set) {
+	addFlagsOf(cmd, s, true)
+	cmd.Flags().BoolP("help", "h", false, "show this help")
+}
+
+func addFlagsOf(cmd *cobra.Command, s *option.Set, shared bool) {
 	flags := cmd.Flags()
+	flags.SortFlags = false
 	for _, o := range s.All() {
 		if flags.Lookup(o.Name) != nil {
 			continue
@@ -33,7 +43,7 @@ func addFlags(cmd *cobra.Command, s *option.Set) {
 		if letter != "" && flags.ShorthandLookup(letter) != nil {
 			letter = ""
 		}
-		flags.AddFlag(&pflag.Flag{Name: o.Name, Shorthand: letter, Usage: o.Help, Value: flagValue{o.Value, o},
+		flags.AddFlag(&pflag.Flag{Name: o.Name, Shorthand: letter, Usage: o.Help, Value: flagValue{o.Value, o, shared},
 			DefValue: o.Default, NoOptDefVal: o.Bare, Hidden: o.Hidden})
 	}
 }
@@ -72,4 +82,11 @@ func fill(app *cli.App, cmd *cobra.Command, sets ...*option.Set) error {
 		}
 	}
 	return nil
+}
+
+// isShared reports whether f is one of the flags that all streaming commands
+// have, not a flag of the command's own with the same name.
+func isShared(f *pflag.Flag) bool {
+	v, ok := f.Value.(flagValue)
+	return ok && v.shared
 }

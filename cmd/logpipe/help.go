@@ -1,9 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -85,7 +88,7 @@ func helpText(cmd *cobra.Command, color bool) string {
 	}
 	if cmd.Long != "" {
 		h.heading("ABOUT")
-		h.WriteString(indent(cmd.Long))
+		h.WriteString(indent(wrap(cmd.Long, 88)))
 	}
 	h.flags(cmd)
 	return h.String()
@@ -128,6 +131,9 @@ func (h *helpWriter) root(cmd *cobra.Command) {
 }
 
 func (h *helpWriter) commands(list []*cobra.Command) {
+	list = slices.SortedStableFunc(slices.Values(list), func(a, b *cobra.Command) int {
+		return cmp.Compare(a.Annotations[orderKey], b.Annotations[orderKey])
+	})
 	for _, c := range list {
 		if c.IsAvailableCommand() || c.Name() == "help" {
 			fmt.Fprintf(h, "  %-12s  %s\n", c.Name(), c.Short)
@@ -155,7 +161,7 @@ func (h *helpWriter) flags(cmd *cobra.Command) {
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
 		switch {
 		case f.Hidden:
-		case f.Name == "help" || isShared(cmd, f):
+		case f.Name == "help" || isShared(f):
 			common = append(common, f)
 		default:
 			own = append(own, f)
@@ -185,15 +191,22 @@ func (h *helpWriter) list(flags []*pflag.Flag) {
 	}
 	for i, f := range flags {
 		_, usage := pflag.UnquoteUsage(f)
-		if d := f.DefValue; d != "" && d != "0" && d != "false" && d != "0s" {
-			usage += " (default " + d + ")"
-		}
+		usage += defaultOf(f)
 		if width > 32 && len(heads[i]) > 32 {
 			fmt.Fprintf(h, "  %s\n  %-32s  %s\n", heads[i], "", usage)
 			continue
 		}
 		fmt.Fprintf(h, "  %-*s  %s\n", min(width, 32), heads[i], usage)
 	}
+}
+
+// defaultOf tells the default of a flag that has one.
+func defaultOf(f *pflag.Flag) string {
+	switch f.DefValue {
+	case "", "0", "0s", "false":
+		return ""
+	}
+	return " (default " + f.DefValue + ")"
 }
 
 // argumentOf names the argument of a flag: its choices if they are few.
@@ -205,6 +218,24 @@ func argumentOf(f *pflag.Flag, name string) string {
 		}
 	}
 	return name
+}
+
+// wrap breaks lines that are longer than width characters, at blanks.
+func wrap(text string, width int) string {
+	var b strings.Builder
+	for line := range strings.Lines(text) {
+		lead := line[:len(line)-len(strings.TrimLeft(line, " "))]
+		for utf8.RuneCountInString(line) > width+1 {
+			cut := strings.LastIndexByte(string([]rune(line)[:width+1]), ' ')
+			if cut <= len(lead) {
+				break
+			}
+			b.WriteString(strings.TrimRight(line[:cut], " ") + "\n")
+			line = lead + strings.TrimLeft(line[cut:], " ")
+		}
+		b.WriteString(line)
+	}
+	return b.String()
 }
 
 func indent(text string) string {
@@ -233,6 +264,7 @@ type topic struct {
 func topics() []topic {
 	return []topic{
 		{"exit-codes", "what the exit codes mean", exitCodes},
+		{"expressions", "how to write an EXPR, with all functions", expressions},
 	}
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -18,7 +19,9 @@ import (
 func execute(ctx context.Context, app *cli.App, args []string) error {
 	root := newRoot(app)
 	root.SetArgs(args)
-	return root.ExecuteContext(ctx)
+	cmd, err := root.ExecuteContextC(ctx)
+	app.SetCommand(pathOf(cmd)) // for the message, where it failed before it ran
+	return err
 }
 
 // newRoot makes the tree of commands.
@@ -41,28 +44,35 @@ func newRoot(app *cli.App) *cobra.Command {
 	root.SetErr(app.Err)
 	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) { printHelp(app, cmd) })
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		app.SetCommand(pathOf(cmd))
 		return flagError(cmd, err)
 	})
 	root.PersistentPreRun = func(cmd *cobra.Command, _ []string) { app.SetCommand(pathOf(cmd)) }
+	root.Flags().BoolP("help", "h", false, "show this help")
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetHelpCommand(newHelp(app))
 	for _, g := range catalog.Groups() {
 		root.AddGroup(&cobra.Group{ID: string(g.Group), Title: string(g.Group)})
 	}
+	var list []*cobra.Command
 	for _, c := range catalog.Commands() {
-		root.AddCommand(newStage(app, c))
+		list = append(list, newStage(app, c))
 	}
-	for _, c := range []*cobra.Command{
+	list = append(list,
 		newRun(app),
+		newAgent(app),
 		newConfig(app),
 		newVersion(app),
 		newCompletion(app),
-	} {
-		root.AddCommand(c)
+	)
+	for i, c := range list { // help shows them in this order
+		c.Annotations = map[string]string{orderKey: fmt.Sprintf("%03d", i)}
 	}
+	root.AddCommand(list...)
 	return root
 }
+
+// orderKey is the annotation by which help orders commands.
+const orderKey = "order"
 
 // pathOf is the command's name in messages: without "logpipe".
 func pathOf(cmd *cobra.Command) string {

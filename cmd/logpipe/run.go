@@ -53,7 +53,7 @@ func newRun(app *cli.App) *cobra.Command {
 	}
 	addFlags(cmd, &own)
 	app.Shared.Options(&shared)
-	addFlags(cmd, &shared)
+	addShared(cmd, &shared)
 	completeFlags(cmd)
 	return cmd
 }

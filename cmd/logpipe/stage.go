@@ -36,7 +36,7 @@ func newStage(app *cli.App, c catalog.Command) *cobra.Command {
 	}
 	addFlags(cmd, &use.Settings)
 	app.Shared.Options(&shared)
-	addFlags(cmd, &shared)
+	addShared(cmd, &shared)
 	completeFlags(cmd)
 	cmd.ValidArgsFunction = func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 		switch {

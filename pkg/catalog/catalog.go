@@ -98,14 +98,29 @@ type Explainer interface {
 func Commands() []Command {
 	return []Command{
 		genCommand(),
+		operator(Shape, op.Where),
+		operator(Shape, op.Select),
+		operator(Shape, op.Set),
+		operator(Shape, op.Drop),
+		operator(Shape, op.Rename),
+		operator(Shape, op.Each),
 		operator(Shape, op.Head),
 		operator(Ask, op.Aggregate),
+		operator(Ask, op.Top),
+		operator(Ask, op.Sort),
+		text(operator(Ask, op.Table)),
 	}
 }
 
 func operator(g Group, d op.Definition) Command {
 	return Command{Name: d.Name, Usage: d.Usage, Short: d.Short, Long: d.Long, Examples: d.Examples,
 		Group: g, Operator: d.New}
+}
+
+// text marks a stage whose output is text for people.
+func text(c Command) Command {
+	c.Text = true
+	return c
 }
 
 // Lookup finds a command by its name.

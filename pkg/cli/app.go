@@ -103,7 +103,7 @@ func (a *App) exit(err error) int {
 	if errors.As(err, &child) {
 		return int(child)
 	}
-	a.print(err.Error())
+	a.print(strings.TrimPrefix(err.Error(), *a.command.Load()+": ")) // a stage names itself
 	if hint := fault.HintOf(err); hint != "" {
 		a.Hint("%s", hint)
 	}

@@ -23,6 +23,7 @@ type Shared struct {
 
 // Options declares the settings of a command on a stream of records.
 func (sh *Shared) Options(s *option.Set) {
+	sh.OnError = "skip"
 	o := s.Add("on-error", &onError{&sh.OnError}, "a record that cannot be read or used: skip, stop, or `file=F` to keep its line in F")
 	o.Words = []string{"skip", "stop", "file="}
 	s.Bool(&sh.Strict, "strict", "exit with 3 where records were rejected or late")
@@ -82,11 +83,6 @@ func (v *onError) Set(s string) error {
 	return fault.Usagef("want skip, stop or file=F, not %q", s)
 }
 
-func (v *onError) String() string {
-	if v.p == nil || *v.p == "" {
-		return "skip"
-	}
-	return *v.p
-}
+func (v *onError) String() string { return *v.p }
 
 func (v *onError) Type() string { return "what" }

@@ -1,0 +1,171 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/logpipe/logpipe/pkg/agent"
+	"github.com/logpipe/logpipe/pkg/catalog"
+	"github.com/logpipe/logpipe/pkg/cli"
+	"github.com/logpipe/logpipe/pkg/fault"
+	"github.com/logpipe/logpipe/pkg/op"
+	"github.com/logpipe/logpipe/pkg/option"
+)
+
+// agentFlags are the settings of the agent command, named as in Flume.
+type agentFlags struct {
+	options agent.Options
+	conf    string
+	system  []string // -D
+	check   bool
+	strict  bool
+}
+
+// newAgent makes the command that runs Flume's property files.
+func newAgent(app *cli.App) *cobra.Command {
+	f := new(agentFlags)
+	var own, common option.Set
+	f.declare(app, &own)
+	common.String(&app.Shared.Config, "config", "", "read settings from this `file`")
+	cmd := &cobra.Command{
+		Use:   "agent -n <name> -f <file>",
+		Short: "run a Flume agent: collect events by a property file",
+		Long: "The file is one of Apache Flume and stays as it is. All of it is checked before anything starts: " +
+			"every mistake is reported with file, line and column, and an error starts nothing (exit code 2).\n\n" +
+			"The events of logger sinks are printed on standard output in the form of Flume's console log, with " +
+			"or without -Dflume.root.logger=INFO,console; all else goes to standard error.\n\n" +
+			"SIGTERM and SIGINT stop the sources at once, drain the channels for up to --grace, tell what is " +
+			"left, and end every command of an exec source with all of its children.",
+		GroupID:               string(catalog.Move),
+		DisableFlagsInUseLine: true,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return fault.Hint(fault.Usagef("takes no word, but got %q", args[0]), "name a property file with -f")
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := fill(app, cmd, &own, &common); err != nil {
+				return err
+			}
+			return f.run(cmd.Context(), app)
+		},
+	}
+	addFlags(cmd, &own)
+	addShared(cmd, &common)
+	return cmd
+}
+
+func (f *agentFlags) declare(app *cli.App, s *option.Set) {
+	s.String(&f.options.Name, "name,n", "", "the `name` of the agent in the file")
+	s.Repeated(&f.options.Files, "conf-file,f", "property `file`; a later one overrides an earlier one")
+	s.String(&f.conf, "conf,c", "", "Flume's configuration `folder`; nothing is read from it")
+	s.Repeated(&f.system, "define,D", "Java system property, `k=v`")
+	s.Bool(&f.check, "check", "check the file and start nothing; exit code 2 where it has errors")
+	s.Bool(&f.strict, "strict", "warnings are errors")
+	s.Bool(&f.options.NoReload, "no-reload-conf", "read the file once, at the start")
+	s.Duration(&app.Shared.Grace, "grace", cli.DefaultGrace, "on SIGINT or SIGTERM drain the channels for up to this `duration`")
+}
+
+// run checks or runs the agent.
+func (f *agentFlags) run(ctx context.Context, app *cli.App) error {
+	app.Begin()
+	o := f.options
+	o.Grace, o.Stdout, o.Stderr = app.Shared.Grace, app.Out, app.Err
+	if o.Grace < 0 {
+		return fault.Usagef("--grace cannot be negative")
+	}
+	o.Properties = make(map[string]string)
+	for _, text := range f.system {
+		name, value, _ := strings.Cut(text, "=")
+		o.Properties[name] = value
+	}
+	extra := f.checkConf()
+	if f.check {
+		report, err := agent.Check(o)
+		report.Findings = append(extra, report.Findings...)
+		if printErr := report.Write(app.Out); printErr != nil {
+			return printErr
+		}
+		if err = f.judge(report, err); err == nil {
+			app.Say("agent %s in %s: no errors", o.Name, strings.Join(o.Files, ", "))
+		}
+		return err
+	}
+	for _, finding := range extra {
+		app.Say("%s", finding)
+	}
+	if f.strict {
+		if report, err := agent.Check(o); err == nil {
+			report.Findings = append(extra, report.Findings...)
+			if err := f.judge(report, nil); err != nil {
+				for _, finding := range report.Findings[len(extra):] {
+					app.Say("%s", finding)
+				}
+				return err
+			}
+		}
+	}
+	return agent.Run(ctx, o)
+}
+
+// judge makes warnings errors where --strict asks for it.
+func (f *agentFlags) judge(r agent.Report, err error) error {
+	n := r.Count(agent.Warning)
+	switch {
+	case err != nil || !f.strict || n == 0:
+		return err
+	case n == 1:
+		return fault.Usagef("%s: 1 warning, and --strict; nothing was started", strings.Join(f.options.Files, ", "))
+	}
+	return fault.Usagef("%s: %d warnings, and --strict; nothing was started", strings.Join(f.options.Files, ", "), n)
+}
+
+// checkConf looks at the folder of --conf: the start scripts of Flume are
+// there, which an agent does not need.
+func (f *agentFlags) checkConf() []agent.Finding {
+	if f.conf == "" {
+		return nil
+	}
+	st, err := os.Stat(f.conf)
+	warning := agent.Finding{Level: agent.Warning, Fix: "the flag may be left out"}
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		warning.Message = "--conf: there is no folder " + f.conf
+	case err != nil:
+		warning.Message = "--conf: " + err.Error()
+	case !st.IsDir():
+		warning.Message, warning.Fix = "--conf: "+f.conf+" is no folder", "name a property file with -f"
+	default:
+		return nil
+	}
+	return []agent.Finding{warning}
+}
+
+// agentExamples are those of the help.
+func agentExamples() []op.Example {
+	const file = `printf '%s\n' 'a1.sources = r1' 'a1.channels = c1' 'a1.sinks = k1' \
+  'a1.sources.r1.type = seq' 'a1.sources.r1.channels = c1' \
+  'a1.channels.c1.type = memory' \
+  'a1.sinks.k1.type = logger' 'a1.sinks.k1.channel = c1'`
+	return []op.Example{{
+		Note:    "the file of a Flume, with the flags of Flume",
+		Command: `logpipe agent --conf conf --conf-file example.conf --name a1 -Dflume.root.logger=INFO,console`,
+	}, {
+		Note: "a source that counts, and the first two events that the logger sink prints",
+		Command: file + ` > a1.conf
+logpipe agent -n a1 -f a1.conf | sed -n 's/.* Event: //p; 2q'`,
+		Output: "{ headers:{} body: 30                                              0 }\n" +
+			"{ headers:{} body: 31                                              1 }\n",
+	}, {
+		Note: "what would be wrong, without starting anything",
+		Command: file + ` 'a1.sources.r1.totalEvnts = 5' > a1.conf
+logpipe agent -n a1 -f a1.conf --check`,
+		Output: "",
+	}}
+}

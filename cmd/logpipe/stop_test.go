@@ -1,0 +1,241 @@
+//go:build unix
+
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// running is a process whose input and output a test holds.
+type running struct {
+	*exec.Cmd
+	in  io.WriteCloser
+	out *bufio.Reader
+	err *strings.Builder
+}
+
+func begin(t *testing.T, cmd *exec.Cmd) *running {
+	t.Helper()
+	r := &running{Cmd: cmd, err: &strings.Builder{}}
+	cmd.Stderr = r.err
+	var err error
+	if r.in, err = cmd.StdinPipe(); err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.out = bufio.NewReader(out)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func (r *running) write(t *testing.T, line string) {
+	t.Helper()
+	if _, err := io.WriteString(r.in, line+"\n"); err != nil {
+		t.Fatalf("%v\n%s", err, r.err)
+	}
+}
+
+func (r *running) read(t *testing.T) string {
+	t.Helper()
+	line, err := r.out.ReadString('\n')
+	if err != nil {
+		t.Fatalf("%v\n%s", err, r.err)
+	}
+	return strings.TrimSuffix(line, "\n")
+}
+
+// code waits for the end and returns the exit code.
+func (r *running) code(t *testing.T) (code int, rest string) {
+	t.Helper()
+	b, err := io.ReadAll(r.out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = r.Wait() // the code says it
+	return r.ProcessState.ExitCode(), string(b)
+}
+
+// TestFlush holds that a record passes five stages while its input stays open:
+// each arrives before the next one is written.
+func TestFlush(t *testing.T) {
+	stage := "logpipe where 'n >= 0' | "
+	for name, line := range map[string]string{
+		"pipe": stage + "logpipe set m=n*2 | " + stage + "logpipe rename k=n | logpipe select k m",
+		"run":  `logpipe run "where 'n >= 0' | set 'm=n*2' | where true | rename k=n | select k m"`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := begin(t, start(t, bash(t), "-c", line))
+			for i := range 5 {
+				r.write(t, fmt.Sprintf(`{"n":%d}`, i))
+				if got, want := r.read(t), fmt.Sprintf(`{"k":%d,"m":%d}`, i, 2*i); got != want {
+					t.Fatalf("%s, want %s", got, want)
+				}
+			}
+			r.in.Close()
+			if code, _ := r.code(t); code != 0 {
+				t.Errorf("exit code %d: %s", code, r.err)
+			}
+		})
+	}
+}
+
+// TestSignals holds that what was read before a signal is written, that rows of
+// an aggregate are too, and which exit code follows.
+func TestSignals(t *testing.T) {
+	for _, c := range []struct {
+		signal syscall.Signal
+		code   int
+	}{{syscall.SIGINT, 130}, {syscall.SIGTERM, 143}} {
+		t.Run(c.signal.String(), func(t *testing.T) {
+			r := begin(t, start(t, "logpipe", "run", "set a=1 | aggregate --emit every=10ms --by n count"))
+			r.write(t, `{"n":1}`)
+			r.read(t) // its row: the record has been read
+			if err := r.Process.Signal(c.signal); err != nil {
+				t.Fatal(err)
+			}
+			code, rest := r.code(t)
+			if code != c.code || !strings.Contains(rest, `"n":1`) {
+				t.Errorf("exit code %d, rest %q, %s", code, rest, r.err)
+			}
+			if r.err.Len() > 0 {
+				t.Errorf("standard error: %s", r.err)
+			}
+		})
+	}
+}
+
+// blocked starts a command that cannot write: its output is full and nobody
+// reads it. It returns when the command is stuck in a write.
+func blocked(t *testing.T, args ...string) *running {
+	t.Helper()
+	r := begin(t, start(t, "logpipe", append([]string{"gen", "access"}, args...)...))
+	r.read(t) // it runs
+	return r
+}
+
+// TestSecondSignal holds that the second signal ends a command that cannot drain.
+func TestSecondSignal(t *testing.T) {
+	r := blocked(t)
+	if err := r.Process.Signal(syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	// Nothing tells that the first signal has been handled: the second is
+	// repeated until the process is gone.
+	gone := make(chan struct{})
+	go func() {
+		defer close(gone)
+		_ = r.Wait() // the exit code is looked at below
+	}()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for done := false; !done; {
+		select {
+		case <-gone:
+			done = true
+		case <-tick.C:
+			_ = r.Process.Signal(syscall.SIGTERM) // it may have gone meanwhile
+		}
+	}
+	if code := r.ProcessState.ExitCode(); code != 143 || !strings.Contains(r.err.String(), "left at once") {
+		t.Errorf("exit code %d, %s", code, r.err)
+	}
+}
+
+// TestGrace holds that a command that cannot drain leaves after --grace.
+func TestGrace(t *testing.T) {
+	r := blocked(t, "--grace", "50ms")
+	if err := r.Process.Signal(syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	_ = r.Wait() // the exit code says it
+	if code := r.ProcessState.ExitCode(); code != 130 {
+		t.Errorf("exit code %d", code)
+	}
+	if text := r.err.String(); !strings.Contains(text, "not drained within 50ms") || !strings.Contains(text, "records read") {
+		t.Errorf("standard error: %s", text)
+	}
+}
+
+// TestClosedOutput holds that a reader that goes away ends everything quietly.
+func TestClosedOutput(t *testing.T) {
+	for _, line := range []string{
+		"logpipe gen access | head -1",
+		"logpipe gen access --json | logpipe where true | logpipe set a=1 | head -n 1",
+		"logpipe gen access | logpipe head 1000000000 | head -1",
+		"logpipe run 'gen behavior --json | where true | set a=1' | head -1",
+		"logpipe gen access | logpipe head 1",
+		"logpipe help | head -1",
+		"logpipe help gen | head -1",
+		"logpipe config | head -1",
+		"logpipe completion bash | head -1",
+	} {
+		got := shell(t, "", "set -o pipefail; "+line)
+		if got.code != 0 || got.err != "" || strings.Count(got.out, "\n") != 1 {
+			t.Errorf("%s: exit code %d, output %q, %s", line, got.code, got.out, got.err)
+		}
+	}
+}
+
+// TestFullDisk holds that output that cannot be written is an error.
+func TestFullDisk(t *testing.T) {
+	if _, err := os.Stat("/dev/full"); err != nil {
+		t.Skip("no /dev/full here")
+	}
+	for _, line := range []string{"logpipe gen access -n 1000", "logpipe gen access | logpipe head 5",
+		"logpipe gen behavior --json -n 10 | logpipe aggregate count"} {
+		got := shell(t, "", "set -o pipefail; "+line+" >/dev/full")
+		if got.code != 1 || !strings.Contains(got.err, "write to standard output: no space left on device") {
+			t.Errorf("%s: exit code %d, %s", line, got.code, got.err)
+		}
+	}
+}
+
+// TestChildSignals holds that SIGPIPE is caught, not ignored: a child would
+// inherit that, and `yes | head -1` within it would never end.
+func TestChildSignals(t *testing.T) {
+	if _, err := os.Stat("/proc/self/status"); err != nil {
+		t.Skip("no /proc here")
+	}
+	r := begin(t, start(t, "logpipe", "head"))
+	defer r.in.Close()
+	deadline := time.Now().Add(30 * time.Second)
+	for time.Now().Before(deadline) {
+		status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", r.Process.Pid))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if mask(t, string(status), "SigCgt")&(1<<(syscall.SIGTERM-1)) == 0 {
+			continue // it has not come so far
+		}
+		if ignored := mask(t, string(status), "SigIgn"); ignored&(1<<(syscall.SIGPIPE-1)) != 0 {
+			t.Error("SIGPIPE is ignored")
+		}
+		return
+	}
+	t.Error("SIGTERM was never caught")
+}
+
+func mask(t *testing.T, status, name string) (bits uint64) {
+	t.Helper()
+	for line := range strings.Lines(status) {
+		if rest, ok := strings.CutPrefix(line, name+":"); ok {
+			if _, err := fmt.Sscanf(rest, "%x", &bits); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	return bits
+}
