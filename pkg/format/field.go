@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/logpipe/logpipe/pkg/fault"
 	"github.com/logpipe/logpipe/pkg/record"
@@ -47,6 +48,8 @@ func ParseFields(text string) ([]Field, error) {
 		switch {
 		case f.Name == "":
 			return nil, fault.Usagef("fields %q: a name is empty", text)
+		case !utf8.ValidString(f.Name):
+			return nil, fault.Usagef("fields %q: a name is no UTF-8", text)
 		case seen[f.Name]:
 			return nil, fault.Usagef("fields %q: %s stands there twice", text, f.Name)
 		case typed:

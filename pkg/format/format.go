@@ -88,7 +88,7 @@ type Options struct {
 	Types  []Field        // regex, logfmt: types of fields that are not text
 }
 
-// zone returns the name-bearing zone for appending, nil for UTC.
+// zone returns the zone of times that name none, nil for UTC.
 func (o *Options) zone() *time.Location {
 	if o.Zone == time.UTC {
 		return nil

@@ -296,3 +296,36 @@ func TestHeaderIsNoMismatch(t *testing.T) {
 		t.Error("a header line must not count as rejected")
 	}
 }
+
+func BenchmarkFormats(b *testing.B) {
+	csv, err := lookup(b, "csv", Options{Types: fieldList(b, "n:int")}).(Sampled).Sample([]byte("a,n,c,d\n"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, c := range []struct {
+		f    Format
+		line string
+	}{
+		{lookup(b, "delimited", Options{Fields: fieldList(b, "page,clicks:int,minutes:float,like:int")}), "page37|5|1.5119122|-1"},
+		{csv, `some text,1234,"quoted, text",more text here`},
+		{lookup(b, "logfmt", Options{Types: fieldList(b, "took:int")}), `time=2015-05-17T10:05:03Z level=info msg="request done" path=/a/b took=15`},
+		{lookup(b, "json", Options{}), `{"time":"2015-05-17T10:05:03Z","level":"info","path":"/a/b","took":15}`},
+		{lookup(b, "spark-event", Options{}), `{"Event":"SparkListenerTaskStart","Stage ID":0,"Task Info":{"Task ID":0,"Launch Time":1795222094633}}`},
+		{lookup(b, `regex=^(?P<at>\S+) (?P<level>\S+) (?P<msg>.*)$`, Options{}), "2015-05-17T10:05:03Z INFO request done in 15 ms"},
+		{lookup(b, "text", Options{}), "2015-05-17T10:05:03Z INFO request done in 15 ms"},
+	} {
+		b.Run(c.f.Name(), func(b *testing.B) {
+			p, line := c.f.New(), []byte(c.line)
+			var r record.Record
+			var a record.Arena
+			b.SetBytes(int64(len(line)))
+			b.ReportAllocs()
+			for b.Loop() {
+				a.Buf = a.Buf[:0]
+				if err := p.Parse(line, &r, &a); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

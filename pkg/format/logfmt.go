@@ -42,6 +42,7 @@ type keyNode struct {
 	field  Field
 	parent *keyNode
 	depth  int
+	again  bool          // the key stands further in front too
 	shape  *record.Shape // of a line that ends here
 }
 
@@ -164,6 +165,9 @@ func (p *logfmtParser) step(n *keyNode, key []byte) *keyNode {
 	if t := p.types[c.field.Name]; t != nil {
 		c.field = *t
 	}
+	for a := n; a.parent != nil && !c.again; a = a.parent {
+		c.again = a.field.Name == c.field.Name
+	}
 	n.next = append(n.next, c)
 	return c
 }
@@ -193,6 +197,9 @@ func (p *logfmtParser) fill(r *record.Record, n *keyNode) error {
 		default:
 			want = setField(r, i, v.off, text, marksOf(text), &n.field, p.zone)
 		}
+		if n.again && r.Spans[i].Enc == record.Absent {
+			r.Spans[i].Enc = record.JSONNull // else the one in front would be printed and not read
+		}
 		if want != "" {
 			return p.mismatch(v.off, want)
 		}
@@ -219,11 +226,11 @@ func appendUnescaped(dst, text []byte) []byte {
 // viaJSON makes the record of a line whose keys there is no room to remember:
 // it is written as JSON into the arena and indexed as such.
 func (p *logfmtParser) viaJSON(line []byte, r *record.Record, a *record.Arena) error {
-	var one record.Record
-	var scratch record.Arena
 	text := []byte{'{'}
+	pairs := p.pairs
+	defer func() { p.pairs = pairs }()
 	k := 0
-	for _, v := range p.pairs {
+	for i := range pairs {
 		for line[k] == ' ' || line[k] == '\t' {
 			k++
 		}
@@ -231,24 +238,9 @@ func (p *logfmtParser) viaJSON(line []byte, r *record.Record, a *record.Arena) e
 		if err != nil {
 			return err
 		}
-		name := appendValid(nil, key)
-		n := &keyNode{depth: 1, parent: p.root, field: Field{Name: string(name)}}
-		if t := p.types[n.field.Name]; t != nil {
-			n.field = *t
-		}
-		one.Begin(line, singleShape, &scratch)
-		whole := p.pairs
-		p.pairs = []pair{v}
-		err = p.fill(&one, n)
-		p.pairs = whole
-		if err != nil {
+		p.pairs = pairs[i : i+1]
+		if text, err = p.appendPair(text, key, line); err != nil {
 			return err
-		}
-		if body := one.AppendJSON(nil); len(body) > 2 {
-			if len(text) > 1 {
-				text = append(text, ',')
-			}
-			text = append(record.AppendString(text, name), body[len(`{"v"`):len(body)-1]...)
 		}
 		k = next
 	}
@@ -261,6 +253,31 @@ func (p *logfmtParser) viaJSON(line []byte, r *record.Record, a *record.Arena) e
 		return jsonMismatch("logfmt", err)
 	}
 	return nil
+}
+
+// appendPair appends key and the value of the only pair in p as members.
+func (p *logfmtParser) appendPair(text, key, line []byte) ([]byte, error) {
+	name := appendValid(nil, key)
+	n := &keyNode{depth: 1, parent: p.root, field: Field{Name: string(name)}}
+	if t := p.types[n.field.Name]; t != nil {
+		n.field = *t
+	}
+	var one record.Record
+	one.Begin(line, singleShape, new(record.Arena))
+	if err := p.fill(&one, n); err != nil {
+		return nil, err
+	}
+	body := one.AppendJSON(nil)
+	if again := append(record.AppendString(nil, name), ':'); len(body) == 2 && bytes.Contains(text, again) {
+		body = []byte(`{"v":null}`)
+	}
+	if len(body) == 2 {
+		return text, nil
+	}
+	if len(text) > 1 {
+		text = append(text, ',')
+	}
+	return append(record.AppendString(text, name), body[len(`{"v"`):len(body)-1]...), nil
 }
 
 var singleShape = record.NewShape([]string{"v"})

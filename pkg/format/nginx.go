@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/logpipe/logpipe/pkg/fault"
 )
@@ -137,7 +138,7 @@ func cutPieces(text string) (head string, pieces []piece, err error) {
 			}
 			rest = rest[len(name):]
 		}
-		if name == "" {
+		if name == "" || !utf8.ValidString(name) {
 			return "", nil, fmt.Errorf("a $ without a name at %.20q", rest)
 		}
 		lit, after, more := strings.Cut(rest, "$")

@@ -127,10 +127,18 @@ func marksOf(text []byte) marks {
 	return m
 }
 
+// keepBelow is the size of a buffer that a parser keeps for its next line.
+const keepBelow = 1 << 20
+
 // padded returns a copy of line in *buf with zeros behind it. Lines are scanned
 // in the copy (a few ns), because nothing behind a line belongs to it.
 func padded(buf *[]byte, line []byte) []byte {
 	need := len(line) + pad
+	if need > keepBelow {
+		b := make([]byte, need)
+		copy(b, line)
+		return b
+	}
 	if cap(*buf) < need {
 		*buf = make([]byte, need+need/4)
 	}

@@ -58,22 +58,49 @@ func arenaText(r *record.Record, i int, text []byte) {
 	s.Enc = record.TextEnc(r.Arena.Buf[off:])
 }
 
-// setInt makes the digits of text at off the integer field i; false where text
-// is no whole number.
-func setInt(r *record.Record, i, off int, text []byte) bool {
-	var n uint64
-	if len(text) == 0 || len(text) > 18 || text[0] == '0' && len(text) > 1 {
-		return setOddInt(r, i, off, text)
+// plainNumber describes a number of up to 18 digits, with sign and point but
+// without exponent, that JSON writes the same way; nearly all are such.
+func plainNumber(s *record.Span, off int, text []byte) bool {
+	i, n := 0, uint64(0)
+	neg := len(text) > 0 && text[0] == '-'
+	if neg {
+		i = 1
 	}
-	for _, c := range text {
-		if c -= '0'; c > 9 {
-			return setOddInt(r, i, off, text)
+	first, point := i, 0
+	for ; i < len(text); i++ {
+		c := text[i] - '0'
+		if c > 9 {
+			if text[i] != '.' || point > 0 || i == first {
+				return false
+			}
+			point = i + 1
+			continue
 		}
 		n = n*10 + uint64(c)
 	}
-	s := &r.Spans[i]
-	s.Off, s.End, s.Enc, s.Mant = uint32(off), uint32(off+len(text)), record.JSONInt, n
+	whole := i
+	if point > 0 {
+		whole = point - 1
+	}
+	if i == first || i == point || i-first > 18 || text[first] == '0' && whole > first+1 {
+		return false
+	}
+	*s = record.Span{Off: uint32(off), End: uint32(off + len(text)), Enc: record.JSONInt, Mant: n, Neg: neg}
+	if point > 0 {
+		s.Enc, s.Exp = record.JSONFloat, int8(point-i)
+	}
 	return true
+}
+
+// setInt makes the digits of text at off the integer field i; false where text
+// is no whole number.
+func setInt(r *record.Record, i, off int, text []byte) bool {
+	s := &r.Spans[i]
+	if plainNumber(s, off, text) && s.Enc == record.JSONInt {
+		return true
+	}
+	*s = record.Span{}
+	return setOddInt(r, i, off, text)
 }
 
 // setOddInt takes whole numbers with a sign, leading zeros or many digits.
@@ -94,6 +121,9 @@ func setOddInt(r *record.Record, i, off int, text []byte) bool {
 // decimal number. Forms that JSON does not have (+1, 007, .5, 1.) are rewritten,
 // NaN and infinities are null.
 func setNumber(r *record.Record, i, off int, text []byte) bool {
+	if plainNumber(&r.Spans[i], off, text) {
+		return true
+	}
 	if s, ok := record.NumberSpan(text, uint32(off)); ok {
 		r.Spans[i] = s
 		return true

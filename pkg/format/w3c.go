@@ -74,7 +74,7 @@ func (f w3cFormat) withColumns(columns []string) (Format, error) {
 
 // shortW3C is the field of a column; date and time share one.
 func shortW3C(column string) string {
-	column = strings.ToLower(column)
+	column = strings.ToLower(strings.ToValidUTF8(column, "\uFFFD"))
 	if n := w3cNames[column]; n != "" {
 		return n
 	}
@@ -143,7 +143,7 @@ func (p *w3cParser) directive(line []byte) error {
 		return ErrHeader
 	}
 	if strings.Join(columns, " ") != strings.Join(p.format.columns, " ") {
-		return p.mismatch(len(fieldsDirective)+1, "the columns of the first "+fieldsDirective+" line")
+		return p.mismatch(min(len(fieldsDirective)+1, len(line)), "the columns of the first "+fieldsDirective+" line")
 	}
 	return ErrHeader
 }
