@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -16,6 +17,10 @@ import (
 	"github.com/logpipe/logpipe/pkg/op"
 	"github.com/logpipe/logpipe/pkg/option"
 )
+
+// agentClosing is how long the commands of exec sources may take to end, beside
+// the draining.
+const agentClosing = 5 * time.Second
 
 // agentFlags are the settings of the agent command, named as in Flume.
 type agentFlags struct {
@@ -75,6 +80,7 @@ func (f *agentFlags) declare(app *cli.App, s *option.Set) {
 // run checks or runs the agent.
 func (f *agentFlags) run(ctx context.Context, app *cli.App) error {
 	app.Begin()
+	app.Closing(agentClosing)
 	o := f.options
 	o.Grace, o.Stdout, o.Stderr = app.Shared.Grace, app.Out, app.Err
 	if o.Grace < 0 {

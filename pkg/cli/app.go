@@ -28,6 +28,7 @@ type App struct {
 	drawn   bool       // a progress line stands on the terminal
 	state   atomic.Pointer[func() string]
 	grace   atomic.Int64
+	closing atomic.Int64
 }
 
 // DefaultGrace is how long a command may drain after the first signal.
@@ -52,6 +53,10 @@ func (a *App) Begin() {
 		a.Log = slog.New(&lineHandler{app: a, level: slog.LevelDebug})
 	}
 }
+
+// Closing is for a command that ends its draining by itself when the grace is
+// over: it gets d more to close what it holds and to tell what remains.
+func (a *App) Closing(d time.Duration) { a.closing.Store(int64(d)) }
 
 // Say prints a line on standard error: `logpipe <command>: …`.
 func (a *App) Say(format string, args ...any) { a.print(fmt.Sprintf(format, args...)) }

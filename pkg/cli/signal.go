@@ -59,7 +59,7 @@ func (a *App) guard(ctx context.Context, f func(ctx context.Context) error) erro
 			end = &signalled{codeOf(sig)}
 			cancel(end)
 			grace := time.Duration(a.grace.Load())
-			timer := time.NewTimer(grace)
+			timer := time.NewTimer(grace + time.Duration(a.closing.Load()))
 			defer timer.Stop()
 			over = timer.C
 			if a.ErrTerminal && !a.Shared.Quiet {
