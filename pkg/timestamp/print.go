@@ -90,7 +90,7 @@ func (c *civil) appendRFC3339(dst []byte) []byte {
 }
 
 func (c *civil) appendDate(dst []byte) []byte {
-	dst = appendPadded(dst, c.year, 4, '0')
+	dst = appendTwo(appendTwo(dst, c.year/100), c.year%100)
 	dst = appendTwo(append(dst, '-'), c.month)
 	return appendTwo(append(dst, '-'), c.day)
 }
