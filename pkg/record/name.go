@@ -207,6 +207,9 @@ func (f *Field) resolve(s *Shape) int {
 	if s != nil {
 		f.index = s.indexOf(f.flat)
 	}
+	if f.index >= 0 {
+		s.use(f.index)
+	}
 	return f.index
 }
 

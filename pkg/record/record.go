@@ -43,6 +43,7 @@ const (
 	Text                  // text that a JSON string can hold as it is, valid UTF-8
 	TextEscape            // text that needs escapes in a JSON string, valid UTF-8
 	Double                // computed number: the bits of a finite float64 in Mant, no bytes
+	JSONUnread            // number whose digits have been checked but not read
 )
 
 // Arena holds the bytes that edits of a batch add. It is reset with the batch.

@@ -28,6 +28,7 @@ func (e *SyntaxError) Error() string { return fmt.Sprintf("%s at column %d", e.M
 type Scanner struct {
 	root  *node
 	edges int
+	route *route // of the line before
 }
 
 // maxEdges bounds what a scanner learns; lines of further shapes are indexed
@@ -44,29 +45,44 @@ func le64(b []byte, i int) uint64 { return binary.LittleEndian.Uint64(b[i : i+8 
 // it. The error is a *SyntaxError or ErrBlank; the caller then finds the line's
 // end itself.
 func (s *Scanner) Scan(b []byte, pos int, r *Record) (next int, err error) {
-	n, i := s.root, pos
-	spans := r.Spans[:0]
-	start := pos
+	n, i, spans := s.root, pos, r.Spans[:0]
+	if s.route != nil {
+		done, from, end := s.route.scan(b, pos, r)
+		if done {
+			return end, nil
+		}
+		// Go on by the tree where the line leaves the route.
+		n, i, spans = s.route.steps[from].node, end, r.Spans[:from]
+	}
+	return s.walk(b, pos, i, n, spans, r)
+}
+
+// walk indexes a line by the tree, from node n at i on.
+func (s *Scanner) walk(b []byte, pos, i int, n *node, spans []Span, r *Record) (next int, err error) {
+	base := pos
+	if n != s.root {
+		base = skipBlank(b, pos) // the opening brace
+	}
 	for {
-		var e *edge
-		if len(n.edges) > 0 && n.edges[0].matches(b, i, le64(b, i)) {
-			e = n.edges[0]
-		} else if e = n.next(b, i); e == nil {
+		e := n.next(b, i)
+		if e == nil {
 			if e, err = s.learn(b, i, n, pos); err != nil {
+				r.Spans = spans
 				return pos, err
 			}
 		}
 		if n == s.root {
-			start = i + e.start
+			base = i + e.start
 		}
 		if e.shape != nil {
-			r.Line = b[start : i+e.brace+1 : i+e.brace+1]
+			r.Line = b[base : i+e.brace+1 : i+e.brace+1]
 			r.Shape, r.Spans = e.shape, spans
+			s.route = s.routeOf(n, e)
 			return i + len(e.lit), nil
 		}
 		i += len(e.lit)
 		spans = append(spans, Span{})
-		if i = scanValue(b, i, start, &spans[len(spans)-1]); i < 0 {
+		if i = scanValue(b, i, base, &spans[len(spans)-1]); i < 0 {
 			r.Spans = spans
 			return pos, syntaxError(b, pos, -i-1)
 		}
@@ -119,7 +135,7 @@ func (s *Scanner) learn(b []byte, i int, n *node, pos int) (*edge, error) {
 	i = skipBlank(b, i+1)
 	e := newEdge(b[from:i])
 	e.start = start
-	e.to = &node{parent: n, name: name, depth: n.depth + 1}
+	e.to = &node{parent: n, name: name, in: e, depth: n.depth + 1}
 	s.add(n, e)
 	return e, nil
 }

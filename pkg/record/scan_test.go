@@ -185,7 +185,7 @@ func FuzzScan(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, first, second string) {
 		s := NewScanner()
-		for _, text := range []string{first, second, first} {
+		for _, text := range []string{first, first, second, second, first, second} {
 			if !strings.Contains(text, "\n") && strings.TrimLeft(text, " \t\r") != "" {
 				checkAgainstJSON(t, s, text)
 			}

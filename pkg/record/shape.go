@@ -1,5 +1,7 @@
 package record
 
+import "sync/atomic"
+
 // Shape is the list of field names of an object, in order, duplicates
 // included. Records of one shape share it, so that a field is resolved once.
 type Shape struct {
@@ -9,6 +11,18 @@ type Shape struct {
 	dup   bool
 	json  bool // spans refer to a JSON line that can be printed as it is
 	index map[*Name]int
+
+	route *route        // how to scan a line of this shape; for the scanner that made it
+	used  []atomic.Bool // fields that somebody has asked for
+	stale atomic.Bool   // used has changed since route was made
+}
+
+// use notes that somebody reads field i.
+func (s *Shape) use(i int) {
+	if s.used != nil && !s.used[i].Load() {
+		s.used[i].Store(true)
+		s.stale.Store(true)
+	}
 }
 
 // mapAbove is the number of names from which a map beats a linear search.
@@ -91,6 +105,7 @@ type node struct {
 	edges  []*edge
 	parent *node
 	name   *Name // of the value before this node
+	in     *edge // the edge that leads here
 	depth  int
 }
 
@@ -148,5 +163,6 @@ func shapeOf(n *node) *Shape {
 	}
 	s := newShape(list)
 	s.json = true
+	s.used = make([]atomic.Bool, len(list))
 	return s
 }

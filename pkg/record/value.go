@@ -100,6 +100,8 @@ func (r *Record) decode(s *Span) Value {
 		return number(s, r.bytesOf(s))
 	case Double:
 		return Value{Kind: Float, Num: s.Mant}
+	case JSONUnread:
+		return DecodeJSON(r.bytesOf(s))
 	case JSONTrue:
 		return Value{Kind: Bool, Num: 1}
 	case JSONFalse:

@@ -1,0 +1,215 @@
+package record
+
+import (
+	"math/bits"
+)
+
+// A route is one way through the tree of literals, from { to }, laid out in a
+// row: most lines have the shape of the line before them.
+type route struct {
+	steps []step // one per value, and the end of the line
+	shape *Shape
+	start int // offset of the opening brace in the first literal
+	brace int // offset of the closing brace in the last one
+}
+
+// step is the literal before a value, and what is expected of the value.
+type step struct {
+	first, mask uint64 // the first 8 bytes of the literal, and which of them count
+	last        uint64 // the last 8 bytes of a literal of more than 8
+	n           int
+	middle      string // what lies between, of more than 16
+	number      bool   // the value was a number that nobody has read
+	node        *node  // where the tree goes on when the line leaves the route
+}
+
+// routeOf returns the route that ends with edge e behind node n.
+func (s *Scanner) routeOf(n *node, e *edge) *route {
+	if e.shape.route != nil && !e.shape.stale.Load() {
+		return e.shape.route
+	}
+	e.shape.stale.Store(false) // before used is read: a later use makes it stale again
+	r := &route{shape: e.shape, brace: e.brace, steps: make([]step, n.depth+1)}
+	r.steps[n.depth] = newStep(e, n)
+	r.start = e.start
+	for ; n.parent != nil; n = n.parent {
+		in := n.in
+		r.steps[n.depth-1] = newStep(in, n.parent)
+		r.steps[n.depth-1].number = !e.shape.used[n.depth-1].Load()
+		r.start = in.start
+	}
+	e.shape.route = r
+	return r
+}
+
+func newStep(e *edge, n *node) step {
+	st := step{first: e.word, mask: e.mask, n: len(e.lit), node: n}
+	if len(e.lit) > 8 {
+		st.last = le64(append([]byte(nil), e.lit[len(e.lit)-8:]...), 0)
+	}
+	if len(e.lit) > 16 {
+		st.middle = string(e.lit[8 : len(e.lit)-8])
+	}
+	return st
+}
+
+// scan indexes the line at pos by the route. Where the line leaves it, done is
+// false, from is the step and end the place at which it does; the values before
+// are in r.Spans.
+func (t *route) scan(b []byte, pos int, r *Record) (done bool, from, end int) {
+	if t.shape.stale.Load() {
+		return false, 0, pos
+	}
+	base := pos + t.start
+	values := len(t.steps) - 1
+	spans := r.Spans
+	if cap(spans) < values {
+		spans = make([]Span, values)
+	}
+	spans = spans[:values]
+	r.Spans = spans
+	i := pos
+	for k := range spans {
+		st := &t.steps[k]
+		if (le64(b, i)^st.first)&st.mask != 0 || st.n > 8 && !st.rest(b, i) {
+			return false, k, i
+		}
+		at := i + st.n
+		sp := &spans[k]
+		var next int
+		switch c := b[at]; {
+		case c == '"':
+			next = quickString(b, at+1, at+1-base, sp)
+		case c-'0' <= 9 || c == '-':
+			if st.number {
+				next = passNumber(b, at, base, sp)
+			} else {
+				next = quickNumber(b, at, base, sp)
+			}
+		default:
+			next = -1
+		}
+		if next < 0 {
+			*sp = Span{}
+			if next = scanValue(b, at, base, sp); next < 0 {
+				return false, k, i
+			}
+		}
+		i = next
+	}
+	st := &t.steps[values]
+	if (le64(b, i)^st.first)&st.mask != 0 || st.n > 8 && !st.rest(b, i) {
+		return false, values, i
+	}
+	r.Line = b[base : i+t.brace+1 : i+t.brace+1]
+	r.Shape = t.shape
+	return true, 0, i + st.n
+}
+
+// rest compares what the first word does not cover.
+func (st *step) rest(b []byte, i int) bool {
+	if i+st.n > len(b) || le64(b, i+st.n-8) != st.last {
+		return false
+	}
+	return st.middle == "" || string(b[i+8:i+st.n-8]) == st.middle
+}
+
+// quickString reads a string without escapes; -1 for any other.
+func quickString(b []byte, i, off int, s *Span) int {
+	var high uint64
+	from := i
+	for {
+		x := le64(b, i)
+		q, e := x^quotes, x^slants
+		m := ((q-ones)&^q | (e-ones)&^e | (x-spaces)&^x) & tops
+		if m == 0 {
+			high |= x
+			i += 8
+			continue
+		}
+		n := bits.TrailingZeros64(m) &^ 7
+		i += n >> 3
+		if b[i] != '"' {
+			return -1
+		}
+		enc := JSONString
+		if (high|x&(1<<n-1))&tops != 0 {
+			enc = JSONHigh
+		}
+		*s = Span{Off: uint32(off), End: uint32(off + i - from), Enc: enc}
+		return i + 1
+	}
+}
+
+// quickNumber reads a number without exponent and of at most 18 digits; -1 for
+// any other. What follows it is checked by the literal behind.
+func quickNumber(b []byte, i, base int, s *Span) int {
+	from := i
+	neg := b[i] == '-'
+	if neg {
+		i++
+	}
+	first := i
+	d := b[i] - '0'
+	if d > 9 {
+		return -1
+	}
+	mant := uint64(d)
+	i++
+	if b[i]-'0' <= 9 {
+		if d == 0 {
+			return -1
+		}
+		if i, mant = scanDigits(b, i, mant); i-first > 18 {
+			return -1
+		}
+	}
+	enc, exp := JSONInt, int8(0)
+	if b[i] == '.' {
+		point := i
+		if i, mant = scanDigits(b, i+1, mant); i == point+1 || i-first > 18 {
+			return -1
+		}
+		enc, exp = JSONFloat, int8(point+1-i)
+	}
+	if b[i]|0x20 == 'e' {
+		return -1
+	}
+	*s = Span{Off: uint32(from - base), End: uint32(i - base), Mant: mant, Enc: enc, Exp: exp, Neg: neg}
+	return i
+}
+
+// passNumber checks a number without exponent and does not read it; -1 for
+// any other.
+func passNumber(b []byte, i, base int, s *Span) int {
+	from := i
+	if b[i] == '-' {
+		i++
+	}
+	first := i
+	i = skipDigits(b, i)
+	if i == first || b[first] == '0' && i > first+1 {
+		return -1
+	}
+	if b[i] == '.' {
+		point := i
+		if i = skipDigits(b, i+1); i == point+1 {
+			return -1
+		}
+	}
+	if b[i]|0x20 == 'e' {
+		return -1
+	}
+	*s = Span{Off: uint32(from - base), End: uint32(i - base), Enc: JSONUnread}
+	return i
+}
+
+func skipDigits(b []byte, i int) int {
+	for {
+		y := le64(b, i) ^ ones*'0'
+		if m := ((y + ones*6) | y) & (ones * 0xF0); m != 0 {
+			return i + bits.TrailingZeros64(m)>>3
+		}
+		i += 8
+	}
+}
