@@ -39,7 +39,6 @@ func (a *App) guard(ctx context.Context, f func(ctx context.Context) error) erro
 	defer signal.Stop(pipe)
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
-	defer signal.Stop(signals)
 
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -50,6 +49,11 @@ func (a *App) guard(ctx context.Context, f func(ctx context.Context) error) erro
 	for {
 		select {
 		case err := <-done:
+			if end == nil {
+				signal.Stop(signals)
+				return err
+			}
+			// Signals stay caught: a further one must not change the exit code.
 			return a.ended(err, end)
 		case sig := <-signals:
 			if end != nil {
@@ -74,9 +78,6 @@ func (a *App) guard(ctx context.Context, f func(ctx context.Context) error) erro
 
 // ended turns the result of a command that a signal has ended into its exit code.
 func (a *App) ended(err error, end *signalled) error {
-	if end == nil {
-		return err
-	}
 	if err != nil && !errors.Is(err, context.Canceled) && !errors.As(err, new(*signalled)) && !brokenPipe(err) {
 		a.print(err.Error())
 	}
