@@ -5,4 +5,4 @@ mlr --inidx --ifs ';;;' --ojsonl put -q 'if ($1 =~ "^[^ ]+ [^ ]+ [^ ]+ \[[^]]+\]
   elif (u =~ "Trident|MSIE") {f="IE"} elif (u =~ "Safari") {f="Safari"} elif (u =~ "^curl") {f="curl"} elif (u =~ "^Wget") {f="Wget"}
   elif (u =~ "^python-requests") {f="python-requests"} elif (u =~ "^Go-http") {f="Go-http"}
   @count[c][status][f] += 1} end {emit @count, "course", "status", "client"}' \
-  then put 'if ($course == "none") {unset $course}' "$1"
+  then put '$status = int($status); if ($course == "none") {unset $course}' "$1"
