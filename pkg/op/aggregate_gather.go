@@ -69,16 +69,22 @@ func (g *gather) batch(b *stream.Batch) {
 	for _, r := range b.Records {
 		g.keyFor(r)
 	}
-	for j := range g.progs {
-		list := g.values[j]
-		for _, r := range b.Records {
-			v := g.input(j, r)
+	for j, p := range g.progs {
+		list := grow(g.values[j], len(b.Records))
+		g.values[j] = list
+		if g.numeric[j] {
+			for i, r := range b.Records {
+				list[i].Num, list[i].Kind = p.Number(r)
+			}
+			continue
+		}
+		for i, r := range b.Records {
+			v := p.Eval(r)
 			if v.Bytes != nil && !g.plain[j] {
 				v.Bytes = g.keep(v.Bytes)
 			}
-			list = append(list, v)
+			list[i] = v
 		}
-		g.values[j] = list
 	}
 	if g.placed {
 		for _, r := range b.Records {

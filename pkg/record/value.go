@@ -101,7 +101,7 @@ func (r *Record) decode(s *Span) Value {
 	case Double:
 		return Value{Kind: Float, Num: s.Mant}
 	case JSONUnread:
-		return DecodeJSON(r.bytesOf(s))
+		return readNumber(r.bytesOf(s))
 	case JSONTrue:
 		return Value{Kind: Bool, Num: 1}
 	case JSONFalse:
@@ -148,6 +148,33 @@ func number(s *Span, text []byte) Value {
 	return FloatValue(f)
 }
 
+// readNumber reads the digits of a valid number.
+func readNumber(text []byte) Value {
+	if len(text) >= 32 {
+		return DecodeJSON(text)
+	}
+	return decodeNumber(text)
+}
+
+// decodeNumber reads text of less than 32 bytes; Null where it is no number.
+func decodeNumber(text []byte) Value {
+	var buf [32 + Padding]byte
+	copy(buf[:], text)
+	buf[len(text)] = '\n'
+	var s Span
+	if scanNumber(buf[:len(text)+1], 0, 0, &s) != len(text) {
+		return Value{}
+	}
+	if s.Enc == JSONInt {
+		n := int64(s.Mant)
+		if s.Neg {
+			n = -n
+		}
+		return IntValue(n)
+	}
+	return number(&s, text)
+}
+
 // ParseNumber reads text as a JSON number; Null where it is none.
 func ParseNumber(text []byte) Value {
 	if v := DecodeJSON(text); v.IsNumber() {
@@ -159,6 +186,9 @@ func ParseNumber(text []byte) Value {
 // DecodeJSON reads one JSON value, as found inside a scanned line. The result
 // may share raw's bytes. Null where raw is no value.
 func DecodeJSON(raw []byte) Value {
+	if len(raw) > 0 && len(raw) < 32 && (raw[0] == '-' || raw[0]-'0' <= 9) {
+		return decodeNumber(raw)
+	}
 	var s Span
 	padded := make([]byte, len(raw)+1, len(raw)+1+Padding)
 	copy(padded, raw)

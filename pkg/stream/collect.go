@@ -3,6 +3,7 @@ package stream
 import (
 	"context"
 	"errors"
+	"io"
 	"time"
 
 	"github.com/logpipe/logpipe/pkg/record"
@@ -214,6 +215,18 @@ func (t *tail) flush(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// close releases what operators hold beyond memory (a terminal, a file), however
+// the run ended.
+func (t *tail) close() error {
+	var errs []error
+	for _, op := range t.ops {
+		if c, ok := op.(io.Closer); ok {
+			errs = append(errs, c.Close())
+		}
+	}
+	return errors.Join(errs...)
 }
 
 func (t *tail) rejectedValues() int64 {

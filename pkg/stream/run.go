@@ -105,7 +105,7 @@ type turn struct {
 	max  int64
 }
 
-func (e *engine) run(ctx context.Context) error {
+func (e *engine) run(ctx context.Context) (err error) {
 	first, err := e.sniff(ctx)
 	if err != nil {
 		return err
@@ -113,20 +113,24 @@ func (e *engine) run(ctx context.Context) error {
 	if e.tail, err = newTail(e); err != nil {
 		return err
 	}
+	defer func() {
+		if err2 := e.tail.close(); err == nil {
+			err = err2
+		}
+	}()
 	list := make([]*worker, e.opts.Workers)
 	for i := range list {
 		if list[i], err = newWorker(e); err != nil {
 			return err
 		}
 	}
-	var done sync.WaitGroup
 	for _, w := range list {
-		done.Go(func() {
+		go func() {
 			for j := range e.work {
 				w.run(j)
 				e.results <- j
 			}
-		})
+		}()
 	}
 	go e.read(ctx, first)
 	err = e.collect(ctx)

@@ -32,7 +32,8 @@ type Emit func(*Batch) error
 
 // Operator works on batches. Process may change the batch and its records in
 // place and emit it, or emit nothing; Flush emits what is left at the end of
-// the input.
+// the input. A serial Operator that is an io.Closer is closed however the run
+// ends.
 type Operator interface {
 	Process(b *Batch, emit Emit) error
 	Flush(emit Emit) error
