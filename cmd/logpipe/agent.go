@@ -172,6 +172,6 @@ logpipe agent -n a1 -f a1.conf | sed -n 's/.* Event: //p; 2q'`,
 		Note: "what would be wrong, without starting anything",
 		Command: file + ` 'a1.sources.r1.totalEvnts = 5' > a1.conf
 logpipe agent -n a1 -f a1.conf --check`,
-		Output: "",
+		Output: "a1.conf:9:15: warning: source r1 (seq) has no property \"totalEvnts\"; it has no effect; did you mean \"totalEvents\"?\n",
 	}}
 }
