@@ -1,0 +1,170 @@
+package op
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/logpipe/logpipe/pkg/fault"
+	"github.com/logpipe/logpipe/pkg/format"
+	"github.com/logpipe/logpipe/pkg/record"
+	"github.com/logpipe/logpipe/pkg/stream"
+)
+
+// parseStage reads lines on all cores.
+type parseStage struct {
+	spec      *parse
+	head      []byte // the first block, where the format depends on it
+	headless  error  // why several workers cannot do without a head, or nil
+	anyAccess bool   // the head was too short to recognise an access log by it
+	workers   atomic.Int32
+}
+
+// newParseStage makes the stage with those of the interfaces Sniffer and Framer
+// that the format needs: without them the engine has less to do.
+func newParseStage(p *parse) stream.Stage {
+	s := &parseStage{spec: p}
+	framer, framed := p.format.(format.Framer)
+	if p.needsHead() {
+		s.headless = fault.Hint(fault.Usagef("parse %s is fixed by the head of its input, so it must be the first stage", p.name()), "%s", headlessHint(p.name()))
+		sniffing := sniffingParse{s}
+		if framed {
+			return struct {
+				sniffingParse
+				stream.Framer
+			}{sniffing, framer}
+		}
+		return sniffing
+	}
+	if framed {
+		return struct {
+			*parseStage
+			stream.Framer
+		}{s, framer}
+	}
+	return s
+}
+
+func headlessHint(name string) string {
+	switch name {
+	case "csv":
+		return "name the fields: --fields a,b:int"
+	case "access":
+		return "name the format: combined, common, …"
+	}
+	return "put it first"
+}
+
+// Name is "parse".
+func (s *parseStage) Name() string { return "parse" }
+
+// Input is any line.
+func (s *parseStage) Input() stream.Input { return stream.Lines }
+
+// sniffingParse is the stage of a format that is fixed by the head of the input.
+type sniffingParse struct{ *parseStage }
+
+// fewLines is how long a head is too short to refuse the input by it.
+const fewLines = 10
+
+// Sniff keeps the first block and tells whether the format can read it. Where
+// lines come one by one and the first ones are no access log at all, each line
+// is read by what fits it: one bad line stops nothing.
+func (s sniffingParse) Sniff(first []byte) error {
+	f := s.spec.format.(format.Sampled)
+	if _, err := f.Sample(first); err != nil {
+		if s.spec.name() != "access" || bytes.Count(first, []byte{'\n'}) >= fewLines {
+			return fmt.Errorf("parse: %w", err)
+		}
+		s.anyAccess = true
+		return nil
+	}
+	s.head = bytes.Clone(first)
+	if s.head == nil {
+		s.head = []byte{}
+	}
+	return nil
+}
+
+// Parallel makes the parser of a worker.
+func (s *parseStage) Parallel(env *stream.Env) (stream.Operator, error) {
+	s.workers.Add(1)
+	var zone *time.Location
+	if env != nil {
+		zone = env.Location
+	}
+	f, err := s.spec.make(zone)
+	if err != nil {
+		return nil, err
+	}
+	if s.head != nil {
+		if f, err = f.(format.Sampled).Sample(s.head); err != nil {
+			return nil, fmt.Errorf("parse: %w", err)
+		}
+	}
+	p := &parsing{stage: s, parser: f.New()}
+	if s.anyAccess {
+		p.fallback, err = s.combined(zone)
+	}
+	return p, err
+}
+
+// combined is the parser whose errors stand for those of all access logs.
+func (s *parseStage) combined(zone *time.Location) (format.Parser, error) {
+	f, err := format.Lookup("combined", format.Options{Zone: zone})
+	if err != nil {
+		return nil, err
+	}
+	return f.New(), nil
+}
+
+// parsing is the operator of one worker.
+type parsing struct {
+	stage    *parseStage
+	parser   format.Parser
+	fallback format.Parser // tells what is wrong with a line that parser refuses, or nil
+}
+
+// Process reads the line of each record. Lines that are no records by their
+// nature, blank ones and headers, are left out.
+func (p *parsing) Process(b *stream.Batch, emit stream.Emit) error {
+	if s := p.stage; s.headless != nil && s.head == nil && !s.anyAccess && s.workers.Load() > 1 {
+		return s.headless
+	}
+	n := 0
+	for _, r := range b.Records {
+		line, meta, arena := r.Line, r.Meta, r.Arena
+		if r.Indexed() {
+			off := len(arena.Buf)
+			arena.Buf = r.AppendJSON(arena.Buf)
+			line = arena.Buf[off:len(arena.Buf):len(arena.Buf)]
+		}
+		err := p.parser.Parse(line, r, arena)
+		r.Meta = meta
+		if err == nil {
+			b.Records[n] = r
+			n++
+			continue
+		}
+		p.refuse(b, r, line, err)
+	}
+	b.Records = b.Records[:n]
+	return emit(b)
+}
+
+func (p *parsing) refuse(b *stream.Batch, r *record.Record, line []byte, err error) {
+	if errors.Is(err, record.ErrBlank) || errors.Is(err, format.ErrHeader) {
+		return
+	}
+	if p.fallback != nil {
+		if other := p.fallback.Parse(line, r, r.Arena); other != nil {
+			err = other
+		}
+	}
+	r.Reset(line, r.Arena)
+	b.Reject(r, err)
+}
+
+func (p *parsing) Flush(stream.Emit) error { return nil }
