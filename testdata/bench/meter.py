@@ -4,7 +4,7 @@ Wall time, CPU time (user and system, of the command and all that it waited
 for) and the peak memory of its largest process go to RESULT as JSON. It is a
 process of its own, and small, because Linux counts the memory of the process
 that starts a command as the command's own; what it reports is never below its
-own 7 MiB or so.
+own 10 MiB or so.
 """
 import json
 import os

@@ -24,6 +24,7 @@ class Bench:
         self.python = self.path("venv", "Scripts" if os.name == "nt" else "bin", "python")
         self.logpipe = self.path("logpipe")
         self.versions = {}  # of the peers that are there
+        shutil.rmtree(self.path("out"), ignore_errors=True)  # of an earlier run that was broken off
         for sub in ("in", "out", "tools"):
             os.makedirs(self.path(sub), exist_ok=True)
 
