@@ -33,13 +33,22 @@ func sniffed(s stream.Stage) stream.Stage {
 	switch {
 	case parallel && framer:
 		return struct {
-			stream.Parallel
+			hiding
 			stream.Framer
-		}{p, f}
+		}{hiding{p}, f}
 	case parallel:
-		return struct{ stream.Parallel }{p}
+		return hiding{p}
 	}
 	return s
+}
+
+// hiding is a stage with nothing but what a parallel stage has.
+type hiding struct{ stage stream.Parallel }
+
+func (h hiding) Name() string        { return h.stage.Name() }
+func (h hiding) Input() stream.Input { return h.stage.Input() }
+func (h hiding) Parallel(env *stream.Env) (stream.Operator, error) {
+	return h.stage.Parallel(env)
 }
 
 // single cuts the blocks of a source into blocks of one record.

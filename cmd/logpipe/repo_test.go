@@ -1,0 +1,203 @@
+package main
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/logpipe/logpipe/"
+
+// layers lists the packages from the top down: a package imports only what
+// stands below it. Those at the bottom are the ground for all.
+var layers = []string{
+	"cmd/logpipe",
+	"pkg/cli",
+	"pkg/agent",
+	"pkg/catalog",
+	"pkg/source", "pkg/channel", "pkg/sink",
+	"pkg/op",
+	"pkg/kafka", "pkg/broker",
+	"pkg/stream",
+	"pkg/expr", "pkg/window", "pkg/state", "pkg/format",
+	"pkg/geo", "pkg/ua",
+	"pkg/flume", "pkg/flumerpc",
+	"pkg/gen",
+	"pkg/record", "pkg/timestamp", "pkg/option", "pkg/fault",
+}
+
+// owners says which package imports a library of others. What comes from the Go
+// project (golang.org/x) is free, and so is everything in tests.
+var owners = map[string]string{
+	"github.com/spf13/cobra":               "cmd/logpipe",
+	"github.com/spf13/pflag":               "cmd/logpipe",
+	"github.com/spf13/viper":               "pkg/cli",
+	"github.com/klauspost/compress":        "pkg/cli",
+	"github.com/IBM/sarama":                "pkg/kafka",
+	"github.com/twmb/franz-go":             "pkg/broker",
+	"github.com/oschwald/maxminddb-golang": "pkg/geo",
+	"github.com/mssola/useragent":          "pkg/ua",
+	"github.com/nxadm/tail":                "pkg/source",
+	"github.com/DataDog/sketches-go":       "pkg/state",
+	"github.com/axiomhq/hyperloglog":       "pkg/state",
+	"github.com/charmbracelet/bubbletea":   "pkg/op",
+	"github.com/fsnotify/fsnotify":         "pkg/source",
+	"github.com/rcrowley/go-metrics":       "pkg/kafka",
+	"github.com/cespare/xxhash":            "pkg/state",
+}
+
+// goFile is one Go file of the repository.
+type goFile struct {
+	path   string // from the top, with slashes
+	folder string
+	test   bool
+	lines  int
+	ast    *ast.File
+}
+
+// goFiles reads all Go files, those of other systems too.
+func goFiles(t *testing.T) []goFile {
+	t.Helper()
+	var files []goFile
+	for _, root := range []string{"cmd", "pkg"} {
+		err := filepath.WalkDir(top(root), func(path string, d fs.DirEntry, err error) error {
+			if err != nil {
+				return err
+			}
+			if d.IsDir() && d.Name() == "testdata" {
+				return fs.SkipDir
+			}
+			if d.IsDir() || filepath.Ext(path) != ".go" {
+				return nil
+			}
+			set := token.NewFileSet()
+			f, err := parser.ParseFile(set, path, nil, parser.ImportsOnly|parser.ParseComments)
+			if err != nil {
+				return err
+			}
+			b, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			if f.Name.Name == "main" && root == "pkg" {
+				return nil // a generator, run by go generate
+			}
+			name, err := filepath.Rel(top(), path)
+			if err != nil {
+				return err
+			}
+			name = filepath.ToSlash(name)
+			files = append(files, goFile{name, name[:strings.LastIndexByte(name, '/')],
+				strings.HasSuffix(name, "_test.go"), strings.Count(string(b), "\n"), f})
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return files
+}
+
+func imports(f goFile) []string {
+	var list []string
+	for _, i := range f.ast.Imports {
+		list = append(list, strings.Trim(i.Path.Value, `"`))
+	}
+	return list
+}
+
+// TestImportDirections holds that imports point down the layers only.
+func TestImportDirections(t *testing.T) {
+	for _, f := range goFiles(t) {
+		if f.test {
+			continue // tests may stand on anything
+		}
+		at := slices.Index(layers, f.folder)
+		if at < 0 {
+			t.Errorf("%s: %s has no place in the layers", f.path, f.folder)
+			continue
+		}
+		for _, path := range imports(f) {
+			below, ours := strings.CutPrefix(path, module)
+			if ours && slices.Index(layers, below) <= at {
+				t.Errorf("%s imports %s, which stands above it", f.path, below)
+			}
+		}
+	}
+}
+
+// TestOwners holds that each library of others has one package that knows it.
+func TestOwners(t *testing.T) {
+	for _, f := range goFiles(t) {
+		if f.test {
+			continue
+		}
+		for _, path := range imports(f) {
+			first, _, _ := strings.Cut(path, "/")
+			if !strings.Contains(first, ".") || first == "golang.org" || strings.HasPrefix(path, module) {
+				continue
+			}
+			owner := ""
+			for library, of := range owners {
+				if path == library || strings.HasPrefix(path, library+"/") {
+					owner = of
+				}
+			}
+			if owner != f.folder {
+				t.Errorf("%s imports %s, whose owner is %q", f.path, path, owner)
+			}
+		}
+	}
+}
+
+// TestPackageComments holds that every package says what it is.
+func TestPackageComments(t *testing.T) {
+	documented := make(map[string]bool)
+	for _, f := range goFiles(t) {
+		if f.test {
+			continue
+		}
+		documented[f.folder] = documented[f.folder] || f.ast.Doc != nil && len(f.ast.Doc.Text()) > 40
+		for _, bad := range []string{"util", "common", "shared", "helper", "misc"} {
+			if strings.Contains(f.ast.Name.Name, bad) {
+				t.Errorf("%s: package %s does not say what it is", f.path, f.ast.Name.Name)
+			}
+		}
+	}
+	for folder, ok := range documented {
+		if !ok {
+			t.Errorf("%s has no package comment", folder)
+		}
+	}
+}
+
+// TestTopLevel holds the fixed list of what stands at the top.
+func TestTopLevel(t *testing.T) {
+	fixed := []string{"cmd", "pkg", "completions", "man", "testdata", "go.mod", "go.sum", ".goreleaser.yaml", "README.md",
+		".ci", ".git", ".gitignore", "LICENSE"}
+	made := []string{"dist", "logpipe"} // .gitignore names them
+	entries, err := os.ReadDir(top())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if !slices.Contains(fixed, e.Name()) && !slices.Contains(made, e.Name()) {
+			t.Errorf("%s does not belong at the top", e.Name())
+		}
+	}
+}
+
+// TestFileLength holds that no file grows beyond what one reads in one go.
+func TestFileLength(t *testing.T) {
+	for _, f := range goFiles(t) {
+		if f.lines > 700 {
+			t.Errorf("%s has %d lines", f.path, f.lines)
+		}
+	}
+}
