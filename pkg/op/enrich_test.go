@@ -78,7 +78,7 @@ func TestEnrichForgets(t *testing.T) {
 		}
 	}
 	for i := range maxAnswers + 10 {
-		check(fmt.Sprintf("10.%d.%d.%d", i>>16, i>>8&255, i&255), "")
+		check(fmt.Sprintf("::ffff:10.%d.%d.%d", i>>16, i>>8&255, i&255), "")
 	}
 	if n := len(w.places.known); n > maxAnswers {
 		t.Errorf("%d answers", n)
@@ -90,8 +90,11 @@ func TestEnrichForgets(t *testing.T) {
 	if w.places.size > maxAnswerBytes {
 		t.Errorf("%d bytes", w.places.size)
 	}
-	check("8.8.8.8", `,"country":"US"`)
-	check("8.8.8.8", `,"country":"US"`)
+	for range 2 {
+		check("8.8.8.8", `,"country":"US"`)
+		check("2001:4860:4860::8888", `,"country":"US"`)
+		check("193.0.6.139", `,"country":"NL"`)
+	}
 }
 
 // padded is a line with its end and the bytes that the scanner may read behind it.
@@ -162,6 +165,19 @@ func TestEnrichDoesNotAllocate(t *testing.T) {
 	if n := testing.AllocsPerRun(100, step); n > 0 {
 		t.Errorf("%v allocations in 10 records", n)
 	}
+}
+
+func FuzzParseIPv4(f *testing.F) {
+	for _, s := range []string{"8.8.8.8", "255.255.255.255", "256.1.1.1", "01.1.1.1", "0.0.0.0", "1.1.1", "1.1.1.1.", "1..1.1", "", "1.2.3.4.5", "1.2.3.04"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		got, ok := parseIPv4([]byte(s))
+		want, err := netip.ParseAddr(s)
+		if ok != (err == nil && want.Is4()) || ok && got != want {
+			t.Errorf("%q: %v %v, want %v %v", s, got, ok, want, err)
+		}
+	})
 }
 
 func BenchmarkEnrich(b *testing.B) {

@@ -28,6 +28,8 @@ type enricher struct {
 	address     *record.Field // nil where nothing of it is wanted
 	client      *record.Field
 	finder      geo.Finder // opened by the first address
+	table       *geo.Table // finder, where it is the built-in table
+	countries   map[string]*answer
 	places      answers
 	clients     answers
 	placeNames  []*record.Name // of placeFields; nil where not wanted
@@ -114,23 +116,48 @@ func (w *enricher) tellMissing(records int) {
 
 // place returns the answer for the text of an address.
 func (w *enricher) place(text []byte) (*answer, error) {
-	if a := w.places.find(text); a != nil {
-		return a, nil
-	}
 	if w.finder == nil {
 		if err := w.open(); err != nil {
 			return nil, err
 		}
 	}
-	a := new(answer)
-	if addr, ok := addressOf(text); ok {
-		if p, ok := w.finder.Find(addr); ok {
-			a = newAnswer(w.placeNames, placeValues(p))
+	// The table answers faster than a large map does, and a log of the open web
+	// has more addresses than a map should hold.
+	if w.table != nil {
+		if addr, ok := parseIPv4(text); ok {
+			return w.find(addr), nil
 		}
-		w.spec.tellUnreadable(w.env)
 	}
-	w.places.add(text, a)
+	a := w.places.find(text)
+	if a == nil {
+		a = &noAnswer
+		if addr, ok := addressOf(text); ok {
+			a = w.find(addr)
+		}
+		w.places.add(text, a)
+	}
 	return a, nil
+}
+
+// noAnswer is the answer where nothing is known. It is never written to.
+var noAnswer answer
+
+// find asks for the place of addr.
+func (w *enricher) find(addr netip.Addr) *answer {
+	p, ok := w.finder.Find(addr)
+	w.spec.tellUnreadable(w.env)
+	switch {
+	case !ok:
+		return &noAnswer
+	case w.table == nil:
+		return newAnswer(w.placeNames, placeValues(p))
+	}
+	a := w.countries[p.Country] // all that the table knows
+	if a == nil {
+		a = newAnswer(w.placeNames, placeValues(p))
+		w.countries[p.Country] = a
+	}
+	return a
 }
 
 // open makes the finder. The built-in table is decoded here, so that a stage
@@ -144,7 +171,7 @@ func (w *enricher) open() error {
 	if err != nil {
 		return fmt.Errorf("enrich: built-in table of countries: %w", err)
 	}
-	w.finder = t
+	w.finder, w.table, w.countries = t, t, make(map[string]*answer)
 	return nil
 }
 
@@ -153,12 +180,34 @@ func (w *enricher) clientOf(text []byte) *answer {
 	if a := w.clients.find(text); a != nil {
 		return a
 	}
-	a := new(answer)
+	a := &noAnswer
 	if len(text) > 0 && string(text) != "-" {
 		a = newAnswer(w.clientNames, clientValues(ua.Parse(string(text))))
 	}
 	w.clients.add(text, a)
 	return a
+}
+
+// parseIPv4 reads four numbers with dots between them, as netip.ParseAddr does.
+func parseIPv4(text []byte) (addr netip.Addr, ok bool) {
+	var b [4]byte
+	n, digits, value := 0, 0, 0
+	for _, c := range text {
+		switch d := c - '0'; {
+		case d <= 9:
+			value = value*10 + int(d)
+			if digits++; value > 255 || digits > 1 && value < 10 {
+				return addr, false
+			}
+		case c != '.' || digits == 0 || n == 3:
+			return addr, false
+		default:
+			b[n] = byte(value)
+			n, digits, value = n+1, 0, 0
+		}
+	}
+	b[3] = byte(value)
+	return netip.AddrFrom4(b), n == 3 && digits > 0
 }
 
 // addressOf reads an address: the first one of a list, with or without a port.

@@ -4,20 +4,20 @@ import "strings"
 
 // parseFormats is what help says of each format of package format.
 var parseFormats = []struct{ name, help string }{
-	{"access", "access log of Apache, nginx or IIS: recognised by the first block"},
+	{"access", "log of Apache, nginx or IIS, recognised by its head"},
 	{"combined", "ip - user [time] \"request\" status bytes \"referer\" \"agent\""},
 	{"common", "the same without referer and agent"},
 	{"vhost-combined", "host:port in front of combined"},
-	{"nginx-main", "combined and \"$http_x_forwarded_for\", as nginx's packages set it up"},
-	{"combined-time", "combined and the seconds taken; common-time is common with them"},
-	{"nginx='LOG_FORMAT'", "the log_format directive of nginx.conf, or its text"},
+	{"nginx-main", "combined and the forwarded addresses, nginx's default"},
+	{"combined-time", "combined and the seconds taken; also common-time"},
+	{"nginx='LOG_FORMAT'", "the log_format of nginx.conf, or its text"},
 	{"w3c", "W3C extended log of IIS, named by its #Fields line"},
-	{"delimited", "values between --delimiter (|), without quotes, named by --fields"},
+	{"delimited", "values between --delimiter (|), named by --fields"},
 	{"csv", "RFC 4180, with quoted newlines; a header, or --fields"},
-	{"regex PATTERN", "named groups of an expression: '^(?P<level>[A-Z]+) (?P<msg>.*)'"},
+	{"regex PATTERN", "named groups of an expression: '(?P<level>[A-Z]+)'"},
 	{"logfmt", "key=value pairs: level=info msg=\"a b\" took=5"},
 	{"json", "one object a line, checked strictly and passed as it is"},
-	{"spark-event", "event log of Spark; Task Info becomes TaskInfo at every depth"},
+	{"spark-event", "event log of Spark; Task Info becomes TaskInfo"},
 	{"text", "the line in the field line"},
 }
 
