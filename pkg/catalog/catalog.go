@@ -8,6 +8,7 @@ package catalog
 import (
 	"context"
 
+	"github.com/logpipe/logpipe/pkg/format"
 	"github.com/logpipe/logpipe/pkg/op"
 	"github.com/logpipe/logpipe/pkg/option"
 	"github.com/logpipe/logpipe/pkg/stream"
@@ -98,6 +99,7 @@ type Explainer interface {
 func Commands() []Command {
 	return []Command{
 		genCommand(),
+		typed(operator(Shape, op.Parse), format.Names()...),
 		operator(Shape, op.Where),
 		operator(Shape, op.Select),
 		operator(Shape, op.Set),
@@ -115,6 +117,13 @@ func Commands() []Command {
 func operator(g Group, d op.Definition) Command {
 	return Command{Name: d.Name, Usage: d.Usage, Short: d.Short, Long: d.Long, Examples: d.Examples,
 		Group: g, Operator: d.New}
+}
+
+// typed marks a command for which somebody may type records; its first word is
+// one of words.
+func typed(c Command, words ...string) Command {
+	c.Typed, c.Words = true, words
+	return c
 }
 
 // text marks a stage whose output is text for people.

@@ -112,6 +112,9 @@ func (p *Pipeline) fits(i int) error {
 	case part.Sink != nil && i < last:
 		return fault.Hint(fault.Usagef("%s takes records out: it can only be the last stage", name),
 			"end the pipeline with it")
+	case part.Answered && last > 0:
+		return fault.Hint(fault.Usagef("--explain of %s answers a question and reads nothing", name),
+			"use it alone: logpipe %s …", name)
 	case len(part.Files) > 0 && i > 0:
 		return fault.Hint(fault.Usagef("%s reads what the stage before it writes, not %s", name, part.Files[0]),
 			"name files in the first stage, or behind the pipeline")

@@ -122,7 +122,9 @@ func (a *App) stream(ctx context.Context, p stream.Pipeline, env *stream.Env) er
 		return err
 	}
 	if rejected.stop {
-		p = singly(p)
+		if p, err = singly(ctx, p); err != nil {
+			return err
+		}
 	}
 	begun := time.Now()
 	bar := &progress{app: a, begun: begun}

@@ -10,24 +10,34 @@ import (
 )
 
 // singly makes the pipeline of --on-error stop: blocks of one record each, so
-// that everything before a bad record has been written when it ends the run.
-func singly(p stream.Pipeline) stream.Pipeline {
+// that everything before a bad record has been written when it ends the run. A
+// first stage that looks at the head of the input has seen the whole first
+// block when singly returns.
+func singly(ctx context.Context, p stream.Pipeline) (stream.Pipeline, error) {
 	s := &single{source: p.Source}
-	if len(p.Stages) > 0 {
-		s.framer, _ = p.Stages[0].(stream.Framer)
-		s.sniffer, _ = p.Stages[0].(stream.Sniffer)
-		p.Stages = append([]stream.Stage{sniffed(p.Stages[0])}, p.Stages[1:]...)
-	}
 	p.Source = s
-	return p
+	if len(p.Stages) == 0 {
+		return p, nil
+	}
+	first := p.Stages[0]
+	s.framer, _ = first.(stream.Framer)
+	if sniffer, ok := first.(stream.Sniffer); ok {
+		if err := s.fetch(ctx); err == nil {
+			err = sniffer.Sniff(s.block.Data)
+			if err != nil {
+				return p, err
+			}
+		} else {
+			s.err = err // told in its turn
+		}
+		p.Stages = append([]stream.Stage{sniffed(first)}, p.Stages[1:]...)
+	}
+	return p, nil
 }
 
 // sniffed hides that a stage wants to see the first block: it has seen the
 // whole of it, which is no longer the one that the engine reads first.
 func sniffed(s stream.Stage) stream.Stage {
-	if _, ok := s.(stream.Sniffer); !ok {
-		return s
-	}
 	p, parallel := s.(stream.Parallel)
 	f, framer := s.(stream.Framer)
 	switch {
@@ -53,34 +63,38 @@ func (h hiding) Parallel(env *stream.Env) (stream.Operator, error) {
 
 // single cuts the blocks of a source into blocks of one record.
 type single struct {
-	source  stream.Source
-	framer  stream.Framer
-	sniffer stream.Sniffer
-	begun   bool
-	block   *stream.Block
-	at      int // read bytes of block
-	lines   int // read lines of block
-	long    int // handed out LongLines of block
+	source stream.Source
+	framer stream.Framer
+	err    error // of the source, before any block
+	block  *stream.Block
+	at     int // read bytes of block
+	lines  int // read lines of block
+	long   int // handed out LongLines of block
+}
+
+// fetch reads the next block of the source.
+func (s *single) fetch(ctx context.Context) error {
+	b, err := s.source.Read(ctx)
+	if b == nil && err == nil {
+		err = io.EOF
+	}
+	if err != nil {
+		s.block = nil
+		return err
+	}
+	s.block, s.at, s.lines, s.long = b, 0, 0, 0
+	return nil
 }
 
 // Read returns the next record as a block.
 func (s *single) Read(ctx context.Context) (*stream.Block, error) {
+	if s.err != nil {
+		return nil, s.err
+	}
 	for s.block == nil || s.at == len(s.block.Data) && s.long == len(s.block.Long) {
-		b, err := s.source.Read(ctx)
-		if b == nil || err != nil {
-			s.block = nil
-			if err == nil {
-				err = io.EOF
-			}
+		if err := s.fetch(ctx); err != nil {
 			return nil, err
 		}
-		s.block, s.at, s.lines, s.long = b, 0, 0, 0
-		if s.sniffer != nil && !s.begun {
-			if err := s.sniffer.Sniff(b.Data); err != nil {
-				return nil, err
-			}
-		}
-		s.begun = true
 	}
 	b := &stream.Block{Name: s.block.Name, Time: s.block.Time}
 	if s.at == 0 && s.long == 0 {

@@ -23,6 +23,9 @@ type refusing struct {
 func (refusing) Name() string        { return "refusing" }
 func (refusing) Input() stream.Input { return stream.Lines }
 func (s refusing) Parallel(*stream.Env) (stream.Operator, error) {
+	if len(*s.sniffed) == 0 {
+		return nil, errors.New("nothing has been seen")
+	}
 	return stream.Map(func(r *record.Record) (bool, error) {
 		if bytes.HasPrefix(r.Line, []byte("bad")) {
 			return false, errors.New("refused")
@@ -83,7 +86,10 @@ func TestSingly(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			p := singly(stream.Pipeline{Source: stream.NewReader(a.In, "", stream.CutterOf(stages)), Stages: stages, Sink: stdout{out}})
+			p, err := singly(t.Context(), stream.Pipeline{Source: stream.NewReader(a.In, "", stream.CutterOf(stages)), Stages: stages, Sink: stdout{out}})
+			if err != nil {
+				t.Fatal(err)
+			}
 			_, err = stream.Run(t.Context(), p, stream.Options{Env: env, Workers: 3, OnReject: func(j stream.Rejection) error {
 				place = j.Num
 				return r.add(j)
@@ -114,10 +120,13 @@ func (b *blocks) Read(context.Context) (*stream.Block, error) {
 func TestSinglyAcks(t *testing.T) {
 	var acked []int
 	ack := func(i int) func(error) { return func(error) { acked = append(acked, i) } }
-	p := singly(stream.Pipeline{Source: &blocks{
+	p, err := singly(t.Context(), stream.Pipeline{Source: &blocks{
 		{Data: []byte("a\nb\n"), Ack: ack(1)},
 		{Data: []byte("c\n"), Long: []stream.LongLine{{Before: 1, Size: 5}}, Ack: ack(2)},
 	}})
+	if err != nil {
+		t.Fatal(err)
+	}
 	for i, want := range []struct {
 		data string
 		acks int
