@@ -63,12 +63,9 @@ func (g *gather) input(j int, r *record.Record) (v record.Value) {
 	return g.progs[j].Eval(r)
 }
 
-// batch gathers the records of one batch, whose bytes stay until its end.
+// batch gathers the arguments of one batch, whose bytes stay until its end.
 func (g *gather) batch(b *stream.Batch) {
 	g.reset()
-	for _, r := range b.Records {
-		g.keyFor(r)
-	}
 	for j, p := range g.progs {
 		list := grow(g.values[j], len(b.Records))
 		g.values[j] = list
@@ -101,11 +98,22 @@ func (g *gather) reset() {
 	}
 }
 
+// plainText returns the text of f, where it is one that holds no byte 0x00: a
+// JSON string without escapes and plain text hold no control bytes.
+func plainText(r *record.Record, f *record.Field) ([]byte, bool) {
+	s, text := r.Span(f)
+	return text, s.Enc == record.JSONString || s.Enc == record.Text
+}
+
+// keyFor appends the key of r and its hash.
 func (g *gather) keyFor(r *record.Record) {
+	if len(g.keys) == 1 {
+		g.oneKey(r)
+		return
+	}
 	from := len(g.key)
 	for _, f := range g.keys {
-		// JSON strings without escapes and plain text hold no control bytes.
-		if s, text := r.Span(f); s.Enc == record.JSONString || s.Enc == record.Text {
+		if text, ok := plainText(r, f); ok {
 			g.key = state.AppendTextKey(g.key, text)
 			continue
 		}
@@ -113,6 +121,40 @@ func (g *gather) keyFor(r *record.Record) {
 	}
 	g.ends = append(g.ends, len(g.key))
 	g.hashes = append(g.hashes, state.HashKey(g.key[from:]))
+}
+
+// oneKey is keyFor with a single field: a text is hashed by itself, however it
+// was written, so that it may skip the encoding.
+func (g *gather) oneKey(r *record.Record) {
+	from := len(g.key)
+	text, ok := plainText(r, g.keys[0])
+	if ok {
+		g.key = state.AppendTextKey(g.key, text)
+	} else {
+		g.key = state.AppendKey(g.key, r.Get(g.keys[0]))
+		text, ok = state.CutTextKey(g.key[from:])
+	}
+	g.ends = append(g.ends, len(g.key))
+	if ok {
+		g.hashes = append(g.hashes, state.HashText(text))
+	} else {
+		g.hashes = append(g.hashes, state.HashKey(g.key[from:]))
+	}
+}
+
+// upsert finds the groups of a batch in t.
+func (g *gather) upsert(t *state.Table, list []*record.Record) {
+	for i, r := range list {
+		if len(g.keys) == 1 {
+			if text, ok := plainText(r, g.keys[0]); ok {
+				g.groups[i], _ = t.UpsertText(state.HashText(text), text)
+				continue
+			}
+		}
+		g.key, g.ends, g.hashes = g.key[:0], g.ends[:0], g.hashes[:0]
+		g.keyFor(r)
+		g.groups[i], _ = t.Upsert(g.hashes[0], g.key)
+	}
 }
 
 // keep copies b to memory that lives until reset.

@@ -207,9 +207,7 @@ func (w *groupWorker) Process(b *stream.Batch, turn func()) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	table := w.local.Table
-	for i := range b.Records {
-		g.groups[i], _ = table.Upsert(g.hashes[i], g.keyOf(i))
-	}
+	g.upsert(table, b.Records)
 	g.addTo(w.local, 0, len(b.Records))
 	w.added += len(b.Records)
 	if table.Len() > maxLocal {

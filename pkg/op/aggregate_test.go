@@ -328,3 +328,31 @@ func TestAggregateUsage(t *testing.T) {
 		}
 	}
 }
+
+// TestGroupKeysAreValues holds that one value is one group, however it is
+// written and by whichever path its key comes.
+func TestGroupKeysAreValues(t *testing.T) {
+	input := `{"k":"page"}
+{"k":"p\u0061ge"}
+{"k":"größe"}
+{"k":"gr\u00f6\u00dfe"}
+{"k":"a\u0000b"}
+{"k":"a\u0000b"}
+{"k":1}
+{"k":1.0}
+{"k":"1"}
+{"k":true}
+{"k":{"a":1}}
+{"k":""}
+`
+	for _, by := range []string{"k", "k,k2"} {
+		got := everyWay(t, input, func() []stream.Stage { return []stream.Stage{buildStage(t, Aggregate, "--by", by, "n=count")} })
+		var counts []string
+		for _, l := range strings.Split(strings.TrimSpace(got.out), "\n") {
+			counts = append(counts, l[strings.LastIndex(l, ":")+1:len(l)-1])
+		}
+		if want := "1 2 1 1 2 2 2 1"; strings.Join(counts, " ") != want {
+			t.Errorf("--by %s: counts %v, want %s:\n%s", by, counts, want, got.out)
+		}
+	}
+}

@@ -49,6 +49,15 @@ func AppendTextKey(dst, text []byte) []byte {
 	return append(dst, 0)
 }
 
+// CutTextKey returns the text of a key that is one text without the byte 0x00.
+func CutTextKey(key []byte) (text []byte, ok bool) {
+	n := len(key) - 1
+	if key[0] != tagString || bytes.IndexByte(key, 0) != n {
+		return nil, false
+	}
+	return key[1:n], true
+}
+
 func appendInt(dst []byte, n int64) []byte {
 	f := float64(n)
 	if f >= 1<<63 {

@@ -97,15 +97,51 @@ func (t *Table) Upsert(hash uint64, key []byte) (number uint32, fresh bool) {
 		}
 		at = (at + 1) & t.mask
 	}
+	t.arena = append(t.arena, key...)
+	return t.place(at, tag), true
+}
+
+// HashText is the hash of a key of one text, which UpsertText takes.
+func HashText(text []byte) uint64 { return HashKey(text) }
+
+// UpsertText is Upsert for a key of one text without the byte 0x00, given as
+// the text alone; hash is its HashText. All keys of one such text must come by
+// it, in all tables that are merged.
+func (t *Table) UpsertText(hash uint64, text []byte) (number uint32, fresh bool) {
+	tag := hash >> 32
+	at := spread(tag) & t.mask
+	for {
+		s := t.slots[at]
+		if s == 0 {
+			break
+		}
+		if s>>32 == tag {
+			n := uint32(s) - 1
+			from := uint32(0)
+			if n > 0 {
+				from = t.ends[n-1]
+			}
+			key := t.arena[from:t.ends[n]]
+			if len(key) == len(text)+2 && key[0] == tagString && same(key[1:len(key)-1], text) {
+				return n, false
+			}
+		}
+		at = (at + 1) & t.mask
+	}
+	t.arena = AppendTextKey(t.arena, text)
+	return t.place(at, tag), true
+}
+
+// place numbers the key that has been appended to the arena.
+func (t *Table) place(at, tag uint64) uint32 {
 	n := uint32(len(t.ends))
 	t.slots[at] = tag<<32 | uint64(n+1)
-	t.arena = append(t.arena, key...)
 	t.ends = append(t.ends, uint32(len(t.arena)))
 	t.high = append(t.high, uint32(tag))
 	if uint64(n+1)*4 > uint64(len(t.slots))*3 {
 		t.resize(2 * len(t.slots))
 	}
-	return n, true
+	return n
 }
 
 // same compares keys; those of 4 to 16 bytes, the most of them, by two
