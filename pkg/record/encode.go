@@ -11,15 +11,18 @@ import (
 // their bytes and added fields go to the end. An unindexed record is its line.
 func (r *Record) AppendJSON(dst []byte) []byte {
 	switch {
-	case r.Shape == nil || r.Shape.json && len(r.Edits) == 0:
+	case r.Shape == nil || r.Shape.json && len(r.Edits) == 0 && !r.dropped:
 		return append(dst, r.Line...)
-	case r.Shape.json && r.onlyAdds():
+	case r.onlyAdds():
 		dst = append(dst, r.Line[:len(r.Line)-1]...)
 		return r.appendAdded(dst, len(r.Spans) == 0)
 	}
 	first := true
 	for i := range r.Shape.Names {
 		s := &r.Spans[i]
+		if s.Enc == Absent {
+			continue // an edit adds it
+		}
 		if len(r.Edits) > 0 {
 			if e := r.edit(r.Shape.Names[i]); e != nil {
 				s = &e.Span
@@ -27,9 +30,6 @@ func (r *Record) AppendJSON(dst []byte) []byte {
 					continue
 				}
 			}
-		}
-		if s.Enc == Absent {
-			continue
 		}
 		key := r.Shape.Keys[i]
 		if first != (i == 0) {
@@ -58,8 +58,11 @@ func (s *Shape) firstOf(i int) int {
 	return i
 }
 
-// onlyAdds reports whether no edit touches a field of the line.
+// onlyAdds reports whether the line is JSON and no edit touches its fields.
 func (r *Record) onlyAdds() bool {
+	if !r.Shape.json || r.dropped {
+		return false
+	}
 	for i := range r.Edits {
 		if r.Shape.indexOf(r.Edits[i].Name) >= 0 {
 			return false
@@ -70,10 +73,10 @@ func (r *Record) onlyAdds() bool {
 
 // appendAdded appends the fields that the line did not have, and the brace.
 func (r *Record) appendAdded(dst []byte, first bool) []byte {
-	opened := !first || r.Shape.json && r.onlyAdds()
+	opened := !first || r.onlyAdds()
 	for i := range r.Edits {
 		e := &r.Edits[i]
-		if e.Span.Enc == Absent || r.Shape.indexOf(e.Name) >= 0 {
+		if r.inLine(e.Name) {
 			continue
 		}
 		if !opened || !first {

@@ -56,7 +56,8 @@ func (a *Arena) Add(b []byte) (off, end uint32) {
 	return off, uint32(len(a.Buf))
 }
 
-// Edit is a field that an operator has set (or, with Absent, dropped).
+// Edit is a field that an operator has set. Where the record already has the
+// field it takes its place, otherwise it goes to the end.
 type Edit struct {
 	Name *Name
 	Span Span
@@ -73,6 +74,8 @@ type Record struct {
 	Pos   uint32 // number of the line in its block, from 0
 	Block uint64 // number of the block in its input, from 0
 	Meta  *Meta  // what a transport knows of the record, or nil
+
+	dropped bool // a field of the line has been dropped: its span is Absent
 }
 
 // Meta is what a transport carries beside the body.
@@ -93,14 +96,14 @@ type Header struct {
 
 // Reset makes r an unindexed record of line.
 func (r *Record) Reset(line []byte, a *Arena) {
-	r.Line, r.Shape, r.Arena, r.Meta = line, nil, a, nil
+	r.Line, r.Shape, r.Arena, r.Meta, r.dropped = line, nil, a, nil, false
 	r.Spans, r.Edits = r.Spans[:0], r.Edits[:0]
 }
 
 // Begin makes r an empty object of shape s whose spans will refer to line and
 // the arena; the caller sets the spans that are present.
 func (r *Record) Begin(line []byte, s *Shape, a *Arena) {
-	r.Line, r.Shape, r.Arena, r.Meta = line, s, a, nil
+	r.Line, r.Shape, r.Arena, r.Meta, r.dropped = line, s, a, nil, false
 	n := len(s.Names)
 	if cap(r.Spans) < n {
 		r.Spans = make([]Span, n)
@@ -175,11 +178,32 @@ func (r *Record) Set(name *Name, v Value) {
 	r.SetSpan(name, r.Encode(v))
 }
 
-// Drop removes the field called name.
-func (r *Record) Drop(name *Name) { r.SetSpan(name, Span{}) }
+// Drop removes the field called name. When it is set again it goes to the end,
+// as it would had the record been printed and read in between.
+func (r *Record) Drop(name *Name) {
+	for i := range r.Edits {
+		if r.Edits[i].Name == name {
+			r.Edits = append(r.Edits[:i], r.Edits[i+1:]...)
+			break
+		}
+	}
+	if r.Shape.indexOf(name) < 0 {
+		return
+	}
+	for i, n := range r.Shape.Names {
+		if n == name || n.text == name.text {
+			r.Spans[i] = Span{}
+			r.dropped = true
+		}
+	}
+}
 
 // SetSpan gives the field called name the value that s describes.
 func (r *Record) SetSpan(name *Name, s Span) {
+	if s.Enc == Absent {
+		r.Drop(name)
+		return
+	}
 	for i := range r.Edits {
 		if r.Edits[i].Name == name {
 			r.Edits[i].Span = s
@@ -187,6 +211,12 @@ func (r *Record) SetSpan(name *Name, s Span) {
 		}
 	}
 	r.Edits = append(r.Edits, Edit{name, s})
+}
+
+// inLine reports whether the record has a field called n beside its edits.
+func (r *Record) inLine(n *Name) bool {
+	i := r.Shape.indexOf(n)
+	return i >= 0 && r.Spans[i].Enc != Absent
 }
 
 // Each calls f for every field that is present, in the order of output, with
@@ -197,16 +227,17 @@ func (r *Record) Each(f func(name string, v Value)) {
 			continue
 		}
 		s := &r.Spans[i]
+		if s.Enc == Absent {
+			continue // an edit adds it
+		}
 		if e := r.edit(n); e != nil {
 			s = &e.Span
 		}
-		if s.Enc != Absent {
-			f(n.text, r.decode(s))
-		}
+		f(n.text, r.decode(s))
 	}
 	for i := range r.Edits {
 		e := &r.Edits[i]
-		if e.Span.Enc != Absent && r.Shape.indexOf(e.Name) < 0 {
+		if !r.inLine(e.Name) {
 			f(e.Name.text, r.decode(&e.Span))
 		}
 	}

@@ -32,6 +32,9 @@ func TestEdits(t *testing.T) {
 		{`{"a":1,"b":2}`, []func(*Record){drop("a"), drop("b")}, `{}`},
 		{`{"a":1,"b":2}`, []func(*Record){drop("a"), drop("b"), set("c", BoolValue(true))}, `{"c":true}`},
 		{`{"a":1}`, []func(*Record){set("b", IntValue(1)), drop("b")}, `{"a":1}`},
+		{`{"a":1,"b":2}`, []func(*Record){drop("a"), set("a", IntValue(3))}, `{"b":2,"a":3}`},
+		{`{"a":1}`, []func(*Record){set("b", IntValue(1)), set("c", IntValue(2)), drop("b"), set("b", IntValue(3))}, `{"a":1,"c":2,"b":3}`},
+		{`{"a":1,"b":2,"a":3}`, []func(*Record){drop("a"), set("a", IntValue(4))}, `{"b":2,"a":4}`},
 		{`{"a":1,"b":2,"a":3}`, []func(*Record){set("a", IntValue(9))}, `{"a":9,"b":2}`},
 		{`{"a":1,"b":2,"a":3}`, []func(*Record){set("c", IntValue(9))}, `{"a":1,"b":2,"a":3,"c":9}`},
 		{`{"a":1}`, []func(*Record){set("f", FloatValue(math.Inf(1))), set("g", FloatValue(3.0)), set("h", FloatValue(1e21))}, `{"a":1,"f":null,"g":3,"h":1e+21}`},
@@ -86,9 +89,10 @@ func TestParsedShape(t *testing.T) {
 	if got := string(r.AppendJSON(nil)); got != `{"ip":"1.2.3.4","bytes":17,"agent":"\"x\""}` {
 		t.Errorf("got %s", got)
 	}
+	r.Set(Intern("user"), StringValue([]byte("u"))) // absent in the line: goes to the end
 	r.Drop(Intern("ip"))
 	r.Set(Intern("new"), IntValue(-5))
-	if got := string(r.AppendJSON(nil)); got != `{"bytes":17,"agent":"\"x\"","new":-5}` {
+	if got := string(r.AppendJSON(nil)); got != `{"bytes":17,"agent":"\"x\"","user":"u","new":-5}` {
 		t.Errorf("got %s", got)
 	}
 }

@@ -146,9 +146,7 @@ func quickString(b []byte, i, off int, s *Span) int {
 func quickNumber(b []byte, i, base int, s *Span) int {
 	from := i
 	neg := b[i] == '-'
-	if neg {
-		i++
-	}
+	i += signWidth(neg) // signs are random: a branch would be guessed wrong
 	first := i
 	d := b[i] - '0'
 	if d > 9 {
@@ -177,6 +175,14 @@ func quickNumber(b []byte, i, base int, s *Span) int {
 	}
 	*s = Span{Off: uint32(from - base), End: uint32(i - base), Mant: mant, Enc: enc, Exp: exp, Neg: neg}
 	return i
+}
+
+func signWidth(neg bool) int {
+	n := 0
+	if neg {
+		n = 1
+	}
+	return n
 }
 
 // passNumber checks a number without exponent and does not read it; -1 for
