@@ -48,20 +48,29 @@ func (t *Table) Source() Source { return t.source }
 // Find returns the country of addr. IPv6 addresses are told apart by their
 // upper 64 bits.
 func (t *Table) Find(addr netip.Addr) (Place, bool) {
-	var n uint8
-	switch addr = addr.Unmap(); {
-	case addr.Is4():
-		b := addr.As4()
-		n = t.v4.find(binary.BigEndian.Uint32(b[:]))
-	case addr.Is6():
-		b := addr.As16()
-		n = t.v6.find(binary.BigEndian.Uint64(b[:8]))
-	}
+	n := t.Country(addr)
 	if n == 0 {
 		return Place{}, false
 	}
 	return Place{Country: t.codes[n]}, true
 }
+
+// Country returns the number of the country of addr, for Code; 0 is none. It is
+// Find for callers that keep what they make of a country.
+func (t *Table) Country(addr netip.Addr) uint8 {
+	switch addr = addr.Unmap(); {
+	case addr.Is4():
+		b := addr.As4()
+		return t.v4.find(binary.BigEndian.Uint32(b[:]))
+	case addr.Is6():
+		b := addr.As16()
+		return t.v6.find(binary.BigEndian.Uint64(b[:8]))
+	}
+	return 0
+}
+
+// Code returns the ISO code of the country that Country numbered; "" for 0.
+func (t *Table) Code(n uint8) string { return t.codes[n] }
 
 // ranges cuts a space of addresses into ranges. The first starts at 0, each
 // ends where the next one starts.
@@ -74,14 +83,18 @@ type ranges[K uint32 | uint64] struct {
 
 func (r *ranges[K]) find(key K) uint8 {
 	block := key >> r.shift
-	low, high := r.index[block], r.index[block+1]
-	for low < high { // the first range that starts behind key
-		mid := (low + high) / 2
-		if r.starts[mid] <= key {
-			low = mid + 1
-		} else {
-			high = mid
+	low := r.index[block]
+	n := r.index[block+1] - low
+	for n > 0 { // low is the first range that starts behind key, among n
+		half := (n + 1) / 2
+		// No branch on the comparison: addresses are random, it would be
+		// guessed wrong half of the time.
+		next := low
+		if r.starts[low+half-1] <= key {
+			next = low + half
 		}
+		n -= half
+		low = next
 	}
 	return r.country[low-1]
 }

@@ -27,9 +27,9 @@ type enricher struct {
 	env         *stream.Env
 	address     *record.Field // nil where nothing of it is wanted
 	client      *record.Field
-	finder      geo.Finder // opened by the first address
-	table       *geo.Table // finder, where it is the built-in table
-	countries   map[string]*answer
+	finder      geo.Finder   // opened by the first address
+	table       *geo.Table   // finder, where it is the built-in table
+	countries   [256]*answer // by number of the built-in table
 	places      answers
 	clients     answers
 	placeNames  []*record.Name // of placeFields; nil where not wanted
@@ -144,18 +144,27 @@ var noAnswer answer
 
 // find asks for the place of addr.
 func (w *enricher) find(addr netip.Addr) *answer {
+	if w.table != nil {
+		return w.country(w.table.Country(addr))
+	}
 	p, ok := w.finder.Find(addr)
 	w.spec.tellUnreadable(w.env)
-	switch {
-	case !ok:
+	if !ok {
 		return &noAnswer
-	case w.table == nil:
-		return newAnswer(w.placeNames, placeValues(p))
 	}
-	a := w.countries[p.Country] // all that the table knows
+	return newAnswer(w.placeNames, placeValues(p))
+}
+
+// country returns the answer of a country of the built-in table, which knows
+// no more.
+func (w *enricher) country(n uint8) *answer {
+	a := w.countries[n]
 	if a == nil {
-		a = newAnswer(w.placeNames, placeValues(p))
-		w.countries[p.Country] = a
+		a = &noAnswer
+		if n > 0 {
+			a = newAnswer(w.placeNames, placeValues(geo.Place{Country: w.table.Code(n)}))
+		}
+		w.countries[n] = a
 	}
 	return a
 }
@@ -171,7 +180,7 @@ func (w *enricher) open() error {
 	if err != nil {
 		return fmt.Errorf("enrich: built-in table of countries: %w", err)
 	}
-	w.finder, w.table, w.countries = t, t, make(map[string]*answer)
+	w.finder, w.table = t, t
 	return nil
 }
 
