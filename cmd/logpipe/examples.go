@@ -19,13 +19,25 @@ func examplesOf(cmd *cobra.Command) []op.Example {
 func examples() map[string][]op.Example {
 	return map[string][]op.Example{
 		"run": {{
-			Note:    "the same as: logpipe gen behavior -n 1000 --seed 7 | logpipe head 2",
-			Command: `logpipe run 'gen behavior -n 1000 --seed 7 | head 2'`,
-			Output:  "page60|6|3.9330482|0\npage2|9|4.6404496|0\n",
+			Note:    "what five processes in a pipe would do, in one",
+			Command: `logpipe run 'gen access -n 20000 | parse access | enrich | aggregate --by country count | top 2'`,
+			Output:  topCountries,
 		}, {
-			Note:    "as a line for the shell",
-			Command: `logpipe run --as-pipe 'gen behavior -n 1000 --seed 7 | head 2'`,
-			Output:  "logpipe gen behavior -n 1000 --seed 7 | logpipe head 2\n",
+			Note:    "a file, a pattern of files, or standard input; compressed or not",
+			Command: `logpipe run 'parse access | aggregate --by status count' access.log 'access.log.*.gz'`,
+		}, {
+			Note:    "the same as a line for the shell",
+			Command: `logpipe run --as-pipe 'parse access | where "status >= 500"' access.log`,
+			Output:  "logpipe parse access access.log | logpipe where 'status >= 500'\n",
+		}, {
+			Note:    "what runs on all cores, and what in order",
+			Command: `logpipe run --workers 2 --explain 'parse access | aggregate --by status count | top 3'`,
+			Output: `input        standard input
+parse        block by block on 2 cores, output in input order
+aggregate    a table per worker on 2 cores, merged; rows in order
+top          in input order, on one core
+output       standard output
+`,
 		}},
 		"agent": agentExamples(),
 		"config": {{
@@ -40,5 +52,14 @@ func examples() map[string][]op.Example {
 
 // rootExamples stand at the head of `logpipe help`.
 func rootExamples() []op.Example {
-	return examples()["run"][:1]
+	return []op.Example{{
+		Command: `logpipe gen access -n 20000 | logpipe parse access | logpipe enrich \
+  | logpipe aggregate --by country count | logpipe top 2`,
+		Output: topCountries,
+	}, examples()["run"][0]}
 }
+
+// topCountries is what the pipe of the first examples prints.
+const topCountries = `{"country":"US","count":8386,"rank":1}
+{"country":null,"count":2695,"rank":2}
+`

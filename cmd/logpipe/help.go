@@ -40,6 +40,7 @@ func newHelp(app *cli.App) *cobra.Command {
 			}
 			return found.Help()
 		},
+		Annotations: map[string]string{orderKey: "last"},
 		ValidArgsFunction: func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 			var words []string
 			if len(args) == 0 {
@@ -212,10 +213,17 @@ func defaultOf(f *pflag.Flag) string {
 // argumentOf names the argument of a flag: its choices if they are few.
 func argumentOf(f *pflag.Flag, name string) string {
 	v, ok := f.Value.(flagValue)
-	if ok && len(v.Words) > 0 && !strings.Contains(f.Usage, "`") {
-		if list := "{" + strings.Join(v.Words, "|") + "}"; len(list) <= 30 {
-			return list
+	if !ok || len(v.Words) == 0 {
+		return name
+	}
+	words := slices.Clone(v.Words)
+	for i, w := range words {
+		if strings.HasSuffix(w, "=") {
+			words[i] = w + name
 		}
+	}
+	if list := "{" + strings.Join(words, "|") + "}"; len(list) <= 30 {
+		return list
 	}
 	return name
 }

@@ -92,6 +92,37 @@ func TestFlush(t *testing.T) {
 	}
 }
 
+// TestHold holds that a command which has printed nothing for three seconds,
+// while its input is open, says what it waits for.
+func TestHold(t *testing.T) {
+	cmd := start(t, "logpipe", "aggregate", "--by", "n", "count")
+	read, write, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer read.Close()
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd.Stderr = write
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	write.Close()
+	if _, err := io.WriteString(in, "{\"n\":1}\n"); err != nil {
+		t.Fatal(err)
+	}
+	line, err := bufio.NewReader(read).ReadString('\n') // until the line comes
+	if err != nil || !strings.HasPrefix(line, "logpipe aggregate: ") || !strings.Contains(line, "--emit") {
+		t.Errorf("%q, %v", line, err)
+	}
+	in.Close()
+	if err := cmd.Wait(); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestSignals holds that what was read before a signal is written, that rows of
 // an aggregate are too, and which exit code follows.
 func TestSignals(t *testing.T) {

@@ -100,6 +100,7 @@ func Commands() []Command {
 	return []Command{
 		genCommand(),
 		typed(operator(Shape, op.Parse), format.Names()...),
+		operator(Shape, op.Enrich),
 		operator(Shape, op.Where),
 		operator(Shape, op.Select),
 		operator(Shape, op.Set),

@@ -24,7 +24,7 @@ type Shared struct {
 // Options declares the settings of a command on a stream of records.
 func (sh *Shared) Options(s *option.Set) {
 	sh.OnError = "skip"
-	o := s.Add("on-error", &onError{&sh.OnError}, "a record that cannot be read or used: skip, stop, or `file=F` to keep its line in F")
+	o := s.Add("on-error", &onError{&sh.OnError}, "what to do with a record that cannot be used: skip it, stop, or keep its line in the file `F`")
 	o.Words = []string{"skip", "stop", "file="}
 	s.Bool(&sh.Strict, "strict", "exit with 3 where records were rejected or late")
 	s.Int(&sh.Workers, "workers", 0, "`number` of cores to use; 0 = all")
