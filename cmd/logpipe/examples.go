@@ -1,6 +1,8 @@
 package main
 
 import (
+	"maps"
+
 	"github.com/spf13/cobra"
 
 	"github.com/logpipe/logpipe/pkg/catalog"
@@ -17,7 +19,8 @@ func examplesOf(cmd *cobra.Command) []op.Example {
 
 // examples of the commands that are no stages, by path.
 func examples() map[string][]op.Example {
-	return map[string][]op.Example{
+	all := map[string][]op.Example{
+		"broker": brokerExamples(),
 		"run": {{
 			Note:    "what five processes in a pipe would do, in one",
 			Command: `logpipe run 'gen access -n 20000 | parse access | enrich | aggregate --by country count | top 2'`,
@@ -48,6 +51,8 @@ output       standard output
 		"version":    {{Command: `logpipe version`}},
 		"help":       {{Command: `logpipe help exit-codes`}},
 	}
+	maps.Copy(all, topicExamples())
+	return all
 }
 
 // rootExamples stand at the head of `logpipe help`.

@@ -18,12 +18,14 @@ const module = "github.com/logpipe/logpipe/"
 // stands below it. Those at the bottom are the ground for all.
 var layers = []string{
 	"cmd/logpipe",
+	"pkg/logpipetest", // for tests alone
 	"pkg/cli",
+	"pkg/demo",
 	"pkg/agent",
 	"pkg/catalog",
 	"pkg/source", "pkg/channel", "pkg/sink",
 	"pkg/op",
-	"pkg/kafka", "pkg/broker",
+	"pkg/kafka", "pkg/broker", "pkg/tail",
 	"pkg/stream",
 	"pkg/expr", "pkg/window", "pkg/state", "pkg/format",
 	"pkg/geo", "pkg/ua",
@@ -43,11 +45,9 @@ var owners = map[string]string{
 	"github.com/twmb/franz-go":             "pkg/broker",
 	"github.com/oschwald/maxminddb-golang": "pkg/geo",
 	"github.com/mssola/useragent":          "pkg/ua",
-	"github.com/nxadm/tail":                "pkg/source",
-	"github.com/DataDog/sketches-go":       "pkg/state",
+	"github.com/nxadm/tail":                "pkg/tail",
+	"gopkg.in/tomb.v1":                     "pkg/tail",
 	"github.com/axiomhq/hyperloglog":       "pkg/state",
-	"github.com/charmbracelet/bubbletea":   "pkg/op",
-	"github.com/fsnotify/fsnotify":         "pkg/source",
 	"github.com/rcrowley/go-metrics":       "pkg/kafka",
 	"github.com/cespare/xxhash":            "pkg/state",
 }
@@ -125,6 +125,9 @@ func TestImportDirections(t *testing.T) {
 		}
 		for _, path := range imports(f) {
 			below, ours := strings.CutPrefix(path, module)
+			if below == "pkg/logpipetest" {
+				t.Errorf("%s imports %s, which is for tests", f.path, below)
+			}
 			if ours && slices.Index(layers, below) <= at {
 				t.Errorf("%s imports %s, which stands above it", f.path, below)
 			}

@@ -58,6 +58,8 @@ func newRoot(app *cli.App) *cobra.Command {
 		list = append(list, newStage(app, c))
 	}
 	list = append(list,
+		newTopic(app),
+		newBroker(app),
 		newRun(app),
 		newAgent(app),
 		newConfig(app),

@@ -88,6 +88,17 @@ type SinkBuilder interface {
 // Clocked is a stage or source whose records depend on the wall clock.
 type Clocked interface{ UsesClock() bool }
 
+// PipeNoter is an opened source that has something to tell when its records
+// leave the process through a pipe; "" is nothing.
+type PipeNoter interface{ PipeNote() string }
+
+// Summarizer is an opened sink that says at the end what became of the records.
+type Summarizer interface {
+	Summary() string
+	// Incomplete reports that some are not where they should be.
+	Incomplete() bool
+}
+
 // Explainer is a Builder that answers a question instead of running, if its
 // settings ask one. It is asked after Build.
 type Explainer interface {
@@ -99,6 +110,9 @@ type Explainer interface {
 func Commands() []Command {
 	return []Command{
 		genCommand(),
+		tailCommand(),
+		produceCommand(),
+		consumeCommand(),
 		typed(operator(Shape, op.Parse), format.Names()...),
 		operator(Shape, op.Enrich),
 		operator(Shape, op.Where),

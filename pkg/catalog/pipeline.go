@@ -127,7 +127,12 @@ func (p *Pipeline) fits(i int) error {
 }
 
 // Single is the pipeline of one part.
-func Single(part Part) *Pipeline { return &Pipeline{Parts: []Part{part}} }
+func Single(part Part) *Pipeline {
+	if _, ok := part.Source.(interface{ Exact() }); ok {
+		part.Stage = exact{}
+	}
+	return &Pipeline{Parts: []Part{part}}
+}
 
 // Source is the pipeline's own source, or nil where it reads files or standard input.
 func (p *Pipeline) Source() Source { return p.Parts[0].Source }
@@ -198,7 +203,7 @@ func (p *Pipeline) Explain(input, output string, workers int) string {
 	}
 	spread, folded := true, false
 	for _, part := range p.Parts {
-		if part.Stage == nil {
+		if part.Stage == nil || part.Source != nil || part.Sink != nil {
 			continue
 		}
 		how := "in input order, on one core"

@@ -23,7 +23,7 @@ type Part struct {
 	Words   []string // options and arguments, without the command's name
 	Files   []string // input files among the words
 
-	Source Source // one of the three is set
+	Source Source // one of the three is set; a sink may have a stage of its own before it
 	Stage  stream.Stage
 	Sink   Sink
 
@@ -60,6 +60,7 @@ func (u *Use) Build(args []string) (Part, error) {
 		p.Source, err = u.source.Build(args)
 	case u.sink != nil:
 		p.Sink, err = u.sink.Build(args)
+		p.Stage, _ = p.Sink.(stream.Stage) // what it does to records while their place is known
 	}
 	if err != nil {
 		return p, asUsage(err)

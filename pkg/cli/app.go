@@ -28,6 +28,7 @@ type App struct {
 	drawn   bool       // a progress line stands on the terminal
 	state   atomic.Pointer[func() string]
 	grace   atomic.Int64
+	passing atomic.Bool // signals are a child's
 	closing atomic.Int64
 }
 

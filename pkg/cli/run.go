@@ -46,18 +46,14 @@ func (a *App) Run(ctx context.Context, j Job) error {
 	side := &sideFiles{}
 	env := &stream.Env{Now: time.Now, Location: loc, Log: a.Log, Stdout: a.Out, Terminal: a.OutTerminal,
 		Live: a.live(p, files), Files: side}
-	source, err := a.source(ctx, j, files, env)
+	ends, err := a.open(ctx, j, files, env)
 	if err != nil {
 		return err
 	}
-	var sink stream.Sink = stdout{a.Out}
-	if s := p.Sink(); s != nil {
-		if sink, err = s.Open(ctx, env); err != nil {
-			return err
-		}
-	}
-	err = a.stream(ctx, stream.Pipeline{Source: source, Stages: p.Stages(), Sink: sink}, env)
-	return errors.Join(err, side.Close())
+	ctx, forget := a.whileRead(ctx, p, env)
+	defer forget()
+	err = a.stream(ctx, stream.Pipeline{Source: ends.source, Stages: p.Stages(), Sink: ends.sink}, env)
+	return errors.Join(err, ends.close(a), side.Close())
 }
 
 // files lists what the job reads; with none it reads standard input.

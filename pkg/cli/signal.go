@@ -56,6 +56,9 @@ func (a *App) guard(ctx context.Context, f func(ctx context.Context) error) erro
 			// Signals stay caught: a further one must not change the exit code.
 			return a.ended(err, end)
 		case sig := <-signals:
+			if a.passing.Load() {
+				continue // it is the child's
+			}
 			if end != nil {
 				a.left("left at once")
 				return &signalled{codeOf(sig)}
@@ -74,6 +77,13 @@ func (a *App) guard(ctx context.Context, f func(ctx context.Context) error) erro
 			return end
 		}
 	}
+}
+
+// PassSignals leaves SIGINT and SIGTERM to the command, which hands them to a
+// child and ends when that does. release takes them back.
+func (a *App) PassSignals() (release func()) {
+	a.passing.Store(true)
+	return func() { a.passing.Store(false) }
 }
 
 // ended turns the result of a command that a signal has ended into its exit code.

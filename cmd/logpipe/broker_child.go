@@ -1,0 +1,59 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"runtime"
+
+	"github.com/logpipe/logpipe/pkg/fault"
+)
+
+// runChild runs a command on the streams of this process, passes signals on to
+// it, and returns its exit code. typed says that it reads from a terminal.
+func runChild(args, env []string, typed bool) (int, error) {
+	path, err := exec.LookPath(args[0])
+	if err != nil {
+		return 0, fault.Usagef("cannot run %s: %w", args[0], errors.Unwrap(err))
+	}
+	cmd := exec.Command(path, args[1:]...)
+	cmd.Args[0] = args[0]
+	cmd.Env, cmd.Stdin, cmd.Stdout, cmd.Stderr = env, os.Stdin, os.Stdout, os.Stderr
+	cmd.SysProcAttr = childAttributes(!typed)
+
+	signals := make(chan os.Signal, 8)
+	signal.Notify(signals, childSignals()...)
+	defer signal.Stop(signals)
+	// The kernel ties the end of a child to the thread that started it.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	if err := cmd.Start(); err != nil {
+		return 0, fmt.Errorf("run %s: %w", args[0], err)
+	}
+	ended, passing, told := make(chan struct{}), make(chan struct{}), false
+	go func() {
+		defer close(passing)
+		for {
+			select {
+			case s := <-signals:
+				passSignal(cmd.Process, s, !typed)
+				told = true
+			case <-ended:
+				return
+			}
+		}
+	}()
+	err = cmd.Wait()
+	close(ended)
+	<-passing
+	if !told { // a second signal would cut short what the first has begun
+		endGroup(cmd.Process, !typed)
+	}
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		return 0, fmt.Errorf("run %s: %w", args[0], err)
+	}
+	return statusOf(cmd.ProcessState), nil
+}

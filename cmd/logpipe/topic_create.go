@@ -1,0 +1,48 @@
+package main
+
+import (
+	"context"
+	"strings"
+
+	"github.com/logpipe/logpipe/pkg/fault"
+	"github.com/logpipe/logpipe/pkg/kafka"
+	"github.com/logpipe/logpipe/pkg/option"
+)
+
+func (t *topicCommand) createOptions(s *option.Set) {
+	s.Int(&t.partitions, "partitions", -1, "`number` of partitions; -1 = the cluster's own")
+	s.Int(&t.replication, "replication-factor", -1, "`number` of brokers that hold each partition; -1 = the cluster's own")
+	s.Repeated(&t.configs, "config", "a setting of the topic, `NAME=VALUE` as retention.ms=3600000; may be repeated")
+	s.Bool(&t.ifNotExists, "if-not-exists", "be content with a topic that exists")
+	s.Int(&t.partitions, "partition", -1, "the same as --partitions").Hidden = true
+	s.Int(&t.replication, "replica", -1, "the same as --replication-factor").Hidden = true
+}
+
+func (t *topicCommand) create(ctx context.Context, a *kafka.Admin, names []string) error {
+	if len(names) != 1 {
+		return fault.Hint(fault.Usagef("want one name of a topic, not %d", len(names)), "logpipe topic create NAME --partitions 3")
+	}
+	configs := map[string]string{}
+	for _, c := range t.configs {
+		name, value, ok := strings.Cut(c, "=")
+		if !ok || name == "" {
+			return fault.Hint(fault.Usagef("--config %q is not NAME=VALUE", c), "as in --config retention.ms=3600000")
+		}
+		configs[name] = value
+	}
+	if t.partitions > 1<<31-1 || t.replication > 1<<15-1 {
+		return fault.Usagef("--partitions or --replication-factor is too large")
+	}
+	err := a.CreateTopic(ctx, names[0], int32(t.partitions), int16(t.replication), configs)
+	if err != nil && t.ifNotExists {
+		if _, seen := a.DescribeTopics(ctx, names[0]); seen == nil {
+			t.say("topic %q exists already", names[0])
+			return nil
+		}
+	}
+	if err != nil {
+		return err
+	}
+	t.say("created topic %q", names[0])
+	return nil
+}

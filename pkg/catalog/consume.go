@@ -1,0 +1,286 @@
+package catalog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/logpipe/logpipe/pkg/fault"
+	"github.com/logpipe/logpipe/pkg/kafka"
+	"github.com/logpipe/logpipe/pkg/op"
+	"github.com/logpipe/logpipe/pkg/option"
+	"github.com/logpipe/logpipe/pkg/record"
+	"github.com/logpipe/logpipe/pkg/stream"
+)
+
+// consumeCommand describes the source of a topic's records.
+func consumeCommand() Command {
+	return Command{
+		Name: "consume", Group: Move,
+		Usage: "consume <TOPIC>…",
+		Short: "read records from Kafka topics",
+		Long: "Each record's value is a line; a value with newlines in it is several, which -J avoids. Reading begins\n" +
+			"at the end unless -o says otherwise: beginning, end, 100 (that offset), -100 (the last 100 of each\n" +
+			"partition), @2026-11-20T10:00 or @-1h. A topic that does not exist is not created.\n\n" +
+			"With -g the partitions are shared with the other members of the group, and reading goes on where the\n" +
+			"group has committed; -o counts only where it has not. What has been written is committed, about once a\n" +
+			"second and at the end. In `run` that is what the last stage has taken.\n\n" +
+			"Messages about a record name it as topic/partition:number; its offset is one less.",
+		Examples: []op.Example{{
+			Note:    "a broker for this one line",
+			Command: `logpipe broker -- sh -c 'echo hello | logpipe produce greetings; logpipe consume greetings -o beginning -e'`,
+			Output:  "hello\n",
+		}, {
+			Note:    "share the work with other members of the group, and go on after a restart",
+			Command: `logpipe consume clicks -g heat | logpipe aggregate --by page --window 1m count`,
+		}, {
+			Note:    "the last ten records of each partition with all that Kafka knows of them",
+			Command: `logpipe consume clicks -o -10 -e -J`,
+		}},
+		Source: func() SourceBuilder { return new(consumeBuilder) },
+	}
+}
+
+type consumeBuilder struct {
+	kafka     Kafka
+	topics    []string
+	beginning bool
+	envelope  bool
+	o         kafka.ConsumerConfig
+}
+
+func (b *consumeBuilder) Options(s *option.Set) {
+	b.kafka.Options(s)
+	s.String(&b.o.Group, "group,g", "", "share the partitions with this consumer `group`, and commit")
+	s.Add("offset,o", &b.o.From, "`where` to begin: beginning, end, N, -N, @TIME, @-1h").Words = []string{"beginning", "end"}
+	s.Bool(&b.o.ExitAtEnd, "exit,e", "end where the topic ended when reading began")
+	s.Int64(&b.o.MaxRecords, "count,n", 0, "end after this `number` of records; 0 = no limit")
+	s.Bool(&b.envelope, "envelope,J", "a JSON object with topic, partition, offset, timestamp, key, headers and value")
+	s.Bool(&b.beginning, "from-beginning", "the same as -o beginning")
+	s.Int64(&b.o.MaxRecords, "max-messages", 0, "the same as --count").Hidden = true
+	topicFlag(s, &b.topics)
+}
+
+func (b *consumeBuilder) Build(args []string) (Source, error) {
+	for _, name := range append(slices.Clone(b.topics), args...) {
+		if !slices.Contains(b.o.Topics, name) {
+			b.o.Topics = append(b.o.Topics, name)
+		}
+	}
+	switch {
+	case len(b.o.Topics) == 0:
+		return nil, fault.Hint(fault.Usagef("consume: say which topic"), "logpipe topic list shows the topics")
+	case b.o.MaxRecords < 0:
+		return nil, fault.Usagef("consume: --count: want a number of records, not %d", b.o.MaxRecords)
+	case b.beginning && b.o.From != kafka.End && b.o.From != kafka.Beginning:
+		return nil, fault.Usagef("consume: --from-beginning and -o %s contradict each other", &b.o.From)
+	case b.beginning:
+		b.o.From = kafka.Beginning
+	}
+	return &consumeSource{b}, nil
+}
+
+// consumeSource opens topics.
+type consumeSource struct{ *consumeBuilder }
+
+// Live tells whether it waits for new records.
+func (s *consumeSource) Live() bool { return !s.o.ExitAtEnd }
+
+// Exact tells that lines leave as they came where no stage follows.
+func (s *consumeSource) Exact() {}
+
+func (s *consumeSource) Open(ctx context.Context, env *stream.Env) (stream.Source, error) {
+	c, err := kafka.NewConsumer(ctx, s.kafka.Config(env.Log), s.o)
+	if err != nil {
+		return nil, err
+	}
+	in := &consumed{consumer: c, group: s.o.Group, envelope: s.envelope, free: make(chan []byte, 16)}
+	if s.o.Group != "" {
+		in.commits = newCommits(c, env)
+	}
+	return in, nil
+}
+
+// consumed is an open consumer.
+type consumed struct {
+	consumer *kafka.Consumer
+	group    string
+	commits  *commits // nil without a group
+	envelope bool
+	free     chan []byte // used buffers
+}
+
+// Read returns the next records of one partition.
+func (s *consumed) Read(ctx context.Context) (*stream.Block, error) {
+	if s.commits != nil {
+		var stop context.CancelFunc
+		ctx, stop = context.WithCancel(ctx)
+		defer stop()
+		defer context.AfterFunc(s.commits.failed, stop)()
+	}
+	b, err := s.consumer.Read(ctx)
+	if err != nil {
+		if errors.Is(err, io.EOF) {
+			return nil, io.EOF
+		}
+		if s.commits != nil && s.commits.failed.Err() != nil {
+			err = context.Cause(s.commits.failed)
+		}
+		return nil, err
+	}
+	data := s.lines(b.Records)
+	return &stream.Block{Data: data, Name: fmt.Sprintf("%s/%d", b.Topic, b.Partition), Line: b.Records[0].Offset + 1,
+		Time: time.Now(), Ack: func(err error) {
+			if err == nil && s.commits != nil {
+				s.commits.done(b)
+			}
+			select {
+			case s.free <- data[:0]:
+			default:
+			}
+		}}, nil
+}
+
+// lines writes records as lines.
+func (s *consumed) lines(records []kafka.Record) []byte {
+	var buf []byte
+	select {
+	case buf = <-s.free:
+	default:
+	}
+	if !s.envelope { // its size is known
+		n := record.Padding
+		for i := range records {
+			n += len(records[i].Value) + 1
+		}
+		buf = slices.Grow(buf, n)
+	}
+	for i := range records {
+		if s.envelope {
+			buf = appendEnvelope(buf, &records[i])
+		} else {
+			buf = append(buf, records[i].Value...)
+		}
+		buf = append(buf, '\n')
+	}
+	return slices.Grow(buf, record.Padding)
+}
+
+// PipeNote is told when the records go into a pipe: a commit then says that
+// they were written, not that somebody has used them.
+func (s *consumed) PipeNote() string {
+	if s.group == "" {
+		return ""
+	}
+	return fmt.Sprintf("group %q is committed up to what is in the pipe: what the next command has not used when it dies is not read again", s.group)
+}
+
+// Close commits what was written and leaves the group.
+func (s *consumed) Close() error {
+	var err error
+	if s.commits != nil {
+		err = s.commits.close()
+	}
+	return errors.Join(err, s.consumer.Close())
+}
+
+// The pauses of committing.
+const (
+	commitEvery    = time.Second
+	commitAtEnd    = 5 * time.Second  // for the last commit
+	commitPatience = 30 * time.Second // for the others
+)
+
+// commits tells the group what was written.
+type commits struct {
+	consumer *kafka.Consumer
+	env      *stream.Env
+	wake     chan struct{} // something is to be committed
+	end      chan struct{}
+	work     sync.WaitGroup
+	failed   context.Context // ends when a commit has failed for good
+	fail     context.CancelCauseFunc
+
+	mu      sync.Mutex
+	pending map[place]kafka.Batch // the last one written of each partition
+}
+
+type place struct {
+	topic     string
+	partition int32
+}
+
+func newCommits(c *kafka.Consumer, env *stream.Env) *commits {
+	m := &commits{consumer: c, env: env, wake: make(chan struct{}, 1), end: make(chan struct{}), pending: map[place]kafka.Batch{}}
+	m.failed, m.fail = context.WithCancelCause(context.Background())
+	m.work.Go(m.run)
+	return m
+}
+
+// done notes that a batch was written.
+func (m *commits) done(b kafka.Batch) {
+	m.mu.Lock()
+	m.pending[place{b.Topic, b.Partition}] = b
+	m.mu.Unlock()
+	select {
+	case m.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (m *commits) run() {
+	pause := time.NewTicker(commitEvery)
+	defer pause.Stop()
+	for {
+		select {
+		case <-m.wake:
+		case <-m.end:
+			return
+		}
+		select {
+		case <-pause.C:
+		case <-m.end:
+			return
+		}
+		if err := m.commit(commitPatience); err != nil {
+			m.fail(err)
+			return
+		}
+	}
+}
+
+// commit commits what is pending. A partition that went to another member is
+// read again by that one.
+func (m *commits) commit(patience time.Duration) error {
+	m.mu.Lock()
+	pending := m.pending
+	m.pending = map[place]kafka.Batch{}
+	m.mu.Unlock()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	for p, b := range pending {
+		err := m.consumer.Commit(ctx, b)
+		if errors.Is(err, kafka.ErrRevoked) {
+			m.env.Log.Debug("not committed", "topic", p.topic, "partition", p.partition, "offset", b.Next(), "reason", err)
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("topic %q partition %d: commit offset %d: %w", p.topic, p.partition, b.Next(), err)
+		}
+	}
+	return nil
+}
+
+// close makes the last commit.
+func (m *commits) close() error {
+	close(m.end)
+	m.work.Wait()
+	if m.failed.Err() != nil {
+		return nil // it has ended the run
+	}
+	return m.commit(commitAtEnd)
+}

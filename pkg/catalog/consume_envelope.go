@@ -1,0 +1,61 @@
+package catalog
+
+import (
+	"encoding/base64"
+	"strconv"
+	"time"
+	"unicode/utf8"
+
+	"github.com/logpipe/logpipe/pkg/kafka"
+	"github.com/logpipe/logpipe/pkg/record"
+)
+
+// appendEnvelope appends a record with all that Kafka knows of it as a JSON
+// object. Texts are strings, bytes that are no UTF-8 are {"$b64":"…"}, and what
+// is missing is null.
+func appendEnvelope(dst []byte, r *kafka.Record) []byte {
+	dst = append(dst, `{"topic":`...)
+	dst = record.AppendString(dst, []byte(r.Topic))
+	dst = append(dst, `,"partition":`...)
+	dst = strconv.AppendInt(dst, int64(r.Partition), 10)
+	dst = append(dst, `,"offset":`...)
+	dst = strconv.AppendInt(dst, r.Offset, 10)
+	dst = append(dst, `,"timestamp":`...)
+	dst = appendTimestamp(dst, r.Time)
+	dst = append(dst, `,"key":`...)
+	dst = appendBytes(dst, r.Key)
+	dst = append(dst, `,"headers":[`...)
+	for i, h := range r.Headers {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = append(dst, `{"key":`...)
+		dst = appendBytes(dst, []byte(h.Key))
+		dst = append(dst, `,"value":`...)
+		dst = append(appendBytes(dst, h.Value), '}')
+	}
+	dst = append(dst, `],"value":`...)
+	return append(appendBytes(dst, r.Value), '}')
+}
+
+// appendTimestamp writes Kafka's milliseconds as RFC 3339.
+func appendTimestamp(dst []byte, t time.Time) []byte {
+	if t.IsZero() || t.UnixMilli() < 0 {
+		return append(dst, "null"...) // the producer gave none
+	}
+	dst = append(dst, '"')
+	dst = t.UTC().AppendFormat(dst, "2006-01-02T15:04:05.000Z07:00")
+	return append(dst, '"')
+}
+
+func appendBytes(dst, b []byte) []byte {
+	switch {
+	case b == nil:
+		return append(dst, "null"...)
+	case utf8.Valid(b):
+		return record.AppendString(dst, b)
+	}
+	dst = append(dst, `{"$b64":"`...)
+	dst = base64.StdEncoding.AppendEncode(dst, b)
+	return append(dst, `"}`...)
+}

@@ -1,0 +1,33 @@
+//go:build unix
+
+package tail
+
+import (
+	"errors"
+	"os"
+	"syscall"
+)
+
+// identity tells files apart on this machine.
+type identity struct {
+	Dev   uint64 `json:"dev"`
+	Inode uint64 `json:"inode"`
+}
+
+func identify(_ *os.File, st os.FileInfo) (identity, error) {
+	s, ok := st.Sys().(*syscall.Stat_t)
+	if !ok {
+		return identity{}, errors.New("the system does not tell the file's inode")
+	}
+	return identity{uint64(s.Dev), uint64(s.Ino)}, nil
+}
+
+// sameFile tells whether the file at path is the one with this identity.
+func sameFile(path string, id identity) bool {
+	st, err := os.Stat(path)
+	if err != nil {
+		return false
+	}
+	got, err := identify(nil, st)
+	return err == nil && got == id
+}
