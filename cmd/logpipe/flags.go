@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/logpipe/logpipe/pkg/catalog"
 	"github.com/logpipe/logpipe/pkg/cli"
 	"github.com/logpipe/logpipe/pkg/option"
 )
@@ -48,11 +49,16 @@ func addFlagsOf(cmd *cobra.Command, s *option.Set, shared bool) {
 	}
 }
 
-// completeFlags offers the words of settings that have a closed list.
+// completeFlags offers the words of settings that have a closed list, and the
+// usual names of fields where one is wanted.
 func completeFlags(cmd *cobra.Command) {
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
 		v, ok := f.Value.(flagValue)
-		if !ok || len(v.Words) == 0 {
+		switch {
+		case ok && v.Field:
+			_ = cmd.RegisterFlagCompletionFunc(f.Name, completeFields) // as below
+			return
+		case !ok || len(v.Words) == 0:
 			return
 		}
 		directive := cobra.ShellCompDirectiveNoFileComp
@@ -64,6 +70,17 @@ func completeFlags(cmd *cobra.Command) {
 		// It fails only for a flag that the command does not have.
 		_ = cmd.RegisterFlagCompletionFunc(f.Name, cobra.FixedCompletions(v.Words, directive))
 	})
+}
+
+// completeFields offers the names that parse access, enrich and windows give,
+// behind the commas of a list too.
+func completeFields(_ *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
+	lead := begun[:strings.LastIndexByte(begun, ',')+1]
+	var words []string
+	for _, name := range catalog.FieldNames() {
+		words = append(words, lead+name)
+	}
+	return words, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
 }
 
 // given lists the flags that were set on the command line.

@@ -26,6 +26,7 @@ func execute(ctx context.Context, app *cli.App, args []string) error {
 
 // newRoot makes the tree of commands.
 func newRoot(app *cli.App) *cobra.Command {
+	var v bool // --version
 	root := &cobra.Command{
 		Use:           "logpipe",
 		Short:         "collect, carry and compute records in a pipe",
@@ -36,9 +37,13 @@ func newRoot(app *cli.App) *cobra.Command {
 			if len(args) > 0 {
 				return unknownCommand(cmd, args[0])
 			}
+			if v {
+				return printVersion(app)
+			}
 			return cmd.Help()
 		},
 	}
+	root.Flags().BoolVar(&v, "version", false, "print the version")
 	root.SetIn(app.In)
 	root.SetOut(app.Out)
 	root.SetErr(app.Err)

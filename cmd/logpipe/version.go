@@ -25,14 +25,19 @@ func newVersion(app *cli.App) *cobra.Command {
 		Args:                  noArgs,
 		DisableFlagsInUseLine: true,
 		RunE: func(*cobra.Command, []string) error {
-			v, c := build()
-			places := geo.About()
-			_, err := fmt.Fprintf(app.Out, "logpipe %s (commit %s, %s, %s/%s)\ncountries: %s of %s, %s, %s networks\n",
-				v, c, runtime.Version(), runtime.GOOS, runtime.GOARCH,
-				places.Name, places.Date, places.Licence, cli.Count(int64(places.Entries)))
-			return err
+			return printVersion(app)
 		},
 	}
+}
+
+// printVersion prints what `logpipe version` and --version do.
+func printVersion(app *cli.App) error {
+	v, c := build()
+	places := geo.About()
+	_, err := fmt.Fprintf(app.Out, "logpipe %s (commit %s, %s, %s/%s)\ncountries: %s of %s, %s, %s networks\n",
+		v, c, runtime.Version(), runtime.GOOS, runtime.GOARCH,
+		places.Name, places.Date, places.Licence, cli.Count(int64(places.Entries)))
+	return err
 }
 
 // build is the version and the commit, from the linker or from what Go notes in

@@ -66,7 +66,7 @@ func (a *App) openFiles(files []string, cut func([]byte) int) stream.Source {
 	for i, name := range files {
 		opens[i] = func() (stream.Source, error) {
 			if name == "-" {
-				return stream.NewReader(a.In, "", cut), nil
+				return &file{Reader: stream.NewReader(a.In, "", cut), name: "standard input", closer: func() error { return nil }}, nil
 			}
 			r, closer, err := openFile(name)
 			if err != nil {
