@@ -2,38 +2,24 @@ package kafka
 
 import (
 	"bytes"
-	"context"
-	"fmt"
-	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/logpipe/logpipe/pkg/broker"
+	"github.com/logpipe/logpipe/pkg/logpipetest"
 )
 
 // TestRealBrokerIntegration runs the main paths against Apache Kafka.
 func TestRealBrokerIntegration(t *testing.T) {
-	if os.Getenv("LOGPIPE_REAL") != "1" || os.Getenv("KAFKA_BOOTSTRAP") == "" {
-		t.Skip("needs a real broker: set LOGPIPE_REAL=1 and KAFKA_BOOTSTRAP=HOST:PORT")
-	}
-	cfg := Config{Brokers: strings.Split(os.Getenv("KAFKA_BOOTSTRAP"), ",")}
-	topic := fmt.Sprintf("logpipe-test-%d", time.Now().UnixNano())
+	real := logpipetest.StartKafka(t, 1)
+	cfg, topic := Config{Brokers: real.Brokers()}, "logpipe-test"
 	a := admin(t, cfg)
 	if err := a.CreateTopic(soon(t), topic, 3, 1, map[string]string{"retention.ms": "3600000"}); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second) // the test's own context is over
-		defer cancel()
-		last, err := NewAdmin(ctx, cfg)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer last.Close()
-		if err := last.DeleteTopics(ctx, topic); err != nil {
-			t.Error(err)
-		}
-	})
 	if err := a.CreateTopic(soon(t), topic, 3, 1, nil); err == nil || !strings.Contains(err.Error(), "exists already") {
 		t.Errorf("created twice: %v", err)
 	}
@@ -44,19 +30,14 @@ func TestRealBrokerIntegration(t *testing.T) {
 		t.Errorf("unknown setting: %v", err)
 	}
 
-	topics, err := a.DescribeTopics(soon(t), topic)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var text bytes.Buffer
-	if err := FormatDescribeJava(&text, topics); err != nil {
-		t.Fatal(err)
-	}
-	t.Logf("described as\n%s", &text)
+	text := describedAsJava(t, a, topic)
 	form := regexp.MustCompile(`^Topic: \S+\tTopicId: \S{22}\tPartitionCount: 3\tReplicationFactor: 1\tConfigs: .*retention\.ms=3600000.*\n` +
 		`(\tTopic: \S+\tPartition: \d\tLeader: \d+\tReplicas: \d+\tIsr: \d+\tElr: \tLastKnownElr: \n){3}$`)
-	if !form.Match(text.Bytes()) {
-		t.Error("that is not the Java tool's form")
+	if !form.MatchString(text) {
+		t.Errorf("that is not the Java tool's form:\n%s", text)
+	}
+	if want := real.Tools.Run(t, "", "kafka-topics", "--bootstrap-server", real.Bootstrap(), "--describe", "--topic", topic); text != want {
+		t.Errorf("described as\n%s\nand by the Java tool as\n%s", text, want)
 	}
 
 	const n = 5000
@@ -80,5 +61,69 @@ func TestRealBrokerIntegration(t *testing.T) {
 	}
 	if _, err := NewConsumer(soon(t), cfg, ConsumerConfig{Topics: []string{topic + "-absent"}}); err == nil {
 		t.Error("an unknown topic was read")
+	}
+}
+
+func describedAsJava(t *testing.T, a *Admin, topic string) string {
+	t.Helper()
+	topics, err := a.DescribeTopics(soon(t), topic)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var text bytes.Buffer
+	if err := FormatDescribeJava(&text, topics); err != nil {
+		t.Fatal(err)
+	}
+	return text.String()
+}
+
+// TestRealJavaToolsOnEmbeddedBroker uses the embedded broker with the tools of
+// Apache Kafka, as somebody does who has them already.
+func TestRealJavaToolsOnEmbeddedBroker(t *testing.T) {
+	tools := logpipetest.NewKafkaTools(t)
+	cfg, b := cluster(t, broker.Config{})
+	run := func(in, tool string, args ...string) string {
+		t.Helper()
+		begun := time.Now()
+		out := tools.Run(t, in, tool, append([]string{"--bootstrap-server", b.Addr()[0]}, args...)...)
+		t.Logf("%s %s: %.1f s", tool, strings.Join(args, " "), time.Since(begun).Seconds())
+		return out
+	}
+	if out := run("", "kafka-topics", "--create", "--topic", "typed", "--partitions", "3", "--replication-factor", "1",
+		"--config", "retention.ms=3600000"); out != "Created topic typed.\n" {
+		t.Errorf("create: %q", out)
+	}
+	if out := run("", "kafka-topics", "--list"); out != "typed\n" {
+		t.Errorf("list: %q", out)
+	}
+	if theirs, ours := run("", "kafka-topics", "--describe", "--topic", "typed"), describedAsJava(t, admin(t, cfg), "typed"); theirs != ours {
+		t.Errorf("described by the Java tool as\n%s\nand by us as\n%s", theirs, ours)
+	}
+
+	// Both ways: what one side sends, the other reads.
+	run("one\ntwo\n\n", "kafka-console-producer", "--topic", "typed")
+	got := values(readAll(t, consumer(t, cfg, ConsumerConfig{Topics: []string{"typed"}, From: Beginning, ExitAtEnd: true})))
+	slices.Sort(got)
+	if want := []string{"", "one", "two"}; !slices.Equal(got, want) {
+		t.Errorf("we read %q, want %q", got, want)
+	}
+	produce(t, cfg, "typed", 0, 100)
+	out := run("", "kafka-console-consumer", "--topic", "typed", "--from-beginning", "--max-messages", "103", "--timeout-ms", "60000")
+	lines := strings.Split(strings.TrimSuffix(out, "\n"), "\n")
+	want := append(numbered(0, 100), got...)
+	slices.Sort(lines)
+	slices.Sort(want)
+	if !slices.Equal(lines, want) {
+		t.Errorf("the Java consumer read %d lines %q, want %d %q", len(lines), lines, len(want), want)
+	}
+
+	// A group of theirs goes on where it has committed.
+	group := []string{"--topic", "typed", "--group", "theirs", "--timeout-ms", "60000"}
+	run("", "kafka-console-consumer", append(group, "--from-beginning", "--max-messages", "103")...)
+	produce(t, cfg, "typed", 100, 105)
+	lines = strings.Fields(run("", "kafka-console-consumer", append(group, "--max-messages", "5")...))
+	slices.Sort(lines)
+	if !slices.Equal(lines, numbered(100, 105)) {
+		t.Errorf("the group went on with %q, want %q", lines, numbered(100, 105))
 	}
 }

@@ -1,0 +1,110 @@
+package logpipetest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"sync"
+)
+
+// logTail is how many of a server's last lines are kept for messages.
+const logTail = 40
+
+// server is a process that runs until it is killed.
+type server struct {
+	name  string
+	cmd   *exec.Cmd
+	log   *logWatch
+	ended chan struct{}
+	err   error // of the process, once ended is closed
+}
+
+// startServer starts a process that is ready when it prints a line with the
+// text ready. Its output goes nowhere else.
+func startServer(name, ready string, cmd *exec.Cmd) (*server, error) {
+	s := &server{name: name, cmd: cmd, log: &logWatch{text: []byte(ready), seen: make(chan struct{})}, ended: make(chan struct{})}
+	cmd.Stdout, cmd.Stderr = s.log, s.log
+	endWithParent(cmd)
+	started := make(chan error)
+	go func() {
+		// Linux ends the child when the thread that started it ends.
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := cmd.Start()
+		started <- err
+		if err == nil {
+			s.err = cmd.Wait()
+			close(s.ended)
+		}
+	}()
+	if err := <-started; err != nil {
+		return nil, fmt.Errorf("start %s: %w", name, err)
+	}
+	return s, nil
+}
+
+// wait returns when the server is ready, and fails when it has ended or ctx has.
+func (s *server) wait(ctx context.Context) error {
+	select {
+	case <-s.log.seen:
+		return nil
+	case <-s.ended:
+		return fmt.Errorf("%s ended while it started (%v); its last lines:\n%s", s.name, s.err, s.log.tail())
+	case <-ctx.Done():
+		return fmt.Errorf("%s is not ready: %w; its last lines:\n%s", s.name, context.Cause(ctx), s.log.tail())
+	}
+}
+
+// kill ends the server at once and returns when it is gone.
+func (s *server) kill() error {
+	err := s.cmd.Process.Kill()
+	if errors.Is(err, os.ErrProcessDone) {
+		err = nil
+	}
+	<-s.ended
+	return err
+}
+
+// logWatch takes the output of a server, line by line.
+type logWatch struct {
+	text []byte        // what to wait for
+	seen chan struct{} // closed when it was printed
+
+	mu    sync.Mutex
+	part  []byte   // a line that has not ended
+	lines []string // the last ones
+	found bool
+}
+
+func (w *logWatch) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.part = append(w.part, p...)
+	for {
+		line, rest, whole := bytes.Cut(w.part, []byte("\n"))
+		if !whole {
+			return len(p), nil
+		}
+		if !w.found && bytes.Contains(line, w.text) {
+			w.found = true
+			close(w.seen)
+		}
+		w.lines = append(w.lines, string(line))
+		if len(w.lines) > logTail {
+			w.lines = w.lines[1:]
+		}
+		w.part = rest
+	}
+}
+
+// tail is what was printed last.
+func (w *logWatch) tail() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return strings.Join(append(w.lines[:len(w.lines):len(w.lines)], string(w.part)), "\n")
+}
