@@ -118,9 +118,7 @@ func (a *App) stream(ctx context.Context, p stream.Pipeline, env *stream.Env) er
 		return err
 	}
 	if rejected.stop {
-		if p, err = singly(ctx, p); err != nil {
-			return err
-		}
+		p = singly(p)
 	}
 	begun := time.Now()
 	bar := &progress{app: a, begun: begun}

@@ -11,61 +11,22 @@ import (
 
 // singly makes the pipeline of --on-error stop: blocks of one record each, so
 // that everything before a bad record has been written when it ends the run. A
-// first stage that looks at the head of the input has seen the whole first
-// block when singly returns.
-func singly(ctx context.Context, p stream.Pipeline) (stream.Pipeline, error) {
+// first stage that looks at the head of an input is still shown the whole of
+// its first block.
+func singly(p stream.Pipeline) stream.Pipeline {
 	s := &single{source: p.Source}
 	p.Source = s
-	if len(p.Stages) == 0 {
-		return p, nil
+	if len(p.Stages) > 0 {
+		s.framer, _ = p.Stages[0].(stream.Framer)
 	}
-	first := p.Stages[0]
-	s.framer, _ = first.(stream.Framer)
-	if sniffer, ok := first.(stream.Sniffer); ok {
-		if err := s.fetch(ctx); err == nil {
-			err = sniffer.Sniff(s.block.Data)
-			if err != nil {
-				return p, err
-			}
-		} else {
-			s.err = err // told in its turn
-		}
-		p.Stages = append([]stream.Stage{sniffed(first)}, p.Stages[1:]...)
-	}
-	return p, nil
-}
-
-// sniffed hides that a stage wants to see the first block: it has seen the
-// whole of it, which is no longer the one that the engine reads first.
-func sniffed(s stream.Stage) stream.Stage {
-	p, parallel := s.(stream.Parallel)
-	f, framer := s.(stream.Framer)
-	switch {
-	case parallel && framer:
-		return struct {
-			hiding
-			stream.Framer
-		}{hiding{p}, f}
-	case parallel:
-		return hiding{p}
-	}
-	return s
-}
-
-// hiding is a stage with nothing but what a parallel stage has.
-type hiding struct{ stage stream.Parallel }
-
-func (h hiding) Name() string        { return h.stage.Name() }
-func (h hiding) Input() stream.Input { return h.stage.Input() }
-func (h hiding) Parallel(env *stream.Env) (stream.Operator, error) {
-	return h.stage.Parallel(env)
+	return p
 }
 
 // single cuts the blocks of a source into blocks of one record.
 type single struct {
 	source stream.Source
 	framer stream.Framer
-	err    error // of the source, before any block
+	begun  bool
 	block  *stream.Block
 	at     int // read bytes of block
 	lines  int // read lines of block
@@ -88,9 +49,6 @@ func (s *single) fetch(ctx context.Context) error {
 
 // Read returns the next record as a block.
 func (s *single) Read(ctx context.Context) (*stream.Block, error) {
-	if s.err != nil {
-		return nil, s.err
-	}
 	for s.block == nil || s.at == len(s.block.Data) && s.long == len(s.block.Long) {
 		if err := s.fetch(ctx); err != nil {
 			return nil, err
@@ -99,6 +57,9 @@ func (s *single) Read(ctx context.Context) (*stream.Block, error) {
 	b := &stream.Block{Name: s.block.Name, Time: s.block.Time}
 	if s.at == 0 && s.long == 0 {
 		b.Line = s.block.Line
+		if b.Line == 1 || !s.begun {
+			b.Head, s.begun = s.block.Data, true
+		}
 	}
 	if s.long < len(s.block.Long) && s.block.Long[s.long].Before <= s.lines {
 		b.Long = []stream.LongLine{{Size: s.block.Long[s.long].Size}}

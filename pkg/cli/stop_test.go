@@ -23,9 +23,6 @@ type refusing struct {
 func (refusing) Name() string        { return "refusing" }
 func (refusing) Input() stream.Input { return stream.Lines }
 func (s refusing) Parallel(*stream.Env) (stream.Operator, error) {
-	if len(*s.sniffed) == 0 {
-		return nil, errors.New("nothing has been seen")
-	}
 	return stream.Map(func(r *record.Record) (bool, error) {
 		if bytes.HasPrefix(r.Line, []byte("bad")) {
 			return false, errors.New("refused")
@@ -34,9 +31,9 @@ func (s refusing) Parallel(*stream.Env) (stream.Operator, error) {
 	}), nil
 }
 
-func (s refusing) Sniff(first []byte) error {
-	*s.sniffed = append(*s.sniffed, first...)
-	return nil
+func (s refusing) Sniff(head []byte) (any, error) {
+	*s.sniffed = append(*s.sniffed, head...)
+	return nil, nil
 }
 
 // pairs is a refusing stage whose records are two lines each.
@@ -70,7 +67,7 @@ func TestSingly(t *testing.T) {
 		at       int64
 	}{
 		{"lines", func(b *[]byte) stream.Stage { return refusing{sniffed: b} }, "a\nb\nbad\nc\n", "a\nb\n", 3},
-		{"pairs", func(b *[]byte) stream.Stage { return pairs{refusing{sniffed: b}} }, "a\nb\nbad\nc\nd\ne\n", "a\nb\n", 2},
+		{"pairs", func(b *[]byte) stream.Stage { return pairs{refusing{sniffed: b}} }, "a\nb\nbad\nc\nd\ne\n", "a\nb\n", 3},
 		{"first", func(b *[]byte) stream.Stage { return refusing{sniffed: b} }, "bad\nb\n", "", 1},
 		{"long", func(b *[]byte) stream.Stage { return refusing{sniffed: b} },
 			"a\n" + strings.Repeat("x", stream.MaxLine+1) + "\nb\n", "a\n", 2},
@@ -86,10 +83,7 @@ func TestSingly(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			p, err := singly(t.Context(), stream.Pipeline{Source: stream.NewReader(a.In, "", stream.CutterOf(stages)), Stages: stages, Sink: stdout{out}})
-			if err != nil {
-				t.Fatal(err)
-			}
+			p := singly(stream.Pipeline{Source: stream.NewReader(a.In, "", stream.CutterOf(stages)), Stages: stages, Sink: stdout{out}})
 			_, err = stream.Run(t.Context(), p, stream.Options{Env: env, Workers: 3, OnReject: func(j stream.Rejection) error {
 				place = j.Num
 				return r.add(j)
@@ -120,13 +114,10 @@ func (b *blocks) Read(context.Context) (*stream.Block, error) {
 func TestSinglyAcks(t *testing.T) {
 	var acked []int
 	ack := func(i int) func(error) { return func(error) { acked = append(acked, i) } }
-	p, err := singly(t.Context(), stream.Pipeline{Source: &blocks{
+	p := singly(stream.Pipeline{Source: &blocks{
 		{Data: []byte("a\nb\n"), Ack: ack(1)},
 		{Data: []byte("c\n"), Long: []stream.LongLine{{Before: 1, Size: 5}}, Ack: ack(2)},
 	}})
-	if err != nil {
-		t.Fatal(err)
-	}
 	for i, want := range []struct {
 		data string
 		acks int

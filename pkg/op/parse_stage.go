@@ -15,11 +15,15 @@ import (
 
 // parseStage reads lines on all cores.
 type parseStage struct {
-	spec      *parse
-	head      []byte // the first block, where the format depends on it
-	headless  error  // why several workers cannot do without a head, or nil
+	spec     *parse
+	headless error // why several workers cannot do without a head, or nil
+	workers  atomic.Int32
+}
+
+// parseHead is what the head of an input has fixed.
+type parseHead struct {
+	head      []byte // by which a Sampled format is made
 	anyAccess bool   // the head was too short to recognise an access log by it
-	workers   atomic.Int32
 }
 
 // newParseStage makes the stage with those of the interfaces Sniffer and Framer
@@ -69,46 +73,47 @@ type sniffingParse struct{ *parseStage }
 // fewLines is how long a head is too short to refuse the input by it.
 const fewLines = 10
 
-// Sniff keeps the first block and tells whether the format can read it. Where
-// lines come one by one and the first ones are no access log at all, each line
-// is read by what fits it: one bad line stops nothing.
-func (s sniffingParse) Sniff(first []byte) error {
+// Sniff keeps the head of an input and tells whether the format can read it.
+// Where lines come one by one and the first ones are no access log at all, each
+// line is read by what fits it: one bad line stops nothing.
+func (s sniffingParse) Sniff(head []byte) (any, error) {
 	f := s.spec.format.(format.Sampled)
-	if _, err := f.Sample(first); err != nil {
-		if s.spec.name() != "access" || bytes.Count(first, []byte{'\n'}) >= fewLines {
-			return fmt.Errorf("parse: %w", err)
+	if _, err := f.Sample(head); err != nil {
+		if s.spec.name() != "access" || bytes.Count(head, []byte{'\n'}) >= fewLines {
+			return nil, fmt.Errorf("parse: %w", err)
 		}
-		s.anyAccess = true
-		return nil
+		return &parseHead{anyAccess: true}, nil
 	}
-	s.head = bytes.Clone(first)
-	if s.head == nil {
-		s.head = []byte{}
-	}
-	return nil
+	return &parseHead{head: append([]byte{}, head...)}, nil
 }
 
 // Parallel makes the parser of a worker.
 func (s *parseStage) Parallel(env *stream.Env) (stream.Operator, error) {
 	s.workers.Add(1)
-	var zone *time.Location
+	p := &parsing{stage: s}
 	if env != nil {
-		zone = env.Location
+		p.zone = env.Location
 	}
-	f, err := s.spec.make(zone)
+	return p, p.begin(nil)
+}
+
+// begin makes the parser for an input with the given head; nil is none.
+func (p *parsing) begin(head *parseHead) error {
+	p.head, p.fallback = head, nil
+	f, err := p.stage.spec.make(p.zone)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if s.head != nil {
-		if f, err = f.(format.Sampled).Sample(s.head); err != nil {
-			return nil, fmt.Errorf("parse: %w", err)
+	if head != nil && head.head != nil {
+		if f, err = f.(format.Sampled).Sample(head.head); err != nil {
+			return fmt.Errorf("parse: %w", err)
 		}
 	}
-	p := &parsing{stage: s, parser: f.New()}
-	if s.anyAccess {
-		p.fallback, err = s.combined(zone)
+	p.parser = f.New()
+	if head != nil && head.anyAccess {
+		p.fallback, err = p.stage.combined(p.zone)
 	}
-	return p, err
+	return err
 }
 
 // combined is the parser whose errors stand for those of all access logs.
@@ -123,6 +128,8 @@ func (s *parseStage) combined(zone *time.Location) (format.Parser, error) {
 // parsing is the operator of one worker.
 type parsing struct {
 	stage    *parseStage
+	zone     *time.Location
+	head     *parseHead // of the input that parser reads
 	parser   format.Parser
 	fallback format.Parser // tells what is wrong with a line that parser refuses, or nil
 }
@@ -130,8 +137,14 @@ type parsing struct {
 // Process reads the line of each record. Lines that are no records by their
 // nature, blank ones and headers, are left out.
 func (p *parsing) Process(b *stream.Batch, emit stream.Emit) error {
-	if s := p.stage; s.headless != nil && s.head == nil && !s.anyAccess && s.workers.Load() > 1 {
+	head, _ := b.Sniffed.(*parseHead)
+	if s := p.stage; s.headless != nil && head == nil && s.workers.Load() > 1 {
 		return s.headless
+	}
+	if head != p.head {
+		if err := p.begin(head); err != nil {
+			return err
+		}
 	}
 	n := 0
 	for _, r := range b.Records {

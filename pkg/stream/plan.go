@@ -45,11 +45,6 @@ func (p *plan) first() Stage {
 	return p.all[0]
 }
 
-func (p *plan) sniffer() (Sniffer, bool) {
-	s, ok := p.first().(Sniffer)
-	return s, ok
-}
-
 // needsIndex reports whether stage i must be given indexed records that the
 // stage before it may not have indexed.
 func needsIndex(stages []Stage, i int) bool {

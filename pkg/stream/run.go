@@ -92,11 +92,12 @@ type engine struct {
 
 // job is one block on its way.
 type job struct {
-	seq    uint64
-	block  *Block
-	prev   *turn
-	turn   *turn
-	result result
+	seq     uint64
+	block   *Block
+	sniffed any
+	prev    *turn
+	turn    *turn
+	result  result
 }
 
 // turn tells when a block has been read, and the largest event time until then.
@@ -106,10 +107,6 @@ type turn struct {
 }
 
 func (e *engine) run(ctx context.Context) (err error) {
-	first, err := e.sniff(ctx)
-	if err != nil {
-		return err
-	}
 	if e.tail, err = newTail(e); err != nil {
 		return err
 	}
@@ -132,7 +129,7 @@ func (e *engine) run(ctx context.Context) (err error) {
 			}
 		}()
 	}
-	go e.read(ctx, first)
+	go e.read(ctx)
 	err = e.collect(ctx)
 	e.stop()
 	e.close()
@@ -147,26 +144,13 @@ func (e *engine) run(ctx context.Context) (err error) {
 	return err
 }
 
-// sniff reads the first block, for stages that fix themselves by it.
-func (e *engine) sniff(ctx context.Context) (*Block, error) {
-	s, ok := e.plan.sniffer()
-	if !ok {
-		return nil, nil
-	}
-	b, err := e.source.Read(ctx)
-	if b == nil || err != nil {
-		if err != nil && err != io.EOF && ctx.Err() == nil {
-			return nil, err
-		}
-		return nil, nil
-	}
-	return b, s.Sniff(b.Data)
-}
-
 // read hands blocks to the workers until the input or ctx ends.
-func (e *engine) read(ctx context.Context, first *Block) {
+func (e *engine) read(ctx context.Context) {
 	prev := &turn{done: make(chan struct{}), max: MinTime}
 	close(prev.done)
+	sniffer, _ := e.plan.first().(Sniffer)
+	begun := false
+	var sniffed any
 	for {
 		select {
 		case e.tokens <- struct{}{}:
@@ -174,24 +158,31 @@ func (e *engine) read(ctx context.Context, first *Block) {
 			e.ended <- nil
 			return
 		}
-		b := first
-		first = nil
-		if b == nil {
-			var err error
-			if b, err = e.source.Read(ctx); err != nil {
-				if err == io.EOF || ctx.Err() != nil {
-					err = nil
-				}
-				e.ended <- err
-				return
-			}
+		b, err := e.source.Read(ctx)
+		if err == nil && sniffer != nil && (!begun || b.Line == 1) {
+			begun = true
+			sniffed, err = sniffer.Sniff(b.head())
 		}
-		j := &job{block: b, prev: prev, turn: &turn{done: make(chan struct{}), max: MinTime}}
+		if err != nil {
+			if err == io.EOF || ctx.Err() != nil {
+				err = nil
+			}
+			e.ended <- err
+			return
+		}
+		j := &job{block: b, sniffed: sniffed, prev: prev, turn: &turn{done: make(chan struct{}), max: MinTime}}
 		prev = j.turn
 		if !e.issue(j) {
 			return
 		}
 	}
+}
+
+func (b *Block) head() []byte {
+	if b.Head != nil {
+		return b.Head
+	}
+	return b.Data
 }
 
 // issue gives j its number and hands it to a worker.

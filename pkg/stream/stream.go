@@ -134,10 +134,12 @@ type Framer interface {
 	Next(data []byte) (line []byte, next int)
 }
 
-// Sniffer is a stage that fixes what it does from the first block of the input,
-// before workers start.
+// Sniffer is a first stage that fixes what it does by the head of its input: the
+// header of a table, the lines by which a format is recognised. Sniff is called
+// with the head of every input (file) before its first block goes to a worker;
+// what it returns comes with the batches of that input.
 type Sniffer interface {
-	Sniff(first []byte) error
+	Sniff(head []byte) (any, error)
 }
 
 // Source gives blocks of lines until io.EOF. ctx ends it early.
@@ -157,6 +159,7 @@ type Block struct {
 	Data []byte // has record.Padding bytes of capacity behind it
 	Name string // of the file, for messages; "" for standard input
 	Line int64  // number of the first line in Name, from 1; 0 = one more than the block before
+	Head []byte // with Line 1: what a Sniffer is shown of the input; nil = Data
 	// Long are lines that were too long to read: their numbers, from 0 within
 	// the block, in order. They are not in Data.
 	Long []LongLine

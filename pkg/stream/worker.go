@@ -179,7 +179,7 @@ func (w *worker) begin() *Batch {
 	}
 	b := w.batch
 	b.Reset()
-	b.Block, b.Time = w.job.seq, w.job.block.Time.UnixNano()
+	b.Block, b.Time, b.Sniffed = w.job.seq, w.job.block.Time.UnixNano(), w.job.sniffed
 	return b
 }
 
@@ -228,9 +228,11 @@ func (w *worker) splitLines(data []byte) error {
 		b := w.begin()
 		for at < len(data) && len(b.Records) < BatchSize {
 			var line []byte
+			lines := uint32(1)
 			if w.framer != nil {
 				var n int
 				line, n = w.framer.Next(data[at:])
+				lines = uint32(bytes.Count(data[at:at+n], []byte{'\n'}))
 				at += n
 			} else {
 				n := bytes.IndexByte(data[at:], '\n')
@@ -243,7 +245,7 @@ func (w *worker) splitLines(data []byte) error {
 			r := b.New()
 			r.Reset(line, &b.Arena)
 			r.Pos, r.Block = pos, b.Block
-			pos++
+			pos += lines
 		}
 		w.job.result.in += int64(len(b.Records))
 		if err := w.emit[0](b); err != nil {
