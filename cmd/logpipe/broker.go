@@ -67,6 +67,7 @@ func newBroker(app *cli.App) *cobra.Command {
 	app.Shared.Common(&common)
 	addFlags(cmd, &own)
 	addShared(cmd, &common)
+	cmd.Flags().SetInterspersed(false) // flags behind a word are the command's
 	return cmd
 }
 

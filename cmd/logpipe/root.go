@@ -48,9 +48,7 @@ func newRoot(app *cli.App) *cobra.Command {
 	root.SetOut(app.Out)
 	root.SetErr(app.Err)
 	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) { printHelp(app, cmd) })
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return flagError(cmd, err)
-	})
+	root.SetFlagErrorFunc(flagError)
 	root.PersistentPreRun = func(cmd *cobra.Command, _ []string) { app.SetCommand(pathOf(cmd)) }
 	root.Flags().BoolP("help", "h", false, "show this help")
 	root.CompletionOptions.DisableDefaultCmd = true
@@ -58,9 +56,22 @@ func newRoot(app *cli.App) *cobra.Command {
 	for _, g := range catalog.Groups() {
 		root.AddGroup(&cobra.Group{ID: string(g.Group), Title: string(g.Group)})
 	}
+	root.AddCommand(subcommands(app)...)
+	return root
+}
+
+// subcommands makes the commands, in the order in which help shows them.
+func subcommands(app *cli.App) []*cobra.Command {
 	var list []*cobra.Command
 	for _, c := range catalog.Commands() {
-		list = append(list, newStage(app, c))
+		stage := newStage(app, c)
+		switch c.Name {
+		case "produce":
+			completeTopics(app, stage, 1)
+		case "consume":
+			completeTopics(app, stage, 0)
+		}
+		list = append(list, stage)
 	}
 	list = append(list,
 		newTopic(app),
@@ -71,11 +82,10 @@ func newRoot(app *cli.App) *cobra.Command {
 		newVersion(app),
 		newCompletion(app),
 	)
-	for i, c := range list { // help shows them in this order
+	for i, c := range list {
 		c.Annotations = map[string]string{orderKey: fmt.Sprintf("%03d", i)}
 	}
-	root.AddCommand(list...)
-	return root
+	return list
 }
 
 // orderKey is the annotation by which help orders commands.

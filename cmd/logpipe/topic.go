@@ -51,6 +51,7 @@ type topicCommand struct {
 	partitions  int
 	replication int
 	configs     []string
+	settings    map[string]string // of configs
 	ifNotExists bool
 	ifExists    bool
 	internal    bool
@@ -60,11 +61,12 @@ type topicCommand struct {
 // verbs are the topic commands, in the order of help.
 func (t *topicCommand) verbs() []topicVerb {
 	return []topicVerb{
-		{name: "create", use: "create <NAME>", short: "create a topic", options: t.createOptions, run: t.create},
-		{name: "list", use: "list", short: "list the topics", options: t.listOptions, run: t.list},
+		{name: "create", use: "create <NAME>", short: "create a topic", options: t.createOptions, check: t.checkCreate, run: t.create},
+		{name: "list", use: "list", short: "list the topics", options: t.listOptions, check: noName, run: t.list},
 		{name: "describe", use: "describe [NAME…]", short: "show partitions, leaders, replicas and settings of topics",
-			options: t.describeOptions, run: t.describe},
-		{name: "delete", use: "delete <NAME>…", short: "delete topics with their records", options: t.deleteOptions, run: t.delete},
+			options: t.describeOptions, run: t.describe, existing: true},
+		{name: "delete", use: "delete <NAME>…", short: "delete topics with their records", options: t.deleteOptions,
+			check: someName, run: t.delete, existing: true},
 	}
 }
 
@@ -72,7 +74,9 @@ func (t *topicCommand) verbs() []topicVerb {
 type topicVerb struct {
 	name, use, short string
 	options          func(*option.Set)
+	check            func(names []string) error // of usage, before anything is asked
 	run              func(ctx context.Context, a *kafka.Admin, names []string) error
+	existing         bool // its words are topics that exist
 }
 
 // newTopic makes the topic commands. The flags of the Java tool work too:
@@ -147,6 +151,11 @@ func newTopicVerb(app *cli.App, name string) *cobra.Command {
 	addFlags(cmd, &own)
 	addShared(cmd, &common)
 	completeFlags(cmd)
+	if v.existing {
+		completeTopics(app, cmd, 0)
+	} else {
+		cmd.ValidArgsFunction = cobra.NoFileCompletions
+	}
 	return cmd
 }
 
@@ -162,12 +171,18 @@ func (t *topicCommand) do(cmd *cobra.Command, v topicVerb, args []string, own *o
 		return err
 	}
 	t.app.Begin()
+	names := append(slices.Clone(t.named), args...)
+	if v.check != nil {
+		if err := v.check(names); err != nil {
+			return err
+		}
+	}
 	a, err := kafka.NewAdmin(cmd.Context(), t.cluster.Config(t.app.Log))
 	if err != nil {
 		return err
 	}
 	defer a.Close()
-	return v.run(cmd.Context(), a, append(slices.Clone(t.named), args...))
+	return v.run(cmd.Context(), a, names)
 }
 
 // say tells what was done, where nobody asked for silence.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"math"
 	"strings"
 
 	"github.com/logpipe/logpipe/pkg/fault"
@@ -18,22 +19,26 @@ func (t *topicCommand) createOptions(s *option.Set) {
 	s.Int(&t.replication, "replica", -1, "the same as --replication-factor").Hidden = true
 }
 
-func (t *topicCommand) create(ctx context.Context, a *kafka.Admin, names []string) error {
+func (t *topicCommand) checkCreate(names []string) error {
 	if len(names) != 1 {
 		return fault.Hint(fault.Usagef("want one name of a topic, not %d", len(names)), "logpipe topic create NAME --partitions 3")
 	}
-	configs := map[string]string{}
+	if t.partitions > math.MaxInt32 || t.replication > math.MaxInt16 {
+		return fault.Usagef("--partitions or --replication-factor is too large")
+	}
+	t.settings = map[string]string{}
 	for _, c := range t.configs {
 		name, value, ok := strings.Cut(c, "=")
 		if !ok || name == "" {
 			return fault.Hint(fault.Usagef("--config %q is not NAME=VALUE", c), "as in --config retention.ms=3600000")
 		}
-		configs[name] = value
+		t.settings[name] = value
 	}
-	if t.partitions > 1<<31-1 || t.replication > 1<<15-1 {
-		return fault.Usagef("--partitions or --replication-factor is too large")
-	}
-	err := a.CreateTopic(ctx, names[0], int32(t.partitions), int16(t.replication), configs)
+	return nil
+}
+
+func (t *topicCommand) create(ctx context.Context, a *kafka.Admin, names []string) error {
+	err := a.CreateTopic(ctx, names[0], int32(t.partitions), int16(t.replication), t.settings)
 	if err != nil && t.ifNotExists {
 		if _, seen := a.DescribeTopics(ctx, names[0]); seen == nil {
 			t.say("topic %q exists already", names[0])

@@ -13,10 +13,14 @@ func (t *topicCommand) deleteOptions(s *option.Set) {
 	s.Bool(&t.ifExists, "if-exists", "be content with a topic that does not exist")
 }
 
-func (t *topicCommand) delete(ctx context.Context, a *kafka.Admin, names []string) error {
+func someName(names []string) error {
 	if len(names) == 0 {
 		return fault.Hint(fault.Usagef("say which topic"), "logpipe topic list shows the topics")
 	}
+	return nil
+}
+
+func (t *topicCommand) delete(ctx context.Context, a *kafka.Admin, names []string) error {
 	for _, name := range names {
 		err := a.DeleteTopics(ctx, name)
 		if t.ifExists && errors.Is(err, kafka.ErrNoTopic) {

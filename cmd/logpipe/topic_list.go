@@ -16,10 +16,14 @@ func (t *topicCommand) listOptions(s *option.Set) {
 	s.Bool(&ignored, "exclude-internal", "the default").Hidden = true
 }
 
-func (t *topicCommand) list(ctx context.Context, a *kafka.Admin, names []string) error {
+func noName(names []string) error {
 	if len(names) > 0 {
 		return fault.Hint(fault.Usagef("takes no name, but got %q", names[0]), "logpipe topic describe %s", names[0])
 	}
+	return nil
+}
+
+func (t *topicCommand) list(ctx context.Context, a *kafka.Admin, _ []string) error {
 	all, err := a.ListTopics(ctx, t.internal)
 	if err != nil || len(all) == 0 {
 		return err
