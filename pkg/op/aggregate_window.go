@@ -348,10 +348,15 @@ func (w *windowWorker) paneFor(c *cursor, t int64) *state.Group {
 	return g
 }
 
+// lateError is how far a late record is behind the latest one.
+type lateError time.Duration
+
+func (e lateError) Error() string {
+	return fmt.Sprintf("late: its event time is %v behind the latest, its window has ended", time.Duration(e).Round(time.Millisecond))
+}
+
 func (w *windowWorker) lateRecord(i int, t int64, c *cursor) stream.Reject {
-	behind := time.Duration(c.maxTime - t)
-	r := stream.Reject{Pos: w.lines[i], Late: true,
-		Err: fmt.Errorf("late: its event time is %v behind the latest, its window has ended", behind.Round(time.Millisecond))}
+	r := stream.Reject{Pos: w.lines[i], Late: true, Err: lateError(c.maxTime - t)}
 	if w.f.late != nil {
 		from := 0
 		if i > 0 {

@@ -83,6 +83,11 @@ var errNoTime = errors.New("no event time")
 
 // of returns the event time of r in ns since 1970 UTC.
 func (t *timeReader) of(r *record.Record) (int64, error) {
+	if s, _ := r.Span(t.field); s.Enc == record.JSONInt && !s.Neg {
+		if ns, ok := timestamp.FromInt(int64(s.Mant)); ok {
+			return ns, nil
+		}
+	}
 	v := r.Get(t.field)
 	var ns int64
 	ok := false

@@ -120,12 +120,16 @@ func quickString(b []byte, i, off int, s *Span) int {
 	from := i
 	for {
 		x := le64(b, i)
-		q, e := x^quotes, x^slants
-		m := ((q-ones)&^q | (e-ones)&^e | (x-spaces)&^x) & tops
+		m := special(x)
 		if m == 0 {
 			high |= x
+			x = le64(b, i+8)
+			if m = special(x); m == 0 {
+				high |= x
+				i += 16
+				continue
+			}
 			i += 8
-			continue
 		}
 		n := bits.TrailingZeros64(m) &^ 7
 		i += n >> 3

@@ -217,10 +217,17 @@ func scanWord(b []byte, i, base int, word string, enc Enc, s *Span) int {
 const (
 	ones   = 0x0101010101010101
 	tops   = 0x8080808080808080
-	quotes = ones * '"'
 	slants = ones * '\\'
-	spaces = ones * ' '
 )
+
+// special returns a word whose lowest set bit is in the first byte of x that
+// ends a run of plain text: a quote, a backslash or a control byte. Quotes are
+// found with the control bytes: with bit 1 turned over they are the only byte of
+// 0x20, and all below stay below.
+func special(x uint64) uint64 {
+	y, s := x^ones*2, x^slants
+	return ((y-ones*0x21)&^y | (s-ones)&^s) & tops
+}
 
 // scanString returns the place of the closing quote of the string whose first
 // byte is at i, eight bytes at a step (the classic zero-byte test on words), or
@@ -229,8 +236,7 @@ func scanString(b []byte, i int) (end int, enc Enc) {
 	var high uint64
 	for {
 		x := le64(b, i)
-		q, s := x^quotes, x^slants
-		m := ((q-ones)&^q | (s-ones)&^s | (x-spaces)&^x) & tops
+		m := special(x)
 		if m == 0 {
 			high |= x
 			i += 8
