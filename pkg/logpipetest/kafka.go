@@ -291,8 +291,16 @@ func (k *Kafka) Brokers() []string {
 // Bootstrap is the addresses of the nodes as flags take them: with commas.
 func (k *Kafka) Bootstrap() string { return strings.Join(k.Brokers(), ",") }
 
-// kill ends all nodes at once: their data are thrown away, and nodes that leave
-// in order wait for each other.
+// Stop ends all nodes at once, without a farewell: their data are thrown away,
+// and nodes that leave in order wait for each other. The end of the test does it
+// otherwise.
+func (k *Kafka) Stop(t testing.TB) {
+	t.Helper()
+	if err := k.kill(); err != nil {
+		t.Errorf("end Kafka: %v", err)
+	}
+}
+
 func (k *Kafka) kill() error {
 	var err error
 	for _, n := range k.nodes {
@@ -304,9 +312,7 @@ func (k *Kafka) kill() error {
 }
 
 func (k *Kafka) close(t testing.TB) {
-	if err := k.kill(); err != nil {
-		t.Errorf("end Kafka: %v", err)
-	}
+	k.Stop(t)
 	if !t.Failed() {
 		return
 	}

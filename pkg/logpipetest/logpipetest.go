@@ -51,16 +51,6 @@ func Program(t testing.TB) string {
 	return path
 }
 
-// ClosedAddr is an address of this machine at which nobody listens.
-func ClosedAddr(t testing.TB) string {
-	t.Helper()
-	ports, err := freePorts(1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return loopback(ports[0])
-}
-
 func loopback(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }
 
 // freePorts finds ports of 127.0.0.1 that are free now. Another process may take

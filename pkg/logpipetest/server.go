@@ -12,8 +12,11 @@ import (
 	"sync"
 )
 
-// logTail is how many of a server's last lines are kept for messages.
-const logTail = 40
+// What is kept of a server's output for messages.
+const (
+	logTail  = 20  // lines, the last ones
+	logWidth = 300 // bytes of each
+)
 
 // server is a process that runs until it is killed.
 type server struct {
@@ -94,7 +97,7 @@ func (w *logWatch) Write(p []byte) (int, error) {
 			w.found = true
 			close(w.seen)
 		}
-		w.lines = append(w.lines, string(line))
+		w.lines = append(w.lines, string(line[:min(len(line), logWidth)]))
 		if len(w.lines) > logTail {
 			w.lines = w.lines[1:]
 		}
