@@ -23,12 +23,15 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"logpipe": main})
 }
 
+// noRaceSleep spares every process under the race detector a second at its end.
+const noRaceSleep = "GORACE=atexit_sleep_ms=0"
+
 // top is the folder of the repository.
 func top(path ...string) string { return filepath.Join(append([]string{"..", ".."}, path...)...) }
 
 // clean is the environment of a test without settings of the user.
 func clean(t *testing.T) []string {
-	env := []string{"XDG_CONFIG_HOME=" + t.TempDir(), "HOME=" + t.TempDir()}
+	env := []string{"XDG_CONFIG_HOME=" + t.TempDir(), "HOME=" + t.TempDir(), noRaceSleep}
 	for _, v := range os.Environ() {
 		name, _, _ := strings.Cut(v, "=")
 		switch {
