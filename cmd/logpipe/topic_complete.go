@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -19,11 +20,13 @@ const completeIn = 300 * time.Millisecond
 // completeTopics offers the names of topics for the first so many words of a
 // command (0 = all); behind them come files. What goes wrong offers nothing.
 func completeTopics(app *cli.App, cmd *cobra.Command, words int) {
-	cmd.ValidArgsFunction = func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	cmd.ValidArgsFunction = func(cmd *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
 		if words > 0 && len(args) >= words {
 			return nil, cobra.ShellCompDirectiveDefault
 		}
-		names := slices.DeleteFunc(topicNames(app, cmd), func(name string) bool { return slices.Contains(args, name) })
+		names := slices.DeleteFunc(topicNames(app, cmd), func(name string) bool {
+			return !strings.HasPrefix(name, begun) || slices.Contains(args, name)
+		})
 		return names, cobra.ShellCompDirectiveNoFileComp
 	}
 }

@@ -1,0 +1,257 @@
+//go:build unix
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/logpipe/logpipe/pkg/broker"
+)
+
+// cluster starts an embedded broker for commands of a test and returns its
+// address.
+func cluster(t *testing.T) string {
+	t.Helper()
+	b, err := broker.Start(t.Context(), broker.Config{Listen: "127.0.0.1:0"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := b.Close(); err != nil {
+			t.Errorf("close broker: %v", err)
+		}
+	})
+	return b.Addr()[0]
+}
+
+// at makes a command that talks to the broker at addr.
+func at(t *testing.T, addr string, args ...string) *exec.Cmd {
+	cmd := start(t, "logpipe", args...)
+	cmd.Env = append(cmd.Env, "LOGPIPE_BROKERS="+addr)
+	return cmd
+}
+
+// TestBrokerSignals holds that a broker ends with the exit code of the signal
+// and leaves no folder, and that it says how to use it.
+func TestBrokerSignals(t *testing.T) {
+	for signal, code := range map[syscall.Signal]int{syscall.SIGINT: 130, syscall.SIGTERM: 143} {
+		cmd := start(t, "logpipe", "broker", "--listen", "127.0.0.1:0")
+		temp := t.TempDir()
+		cmd.Env = append(cmd.Env, "TMPDIR="+temp)
+		read, write, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		cmd.Stderr = write
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		write.Close()
+		line := make([]byte, 1024)
+		n, err := read.Read(line)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, addr, ok := strings.Cut(strings.TrimSpace(string(line[:n])), "export LOGPIPE_BROKERS=")
+		if !ok || !strings.HasPrefix(string(line[:n]), "logpipe broker: ready on "+addr) || strings.Count(string(line[:n]), "\n") != 1 {
+			t.Fatalf("%q", line[:n])
+		}
+		if got := finish(t, at(t, addr, "topic", "create", "t"), ""); got.code != 0 {
+			t.Errorf("exit code %d: %s", got.code, got.err)
+		}
+		if err := cmd.Process.Signal(signal); err != nil {
+			t.Fatal(err)
+		}
+		_ = cmd.Wait() // the code says it
+		read.Close()
+		if got := cmd.ProcessState.ExitCode(); got != code {
+			t.Errorf("%v: exit code %d, want %d", signal, got, code)
+		}
+		if left, _ := filepath.Glob(filepath.Join(temp, "*")); len(left) > 0 {
+			t.Errorf("left: %v", left)
+		}
+	}
+}
+
+// TestBrokerChildSignals holds that signals go to the command of a broker, all
+// of them, and that its exit code is the one of the broker.
+func TestBrokerChildSignals(t *testing.T) {
+	r := begin(t, start(t, "logpipe", "broker", "--", "sh", "-c",
+		`n=0; trap 'n=$((n+1)); echo got $n' INT TERM; echo ready; while [ $n -lt 2 ]; do read -r x; done; exit 9`))
+	if got := r.read(t); got != "ready" {
+		t.Fatal(got)
+	}
+	for i, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
+		if err := r.Process.Signal(signal); err != nil {
+			t.Fatal(err)
+		}
+		r.write(t, "") // some shells run a trap when what they wait for has ended
+		if got := r.read(t); got != fmt.Sprintf("got %d", i+1) {
+			t.Fatal(got)
+		}
+		r.write(t, "")
+	}
+	if code, _ := r.code(t); code != 9 || r.err.Len() > 0 {
+		t.Errorf("exit code %d, %s", code, r.err)
+	}
+}
+
+// TestBrokerLeavesNothing holds that what a command has left running ends with
+// its broker.
+func TestBrokerLeavesNothing(t *testing.T) {
+	got := logpipe(t, "", "broker", "--", "sh", "-c", `sleep 60 >/dev/null 2>&1 & echo $!`)
+	pid := 0
+	if _, err := fmt.Sscan(got.out, &pid); err != nil || got.code != 0 {
+		t.Fatalf("%q, exit code %d: %s", got.out, got.code, got.err)
+	}
+	for until := time.Now().Add(10 * time.Second); !ended(pid); time.Sleep(time.Millisecond) {
+		if time.Now().After(until) {
+			t.Fatalf("process %d is still there", pid)
+		}
+	}
+}
+
+// ended tells whether a process is gone, or is a zombie that its new parent has
+// not looked at.
+func ended(pid int) bool {
+	if errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) {
+		return true
+	}
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	return err == nil && strings.Contains(string(stat), ") Z ")
+}
+
+// TestTopicFlush holds that a record goes through a topic at once, in pipes and
+// in one process: each arrives before the next one is written.
+func TestTopicFlush(t *testing.T) {
+	addr := cluster(t)
+	for name, line := range map[string]string{
+		"pipe": `logpipe consume pipe -o beginning | logpipe where 'n >= 0'`,
+		"run":  `logpipe run "consume run -o beginning | where 'n >= 0'"`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := finish(t, at(t, addr, "topic", "create", name), ""); got.code != 0 {
+				t.Fatal(got.err)
+			}
+			produce := begin(t, at(t, addr, "produce", name))
+			cmd := start(t, bash(t), "-c", line)
+			cmd.Env = append(cmd.Env, "LOGPIPE_BROKERS="+addr)
+			consume := begin(t, cmd)
+			for i := range 5 {
+				want := fmt.Sprintf(`{"n":%d}`, i)
+				produce.write(t, want)
+				if got := consume.read(t); got != want {
+					t.Fatalf("%s, want %s", got, want)
+				}
+			}
+			produce.in.Close()
+			if code, _ := produce.code(t); code != 0 || produce.err.Len() > 0 {
+				t.Errorf("produce: exit code %d, %s", code, produce.err)
+			}
+		})
+	}
+}
+
+// TestConsumeSignal holds that consume commits what it has written when a
+// signal ends it.
+func TestConsumeSignal(t *testing.T) {
+	addr := cluster(t)
+	if got := finish(t, at(t, addr, "produce", "t"), "1\n2\n"); got.code != 0 {
+		t.Fatal(got.err)
+	}
+	r := begin(t, at(t, addr, "consume", "t", "-g", "g", "-o", "beginning", "-q"))
+	r.read(t)
+	r.read(t)
+	if err := r.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if code, _ := r.code(t); code != 143 || r.err.Len() > 0 {
+		t.Errorf("exit code %d, %s", code, r.err)
+	}
+	if got := finish(t, at(t, addr, "produce", "t"), "3\n"); got.code != 0 {
+		t.Fatal(got.err)
+	}
+	if got := finish(t, at(t, addr, "consume", "t", "-g", "g", "-e", "-q"), ""); got.out != "3\n" || got.code != 0 {
+		t.Errorf("%q, exit code %d: %s", got.out, got.code, got.err)
+	}
+}
+
+// TestIdleOutput holds that commands which wait for their next record notice
+// that their reader has gone.
+func TestIdleOutput(t *testing.T) {
+	addr := cluster(t)
+	if got := finish(t, at(t, addr, "produce", "t"), "1\n"); got.code != 0 {
+		t.Fatal(got.err)
+	}
+	file := filepath.Join(t.TempDir(), "a.log")
+	if err := os.WriteFile(file, []byte("1\n"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{
+		{"consume", "t", "-o", "beginning"},
+		{"run", "consume t -o beginning | where true"},
+		{"tail", file, "--from", "beginning"},
+	} {
+		cmd := at(t, addr, args...)
+		out, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		if args[0] != "run" { // where takes no number for a record
+			if _, err := out.Read(make([]byte, 2)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		out.Close()
+		if err := cmd.Wait(); err != nil {
+			t.Errorf("%v: %v", args, err)
+		}
+	}
+}
+
+// TestCompleteTopics holds that completion knows the topics of the cluster that
+// the flags or the environment name, and offers nothing where it is not there.
+func TestCompleteTopics(t *testing.T) {
+	addr := cluster(t)
+	for _, name := range []string{"clicks", "users"} {
+		if got := finish(t, at(t, addr, "topic", "create", name), ""); got.code != 0 {
+			t.Fatal(got.err)
+		}
+	}
+	for _, c := range []struct{ line, want string }{
+		{"consume ", "clicks users"},
+		{"consume clicks ", "users"},
+		{"produce ", "clicks users"},
+		{"produce clicks ", ""},
+		{"topic describe u", "users"},
+		{"topic delete --if-exists ", "clicks users"},
+		{"topic create ", ""},
+		{"consume -b 127.0.0.1:1 ", ""},
+		{"consume --bootstrap-server " + addr + " ", "clicks users"},
+		{"consume -b , ", ""},
+	} {
+		words := strings.Split(c.line, " ")
+		begun := time.Now()
+		got := finish(t, at(t, addr, append([]string{"__complete"}, words...)...), "")
+		var names []string
+		for line := range strings.Lines(got.out) {
+			if line[0] != ':' {
+				names = append(names, strings.TrimSpace(line))
+			}
+		}
+		if strings.Join(names, " ") != c.want || time.Since(begun) > 5*time.Second {
+			t.Errorf("%s: %q after %v", c.line, names, time.Since(begun))
+		}
+	}
+}
