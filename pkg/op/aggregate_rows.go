@@ -21,6 +21,7 @@ type rows struct {
 	window bool
 	every  bool
 	batch  *stream.Batch
+	limit  *limit // nil: all rows are wanted
 }
 
 // rowTimes are the times that rows of one moment share, ns since 1970 UTC.
@@ -60,9 +61,13 @@ func (p place) key() []byte { return p.group.Table.Key(p.number) }
 
 // emit emits a row for each group, in the order of the keys where ordered.
 func (r *rows) emit(groups []*state.Group, ordered bool, t rowTimes, emit stream.Emit) error {
+	r.limit.learn(groups)
 	if !ordered {
 		for _, g := range groups {
 			for i := range uint32(g.Table.Len()) {
+				if !r.limit.passes(g, i) {
+					continue
+				}
 				if err := r.add(place{g, i}, t, emit); err != nil {
 					return err
 				}
@@ -72,9 +77,13 @@ func (r *rows) emit(groups []*state.Group, ordered bool, t rowTimes, emit stream
 	}
 	var list []place
 	for _, g := range groups {
-		list = slices.Grow(list, g.Table.Len())
+		if r.limit == nil {
+			list = slices.Grow(list, g.Table.Len())
+		}
 		for i := range uint32(g.Table.Len()) {
-			list = append(list, place{g, i})
+			if r.limit.passes(g, i) {
+				list = append(list, place{g, i})
+			}
 		}
 	}
 	slices.SortFunc(list, func(a, b place) int { return bytes.Compare(a.key(), b.key()) })

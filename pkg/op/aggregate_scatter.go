@@ -14,7 +14,7 @@ type scatter struct {
 	groups []uint32
 	values []record.Value
 	at     []state.Position
-	warm   uint64
+	warm   byte
 }
 
 // give adds everything gathered to the shards.
@@ -49,8 +49,12 @@ func (s *scatter) shard(sh *shard, g *gather, from, to int) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	t := sh.group.Table
-	for _, i := range s.order[from:to] {
-		s.warm += t.Touch(g.hashes[i]) // independent loads: the misses overlap
+	// Loads that do not wait for each other: the misses overlap.
+	for k := from; k < to; k++ {
+		s.groups[k] = t.Guess(g.hashes[s.order[k]])
+	}
+	for _, n := range s.groups[from:to] {
+		s.warm += t.Touch(n)
 	}
 	for k := from; k < to; k++ {
 		i := s.order[k]

@@ -116,6 +116,11 @@ type unorderedRanking struct{ *ranking }
 // AnyOrder says that the order of the input does not matter.
 func (unorderedRanking) AnyOrder() {}
 
+// Limit says which rows of an aggregate can rank at all.
+func (s unorderedRanking) Limit() (field string, n int, ok bool) {
+	return s.byField.String(), s.n, len(s.per) == 0
+}
+
 func fieldList(flag string, names []string) ([]*record.Field, error) {
 	var list []*record.Field
 	for _, name := range names {

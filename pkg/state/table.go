@@ -161,8 +161,17 @@ func same(a, b []byte) bool {
 		binary.LittleEndian.Uint32(a[n-4:]) == binary.LittleEndian.Uint32(b[n-4:])
 }
 
-// Touch loads the memory that Upsert of hash will read first.
-func (t *Table) Touch(hash uint64) uint64 { return t.slots[spread(hash>>32)&t.mask] }
+// Guess returns one more than the number of the key that Upsert of hash will
+// compare first, 0 for none.
+func (t *Table) Guess(hash uint64) uint32 { return uint32(t.slots[spread(hash>>32)&t.mask]) }
+
+// Touch loads the key that Guess named.
+func (t *Table) Touch(guess uint32) byte {
+	if guess < 2 {
+		return 0
+	}
+	return t.arena[t.ends[guess-2]]
+}
 
 // spread makes a slot of the 32 bits of a hash; its upper bits choose shards,
 // so the slot takes them in another order.

@@ -102,10 +102,8 @@ func newTail(e *engine) (*tail, error) {
 			return nil, err
 		}
 	}
-	if u, ok := t.folder.(Unordered); ok && len(p.rest) > 0 {
-		if _, ok := p.rest[0].(AnyOrder); ok {
-			u.Unordered()
-		}
+	if t.folder != nil && len(p.rest) > 0 {
+		spare(t.folder, p.rest[0])
 	}
 	from := len(p.all) - len(p.rest)
 	var names []string
@@ -131,6 +129,22 @@ func newTail(e *engine) (*tail, error) {
 		t.emit[i] = t.step(t.ops[i], names[i], t.emit[i+1])
 	}
 	return t, nil
+}
+
+// spare tells a folder what the stage behind it has no use for.
+func spare(f Folder, behind Stage) {
+	if u, ok := f.(Unordered); ok {
+		if _, ok := behind.(AnyOrder); ok {
+			u.Unordered()
+		}
+	}
+	if l, ok := f.(Limited); ok {
+		if m, ok := behind.(Limiter); ok {
+			if field, n, ok := m.Limit(); ok {
+				l.Limit(field, n)
+			}
+		}
+	}
 }
 
 func (t *tail) step(op Operator, name string, next Emit) Emit {

@@ -116,6 +116,17 @@ type Unordered interface{ Unordered() }
 // AnyOrder is a stage whose result does not depend on the order of its input.
 type AnyOrder interface{ AnyOrder() }
 
+// Limiter is a stage that uses, of the rows that a fold emits together, only the
+// n whose field is greatest (record.Compare) and those equal to the last of them.
+type Limiter interface {
+	Limit() (field string, n int, ok bool)
+}
+
+// Limited is a Folder that can leave out the other rows.
+type Limited interface {
+	Limit(field string, n int)
+}
+
 // ValueRejecter is a Folder or Operator that could not use some values of
 // records that it did use.
 type ValueRejecter interface{ RejectedValues() int64 }
