@@ -182,8 +182,12 @@ func (r *rejects) summary() {
 
 // strict is the error of --strict for a run with these counts.
 func strict(l stream.Ledger) error {
-	if l.Rejected == 0 && l.Late == 0 {
+	if l.Rejected == 0 && l.Late == 0 && l.Values == 0 {
 		return nil
 	}
-	return fault.With(fault.Rejected, fmt.Errorf("--strict: %s rejected, %s late", Count(l.Rejected), Count(l.Late)))
+	text := fmt.Sprintf("--strict: %s rejected, %s late", Count(l.Rejected), Count(l.Late))
+	if l.Values > 0 {
+		text += fmt.Sprintf(", %s values left out", Count(l.Values))
+	}
+	return fault.With(fault.Rejected, errors.New(text))
 }

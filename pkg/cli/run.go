@@ -146,6 +146,9 @@ func (a *App) stream(ctx context.Context, p stream.Pipeline, env *stream.Env) er
 		a.Say("in %s out %s rejected %s late %s %s", Count(ledger.In), Count(ledger.Out),
 			Count(ledger.Rejected), Count(ledger.Late), Elapsed(time.Since(begun)))
 	}
+	if ledger.Values > 0 && !a.Shared.Quiet {
+		a.Say("%s values of a type that the aggregate cannot use were left out", Count(ledger.Values))
+	}
 	if err == nil && a.Shared.Strict {
 		err = strict(ledger)
 	}

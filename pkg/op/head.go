@@ -12,20 +12,22 @@ import (
 // pipeline behind them.
 var Head = Definition{
 	Name:  "head",
-	Usage: "head [N]",
+	Usage: "head [N | -n N]",
 	Short: "let the first N records through (10) and end the pipeline",
 	Examples: []Example{{
-		Command: `logpipe gen behavior -n 100 --json | logpipe head 2 | logpipe select page`,
+		Command: `printf '{"n":%d}\n' 1 2 3 | logpipe head 2`,
+		Output:  "{\"n\":1}\n{\"n\":2}\n",
 	}},
 	New: func() Builder { return new(head) },
 }
 
 type head struct{ n int64 }
 
-func (h *head) Options(*option.Set) {}
+func (h *head) Options(s *option.Set) {
+	s.Int64(&h.n, "count,n", 10, "let the first `N` records through")
+}
 
 func (h *head) Build(args []string) (stream.Stage, error) {
-	h.n = 10
 	if len(args) > 1 {
 		return nil, fault.Usagef("head takes one number, not %d words", len(args))
 	}
@@ -35,6 +37,9 @@ func (h *head) Build(args []string) (stream.Stage, error) {
 			return nil, fault.Usagef("head: want a number of records, not %q", args[0])
 		}
 		h.n = n
+	}
+	if h.n < 0 {
+		return nil, fault.Usagef("head: want a number of records, not %d", h.n)
 	}
 	return h, nil
 }

@@ -152,7 +152,7 @@ func growTo[T any](s []T, n int) []T {
 	if n <= cap(s) {
 		return s[:n]
 	}
-	grown := make([]T, n, max(n, cap(s)+cap(s)/2, 64))
+	grown := make([]T, n, max(n, cap(s)+cap(s)/4, 64))
 	copy(grown, s)
 	return grown
 }

@@ -138,7 +138,7 @@ func (t *Table) place(at, tag uint64) uint32 {
 	t.slots[at] = tag<<32 | uint64(n+1)
 	t.ends = append(t.ends, uint32(len(t.arena)))
 	t.high = append(t.high, uint32(tag))
-	if uint64(n+1)*4 > uint64(len(t.slots))*3 {
+	if uint64(n+1)*8 > uint64(len(t.slots))*7 {
 		t.resize(2 * len(t.slots))
 	}
 	return n
