@@ -57,6 +57,29 @@ func FuzzKey(f *testing.F) {
 	})
 }
 
+// TestKeysOfEveryLength holds that keys which differ in one byte are told apart,
+// whichever way their length is compared and hashed.
+func TestKeysOfEveryLength(t *testing.T) {
+	tb := NewTable()
+	want := uint32(0)
+	for n := range 70 {
+		base := bytes.Repeat([]byte{'k'}, n)
+		for at := -1; at < n; at++ {
+			key := slices.Clone(base)
+			if at >= 0 {
+				key[at] = 'x'
+			}
+			if got, fresh := tb.Upsert(HashKey(key), key); got != want || !fresh {
+				t.Fatalf("length %d, byte %d: number %d, fresh %v, want %d", n, at, got, fresh, want)
+			}
+			if got, fresh := tb.Upsert(HashKey(key), key); got != want || fresh {
+				t.Fatalf("length %d, byte %d: found as %d, fresh %v", n, at, got, fresh)
+			}
+			want++
+		}
+	}
+}
+
 func TestTable(t *testing.T) {
 	tb := NewTable()
 	for round := range 2 {

@@ -24,14 +24,17 @@ var (
 )
 
 // HashKey is the hash of a key, the same in all tables of a process and another
-// in every process. Keys of 4 to 16 bytes, the most of them, are hashed by one
-// wide multiplication of two overlapping words, as wyhash does.
+// in every process. Keys of 4 to 32 bytes, the most of them, are hashed by wide
+// multiplications of overlapping words, as wyhash does.
 func HashKey(key []byte) uint64 {
 	n := len(key)
 	var a, b uint64
 	switch {
-	case n > 16 || n < 4:
+	case n > 32 || n < 4:
 		return maphash.Bytes(seed, key)
+	case n > 16:
+		hi, lo := bits.Mul64(binary.LittleEndian.Uint64(key)^seed2, binary.LittleEndian.Uint64(key[8:])^seed1)
+		a, b = hi^binary.LittleEndian.Uint64(key[n-16:]), lo^binary.LittleEndian.Uint64(key[n-8:])
 	case n >= 8:
 		a, b = binary.LittleEndian.Uint64(key), binary.LittleEndian.Uint64(key[n-8:])
 	default:
@@ -144,15 +147,20 @@ func (t *Table) place(at, tag uint64) uint32 {
 	return n
 }
 
-// same compares keys; those of 4 to 16 bytes, the most of them, by two
+// same compares keys; those of 4 to 32 bytes, the most of them, by
 // overlapping words.
 func same(a, b []byte) bool {
 	n := len(a)
 	switch {
 	case n != len(b):
 		return false
-	case n > 16 || n < 4:
+	case n > 32 || n < 4:
 		return string(a) == string(b)
+	case n > 16:
+		return binary.LittleEndian.Uint64(a) == binary.LittleEndian.Uint64(b) &&
+			binary.LittleEndian.Uint64(a[8:]) == binary.LittleEndian.Uint64(b[8:]) &&
+			binary.LittleEndian.Uint64(a[n-16:]) == binary.LittleEndian.Uint64(b[n-16:]) &&
+			binary.LittleEndian.Uint64(a[n-8:]) == binary.LittleEndian.Uint64(b[n-8:])
 	case n >= 8:
 		return binary.LittleEndian.Uint64(a) == binary.LittleEndian.Uint64(b) &&
 			binary.LittleEndian.Uint64(a[n-8:]) == binary.LittleEndian.Uint64(b[n-8:])
