@@ -38,10 +38,10 @@ func newBroker(app *cli.App) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "broker [-- COMMAND…]",
 		Short: "run a Kafka broker for one machine",
-		Long: "Any Kafka client can use it. It is made for one machine and for CI: its nodes share one log, so that\n" +
+		Long: "Any Kafka client can use it. It is made for one machine and for CI: its nodes share one log, so that " +
 			"they give no fault tolerance.\n\n" +
-			"With a command, the broker starts on a free port, LOGPIPE_BROKERS is set for the command, and both end\n" +
-			"together, with the command's exit code. Signals are passed on. Without a terminal, what the command has\n" +
+			"With a command, the broker starts on a free port, LOGPIPE_BROKERS is set for the command, and both end " +
+			"together, with the command's exit code. Signals are passed on. Without a terminal, what the command has " +
 			"left running in the background is ended with SIGTERM.",
 		GroupID:               string(catalog.Move),
 		DisableFlagsInUseLine: true,

@@ -70,6 +70,7 @@ func subcommands(app *cli.App) []*cobra.Command {
 			completeTopics(app, stage, 1)
 		case "consume":
 			completeTopics(app, stage, 0)
+			completeOffset(stage)
 		}
 		list = append(list, stage)
 	}

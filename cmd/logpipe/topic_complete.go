@@ -31,6 +31,13 @@ func completeTopics(app *cli.App, cmd *cobra.Command, words int) {
 	}
 }
 
+// completeOffset offers the places with a name.
+func completeOffset(cmd *cobra.Command) {
+	places := cobra.FixedCompletions([]string{"beginning", "end"}, cobra.ShellCompDirectiveNoFileComp)
+	// It fails only for a flag that the command does not have.
+	_ = cmd.RegisterFlagCompletionFunc("offset", places)
+}
+
 // topicNames asks the cluster that the flags, the environment or the file name.
 func topicNames(app *cli.App, cmd *cobra.Command) []string {
 	var cluster catalog.Kafka

@@ -23,11 +23,11 @@ func consumeCommand() Command {
 		Name: "consume", Group: Move,
 		Usage: "consume <TOPIC>…",
 		Short: "read records from Kafka topics",
-		Long: "Each record's value is a line; a value with newlines in it is several, which -J avoids. Reading begins\n" +
-			"at the end unless -o says otherwise: beginning, end, 100 (that offset), -100 (the last 100 of each\n" +
+		Long: "Each record's value is a line; a value with newlines in it is several, which -J avoids. Reading begins " +
+			"at the end unless -o says otherwise: beginning, end, 100 (that offset), -100 (the last 100 of each " +
 			"partition), @2026-11-20T10:00 or @-1h. A topic that does not exist is not created.\n\n" +
-			"With -g the partitions are shared with the other members of the group, and reading goes on where the\n" +
-			"group has committed; -o counts only where it has not. What has been written is committed, about once a\n" +
+			"With -g the partitions are shared with the other members of the group, and reading goes on where the " +
+			"group has committed; -o counts only where it has not. What has been written is committed, about once a " +
 			"second and at the end. In `run` that is what the last stage has taken.\n\n" +
 			"Messages about a record name it as topic/partition:number; its offset is one less.",
 		Examples: []op.Example{{
@@ -56,7 +56,7 @@ type consumeBuilder struct {
 func (b *consumeBuilder) Options(s *option.Set) {
 	b.kafka.Options(s)
 	s.String(&b.o.Group, "group,g", "", "share the partitions with this consumer `group`, and commit")
-	s.Add("offset,o", &b.o.From, "`where` to begin: beginning, end, N, -N, @TIME, @-1h").Words = []string{"beginning", "end"}
+	s.Add("offset,o", &b.o.From, "`where` to begin: beginning, end, N, -N, @TIME, @-1h")
 	s.Bool(&b.o.ExitAtEnd, "exit,e", "end where the topic ended when reading began")
 	s.Int64(&b.o.MaxRecords, "count,n", 0, "end after this `number` of records; 0 = no limit")
 	s.Bool(&b.envelope, "envelope,J", "a JSON object with topic, partition, offset, timestamp, key, headers and value")

@@ -22,12 +22,12 @@ func produceCommand() Command {
 		Name: "produce", Group: Move,
 		Usage: "produce <TOPIC> [FILE…]",
 		Short: "send records to a Kafka topic",
-		Long: "Each line becomes the value of a record; an empty line is a record with an empty value. A line goes out\n" +
+		Long: "Each line becomes the value of a record; an empty line is a record with an empty value. A line goes out " +
 			"as soon as it is there. Where a topic does not exist the cluster may create it.\n\n" +
-			"Records are taken for sent when the brokers have acknowledged them: with --acks all the leader and the\n" +
+			"Records are taken for sent when the brokers have acknowledged them: with --acks all the leader and the " +
 			"replicas in sync, without repetitions. If one is not acknowledged, produce ends with 1 and says why.\n\n" +
-			"With --key-field the lines are JSON objects, and the field's value is the key: records with the same\n" +
-			"key go to the same partition, the one that Kafka's own clients choose. A record without the field has\n" +
+			"With --key-field the lines are JSON objects, and the field's value is the key: records with the same " +
+			"key go to the same partition, the one that Kafka's own clients choose. A record without the field has " +
 			"no key.",
 		Examples: []op.Example{{
 			Note:    "a broker for this one line",

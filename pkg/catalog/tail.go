@@ -16,11 +16,11 @@ func tailCommand() Command {
 		Name: "tail", Group: Move,
 		Usage: "tail <FILE>…",
 		Short: "follow files that grow, through rotation",
-		Long: "The lines of all files, as they are written. A file that is renamed is read to its end and followed for\n" +
-			"ten seconds more, as its writer may not know yet; the new file is read from its beginning, and so is a\n" +
+		Long: "The lines of all files, as they are written. A file that is renamed is read to its end and followed for " +
+			"ten seconds more, as its writer may not know yet; the new file is read from its beginning, and so is a " +
 			"file that was truncated. A file that is not there is waited for.\n\n" +
-			"With --positions a file keeps how far each file was read: as far as lines have been written, or, in\n" +
-			"`run`, taken by the last stage. A restart goes on there, in the renamed file too if it is still in the\n" +
+			"With --positions a file keeps how far each file was read: as far as lines have been written, or, in " +
+			"`run`, taken by the last stage. A restart goes on there, in the renamed file too if it is still in the " +
 			"folder; --from then counts only for files that are new.",
 		Examples: []op.Example{{
 			Command: `printf 'one\ntwo\nthree\n' > access.log && logpipe tail access.log --from beginning | logpipe head 2`,
