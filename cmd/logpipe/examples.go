@@ -43,6 +43,7 @@ output       standard output
 `,
 		}},
 		"agent": agentExamples(),
+		"demo":  demoExamples(),
 		"config": {{
 			Note:    "a variable stands before the file and the default",
 			Command: `LOGPIPE_TZ=Europe/Berlin logpipe config | grep tz`,

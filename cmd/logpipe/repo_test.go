@@ -21,6 +21,7 @@ var layers = []string{
 	"pkg/logpipetest", // for tests alone
 	"pkg/cli",
 	"pkg/demo",
+	"pkg/demo",
 	"pkg/agent",
 	"pkg/catalog",
 	"pkg/source", "pkg/channel", "pkg/sink",

@@ -79,6 +79,7 @@ func subcommands(app *cli.App) []*cobra.Command {
 		newBroker(app),
 		newRun(app),
 		newAgent(app),
+		newDemo(app),
 		newConfig(app),
 		newVersion(app),
 		newCompletion(app),

@@ -30,6 +30,7 @@ type App struct {
 	grace   atomic.Int64
 	passing atomic.Bool // signals are a child's
 	closing atomic.Int64
+	drawing atomic.Bool // a stage draws on the terminal
 }
 
 // DefaultGrace is how long a command may drain after the first signal.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/logpipe/logpipe/pkg/catalog"
 	"github.com/logpipe/logpipe/pkg/fault"
+	"github.com/logpipe/logpipe/pkg/op"
 	"github.com/logpipe/logpipe/pkg/stream"
 )
 
@@ -136,7 +137,7 @@ func (a *App) stream(ctx context.Context, p stream.Pipeline, env *stream.Env) er
 				bar.draw(l)
 			}
 		}}
-	if env.Live && !a.Shared.Quiet {
+	if drawn := a.conclude(p.Stages); env.Live && !a.Shared.Quiet && !drawn {
 		o.OnHold = func(text string) { a.Say("%s", text) }
 	}
 	ledger, err := stream.Run(ctx, p, o)
@@ -153,4 +154,18 @@ func (a *App) stream(ctx context.Context, p stream.Pipeline, env *stream.Env) er
 		err = strict(ledger)
 	}
 	return err
+}
+
+// conclude lets the last stage draw on a terminal itself, and reports whether
+// it may: lines of ours would then stand in its drawing.
+func (a *App) conclude(stages []stream.Stage) bool {
+	if len(stages) == 0 || !a.OutTerminal {
+		return false
+	}
+	last, ok := stages[len(stages)-1].(op.Concluder)
+	if ok {
+		last.Conclude()
+		a.drawing.Store(true)
+	}
+	return ok
 }

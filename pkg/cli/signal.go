@@ -69,7 +69,7 @@ func (a *App) guard(ctx context.Context, f func(ctx context.Context) error) erro
 			timer := time.NewTimer(grace + time.Duration(a.closing.Load()))
 			defer timer.Stop()
 			over = timer.C
-			if a.ErrTerminal && !a.Shared.Quiet {
+			if a.ErrTerminal && !a.Shared.Quiet && !a.drawing.Load() {
 				a.Say("%s, draining for up to %s; again to leave at once", end.Error(), option.FormatDuration(grace))
 			}
 		case <-over:

@@ -1,0 +1,134 @@
+package main
+
+import (
+	"context"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/logpipe/logpipe/pkg/catalog"
+	"github.com/logpipe/logpipe/pkg/cli"
+	"github.com/logpipe/logpipe/pkg/demo"
+	"github.com/logpipe/logpipe/pkg/op"
+	"github.com/logpipe/logpipe/pkg/option"
+)
+
+// demoExamples are those of the help.
+func demoExamples() []op.Example {
+	return []op.Example{{
+		Note:    "a live table until q or Ctrl-C",
+		Command: `logpipe demo`,
+	}, {
+		Note:    "rows for other programs",
+		Command: `logpipe demo --for 20s >rows.ndjson`,
+	}, {
+		Note:    "the best three of the first window",
+		Command: `logpipe demo -q | logpipe select rank | logpipe head 3`,
+		Output:  "{\"rank\":1}\n{\"rank\":2}\n{\"rank\":3}\n",
+	}}
+}
+
+// newDemo makes the command that shows the whole system.
+func newDemo(app *cli.App) *cobra.Command {
+	var o demo.Options
+	var own, common, defaults option.Set
+	own.Duration(&o.For, "for", 0, "end after this `duration`; 0 = with Ctrl-C")
+	own.Float(&o.Rate, "rate", 1000, "`lines` per second that the log grows by")
+	app.Shared.Options(&defaults) // those of the pipeline
+	app.Shared.Common(&common)
+	cmd := &cobra.Command{
+		Use:   "demo [--for 20s] [--rate 1000]",
+		Short: "see the whole system work: a log, an agent, a broker and a live table",
+		Long: "A web server's log grows, an agent follows it into a topic of an embedded Kafka broker, and a " +
+			"pipeline reads the topic and ranks the courses of the site by country and browser, every two " +
+			"seconds: a live table on a terminal, NDJSON rows otherwise.\n\n" +
+			"The commands that do the same are printed first, to be pasted one by one. The demo itself works in " +
+			"a temporary folder and on a free port, and leaves no process, file or port behind.",
+		GroupID:               string(catalog.Run),
+		Args:                  noArgs,
+		DisableFlagsInUseLine: true,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := fill(app, cmd, &common); err != nil {
+				return err
+			}
+			return runDemo(cmd.Context(), app, o)
+		},
+	}
+	addFlags(cmd, &own)
+	addShared(cmd, &common)
+	return cmd
+}
+
+// runDemo prints the commands and runs the demo.
+func runDemo(ctx context.Context, app *cli.App, o demo.Options) error {
+	app.Begin()
+	app.Closing(5 * time.Second)
+	if err := o.Check(); err != nil {
+		return err
+	}
+	if !app.Shared.Quiet {
+		if err := printCommands(app, o); err != nil {
+			return err
+		}
+	}
+	o.Settings, o.Messages, o.Log = app.Settings(), app.Err, app.Log
+	o.Quietly = app.OutTerminal
+	o.Compute = func(ctx context.Context, p *catalog.Pipeline) error {
+		return app.Run(ctx, cli.Job{Pipeline: p})
+	}
+	// A terminal that is closed must not leave the folder behind.
+	closed := make(chan os.Signal, 1)
+	if !signal.Ignored(syscall.SIGHUP) {
+		signal.Notify(closed, syscall.SIGHUP)
+		defer signal.Stop(closed)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	hungUp := make(chan error, 1)
+	go func() {
+		select {
+		case <-closed:
+			hungUp <- cli.ExitStatus(128 + int(syscall.SIGHUP))
+			cancel()
+		case <-ctx.Done():
+			hungUp <- nil
+		}
+	}()
+	ledger, err := demo.Run(ctx, o)
+	if err == nil && !app.Shared.Quiet {
+		app.Say("%s lines were written and %s records read; nothing is left behind",
+			cli.Count(ledger.Written), cli.Count(ledger.Read))
+	}
+	cancel()
+	if hangUp := <-hungUp; err == nil {
+		err = hangUp
+	}
+	return err
+}
+
+// printCommands tells what the demo does, as commands for a shell.
+func printCommands(app *cli.App, o demo.Options) error {
+	commands, err := demo.Commands(o)
+	if err != nil {
+		return err
+	}
+	app.Say("the same as these commands, which a shell takes one by one:\n\n%s", strings.Join(commands, "\n"))
+	if _, err := io.WriteString(app.Err, "\n"); err != nil {
+		return nil // nobody reads it
+	}
+	if _, err := exec.LookPath("logpipe"); err != nil {
+		app.Hint("go install ./cmd/logpipe puts logpipe where the shell may find it")
+	}
+	until := "until Ctrl-C"
+	if o.For > 0 {
+		until = "for " + option.FormatDuration(o.For)
+	}
+	app.Say("runs %s; the first rows come within 5 seconds", until)
+	return nil
+}

@@ -1,0 +1,197 @@
+//go:build unix
+
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// demoRow is a row of the demo.
+type demoRow struct {
+	Start  time.Time `json:"window_start"`
+	End    time.Time `json:"window_end"`
+	Course int       `json:"course"`
+	Count  int       `json:"count"`
+	Rank   int       `json:"rank"`
+}
+
+// startDemo starts a command with a temporary folder of its own.
+func startDemo(t *testing.T, name string, args ...string) (r *running, temp string) {
+	t.Helper()
+	if _, err := exec.LookPath("tail"); err != nil {
+		t.Skip("no tail here")
+	}
+	temp = t.TempDir()
+	cmd := start(t, name, args...)
+	cmd.Dir = t.TempDir()
+	cmd.Env = append(cmd.Env, "TMPDIR="+temp)
+	return begin(t, cmd), temp
+}
+
+// readWindow reads the rows of one window: ten, by rank.
+func (r *running) readWindow(t *testing.T) {
+	t.Helper()
+	for i, before := 1, int(1<<62); i <= 10; i++ {
+		var row demoRow
+		line := r.read(t)
+		if err := json.Unmarshal([]byte(line), &row); err != nil {
+			t.Fatalf("%v: %s", err, line)
+		}
+		if row.Rank != i || row.Count < 1 || row.Count > before || row.Course < 1 || row.End.Sub(row.Start) != 2*time.Second {
+			t.Fatalf("row %d of a window: %s", i, line)
+		}
+		before = row.Count
+	}
+}
+
+// brokerOf is the address of the broker of the demo that works in temp.
+func brokerOf(t *testing.T, temp string) string {
+	t.Helper()
+	found, err := filepath.Glob(filepath.Join(temp, "logpipe-demo-*", "demo.conf"))
+	if err != nil || len(found) != 1 {
+		t.Fatalf("property files %v, %v", found, err)
+	}
+	conf, err := os.ReadFile(found[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := regexp.MustCompile(`bootstrap\.servers = (\S+)`).FindSubmatch(conf)
+	if m == nil {
+		t.Fatalf("no broker in %s", conf)
+	}
+	conn, err := net.Dial("tcp", string(m[1]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn.Close()
+	return string(m[1])
+}
+
+// nothingLeft holds that a demo has left no process, no file and no port; what
+// it has asked to end may take a moment.
+func nothingLeft(t *testing.T, members []process, temp, addr string) {
+	t.Helper()
+	gone(t, members)
+	for deadline := time.Now().Add(10 * time.Second); ; {
+		left, err := os.ReadDir(temp)
+		if err == nil && len(left) == 0 {
+			break
+		}
+		if err != nil || time.Now().After(deadline) {
+			t.Fatalf("left in the temporary folder: %v %v", left, err)
+		}
+	}
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		t.Fatalf("the broker's port is not free: %v", err)
+	}
+	l.Close()
+}
+
+// TestDemo holds that the demo works where nobody looks at it, whoever has the
+// usual port, and that nothing of it is left however it ends.
+func TestDemo(t *testing.T) {
+	if l, err := net.Listen("tcp", "127.0.0.1:9092"); err == nil {
+		t.Cleanup(func() { l.Close() })
+	} // else it is taken already
+	for _, c := range []struct {
+		name   string
+		args   []string
+		signal syscall.Signal
+		code   int
+	}{
+		{"for", []string{"--for", "5s"}, 0, 0},
+		{"interrupt", nil, syscall.SIGINT, 130},
+		{"terminate", nil, syscall.SIGTERM, 143},
+		{"hangup", []string{"-q"}, syscall.SIGHUP, 129},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			r, temp := startDemo(t, "logpipe", append([]string{"demo"}, c.args...)...)
+			r.readWindow(t)
+			addr := brokerOf(t, temp)
+			members := family(t, r.Process.Pid)
+			if len(members) == 0 && len(processes(t)) > 0 {
+				t.Error("no process follows the log")
+			}
+			if c.signal != 0 {
+				if err := r.Process.Signal(c.signal); err != nil {
+					t.Fatal(err)
+				}
+			}
+			code, rest := r.code(t)
+			if code != c.code || !strings.Contains(rest, `"rank":1}`) {
+				t.Errorf("exit code %d, rest %q, %s", code, rest, r.err)
+			}
+			if !strings.Contains(r.err.String(), " 0 left\n") {
+				t.Errorf("standard error: %s", r.err)
+			}
+			nothingLeft(t, members, temp, addr)
+		})
+	}
+}
+
+// TestDemoCommands holds that the commands that the demo prints do the same in
+// a shell, and that the last one ends what the others have begun.
+func TestDemoCommands(t *testing.T) {
+	t.Parallel()
+	shell := bash(t)
+	r, temp := startDemo(t, "logpipe", "demo", "--for", "1ms")
+	if code, _ := r.code(t); code != 0 {
+		t.Fatalf("exit code %d, %s", code, r.err)
+	}
+	parts := strings.Split(r.err.String(), "\n\n")
+	if len(parts) != 3 || !strings.HasPrefix(parts[2], "logpipe demo: runs for 1ms") {
+		t.Fatalf("no commands between empty lines in\n%s", r.err)
+	}
+	nothingLeft(t, nil, temp, "127.0.0.1:0")
+
+	script := filepath.Join(t.TempDir(), "commands.sh")
+	write(t, script, parts[1])
+	r, temp, out := startShell(t, shell, script)
+	r.readWindow(t)
+	members := family(t, r.Process.Pid)
+	// The pipe ends, as it would with Ctrl-C, and the last command is up.
+	out.Close()
+	if err := r.Wait(); err != nil {
+		t.Errorf("%v, %s", err, r.err)
+	}
+	m := regexp.MustCompile(`LOGPIPE_BROKERS=(\S+)`).FindStringSubmatch(parts[1])
+	if m == nil {
+		t.Fatalf("no broker in\n%s", parts[1])
+	}
+	nothingLeft(t, members, temp, m[1])
+}
+
+// startShell starts the commands in script. Closing out takes the reader of
+// their rows away.
+func startShell(t *testing.T, shell, script string) (r *running, temp string, out io.Closer) {
+	t.Helper()
+	cmd := start(t, shell, script)
+	temp = t.TempDir()
+	cmd.Env = append(cmd.Env, "TMPDIR="+temp)
+	reader, writer, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { reader.Close() }) // again
+	r = &running{Cmd: cmd, out: bufio.NewReader(reader), err: &strings.Builder{}}
+	cmd.Stdout, cmd.Stderr = writer, r.err
+	err = cmd.Start()
+	writer.Close()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r, temp, reader
+}

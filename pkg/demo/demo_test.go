@@ -1,0 +1,161 @@
+package demo
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/logpipe/logpipe/pkg/agent"
+	"github.com/logpipe/logpipe/pkg/catalog"
+	"github.com/logpipe/logpipe/pkg/fault"
+	"github.com/logpipe/logpipe/pkg/stream"
+)
+
+// rows is the sink of a test.
+type rows struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+	most int // lines that are wanted; 0 = all
+}
+
+func (r *rows) Write(_ context.Context, lines []byte) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.text.Write(lines)
+	if r.most > 0 && bytes.Count(r.text.Bytes(), []byte("\n")) >= r.most {
+		return stream.ErrStop
+	}
+	return nil
+}
+
+func (r *rows) Close(context.Context) error { return nil }
+
+// compute runs a pipeline as the command line does.
+func (r *rows) compute(ctx context.Context, p *catalog.Pipeline) error {
+	env := &stream.Env{Now: time.Now, Log: slog.New(slog.DiscardHandler), Stdout: io.Discard, Live: true}
+	in, err := p.Source().Open(ctx, env)
+	if err != nil {
+		return err
+	}
+	_, err = stream.Run(ctx, stream.Pipeline{Source: in, Stages: p.Stages(), Sink: r}, stream.Options{Env: env})
+	return errors.Join(err, in.(io.Closer).Close())
+}
+
+// folder makes the temporary folder of a test, in which nothing may be left.
+func folder(t *testing.T) {
+	t.Helper()
+	if _, err := os.Stat("/bin/sh"); err != nil {
+		t.Skip("needs a Unix shell")
+	}
+	dir := filepath.Join(t.TempDir(), "a 'b' c")
+	if err := os.Mkdir(dir, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("TMPDIR", dir)
+	t.Cleanup(func() {
+		left, err := os.ReadDir(dir)
+		if err != nil || len(left) > 0 {
+			t.Errorf("left in the temporary folder: %v %v", left, err)
+		}
+	})
+}
+
+// Every line goes through log, agent, topic and pipeline.
+func TestRunEndsByItself(t *testing.T) {
+	folder(t)
+	var out rows
+	var told bytes.Buffer
+	l, err := Run(t.Context(), Options{For: 300 * time.Millisecond, Rate: 5000, Compute: out.compute, Messages: &told, Quietly: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if l.Written < 1000 || l.Read != l.Written {
+		t.Errorf("ledger %+v", l)
+	}
+	if first, _, _ := strings.Cut(out.text.String(), "\n"); !strings.Contains(first, `"course":`) || !strings.HasSuffix(first, `"rank":1}`) {
+		t.Errorf("row %q", first)
+	}
+	if !strings.Contains(told.String(), " 0 left\n") {
+		t.Errorf("told:\n%s", &told)
+	}
+}
+
+func TestRunEnds(t *testing.T) {
+	broken := errors.New("broken")
+	for name, c := range map[string]struct {
+		compute func(context.Context, *catalog.Pipeline) error
+		cancel  bool
+		want    error
+	}{
+		"no more rows wanted": {compute: (&rows{most: 1}).compute},
+		"pipeline fails":      {compute: func(context.Context, *catalog.Pipeline) error { return broken }, want: broken},
+		"cancelled":           {compute: new(rows).compute, cancel: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			folder(t)
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			o := Options{Rate: 5000, Messages: io.Discard}
+			o.Compute = func(inner context.Context, p *catalog.Pipeline) error {
+				if c.cancel {
+					cancel()
+				}
+				return c.compute(inner, p)
+			}
+			if _, err := Run(ctx, o); !errors.Is(err, c.want) {
+				t.Errorf("error %v", err)
+			}
+		})
+	}
+}
+
+func TestRunWithoutFolder(t *testing.T) {
+	t.Setenv("TMPDIR", filepath.Join(t.TempDir(), "gone"))
+	if _, err := Run(t.Context(), Options{Rate: 1, Messages: io.Discard}); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestOptions(t *testing.T) {
+	for _, o := range []Options{{}, {Rate: -1}, {Rate: 1, For: -1}} {
+		if err := o.Check(); fault.CodeOf(err) != fault.Usage {
+			t.Errorf("%+v: error %v", o, err)
+		}
+	}
+}
+
+// The property file is one that the agent takes without a word.
+func TestConf(t *testing.T) {
+	name := filepath.Join(t.TempDir(), confName)
+	for _, with := range []string{shell, ""} {
+		if err := os.WriteFile(name, []byte(conf(follow+logName, with, "127.0.0.1:9092")), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		report, err := agent.Check(agent.Options{Name: agentName, Files: []string{name}})
+		if err != nil || len(report.Findings) > 0 {
+			t.Errorf("%v: %v", err, report.Findings)
+		}
+	}
+}
+
+func TestCommands(t *testing.T) {
+	list, err := Commands(Options{Rate: 1e6})
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := strings.Join(list, "\n")
+	for _, want := range []string{"logpipe gen access --rate 1000000 >access.log &", "\nEND\n",
+		"logpipe consume access -o beginning |\n  logpipe parse access --extract 'path=/course/{course:int}.html' |\n  logpipe enrich |"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q in\n%s", want, text)
+		}
+	}
+}
