@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"io"
 	"os"
 	"os/exec"
@@ -28,9 +30,9 @@ func demoExamples() []op.Example {
 		Note:    "rows for other programs",
 		Command: `logpipe demo --for 20s >rows.ndjson`,
 	}, {
-		Note:    "the best three of the first window",
-		Command: `logpipe demo -q | logpipe select rank | logpipe head 3`,
-		Output:  "{\"rank\":1}\n{\"rank\":2}\n{\"rank\":3}\n",
+		Note:    "the first row; only its rank is known beforehand",
+		Command: `logpipe demo -q | logpipe head 1 | logpipe drop course country browser count window_start window_end`,
+		Output:  "{\"rank\":1}\n",
 	}}
 }
 
@@ -82,32 +84,50 @@ func runDemo(ctx context.Context, app *cli.App, o demo.Options) error {
 	o.Compute = func(ctx context.Context, p *catalog.Pipeline) error {
 		return app.Run(ctx, cli.Job{Pipeline: p})
 	}
-	// A terminal that is closed must not leave the folder behind.
-	closed := make(chan os.Signal, 1)
-	if !signal.Ignored(syscall.SIGHUP) {
-		signal.Notify(closed, syscall.SIGHUP)
-		defer signal.Stop(closed)
+	var kept bytes.Buffer // messages that only a failure makes worth reading
+	if app.Shared.Quiet {
+		o.Messages = &kept
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	hungUp := make(chan error, 1)
-	go func() {
-		select {
-		case <-closed:
-			hungUp <- cli.ExitStatus(128 + int(syscall.SIGHUP))
-			cancel()
-		case <-ctx.Done():
-			hungUp <- nil
+	var ledger demo.Ledger
+	err := whileTerminal(ctx, func(ctx context.Context) (err error) {
+		ledger, err = demo.Run(ctx, o)
+		return err
+	})
+	switch {
+	case errors.As(err, new(cli.ExitStatus)): // nobody is there to read more
+	case err != nil:
+		if _, writeErr := kept.WriteTo(app.Err); writeErr != nil {
+			return errors.Join(err, writeErr)
 		}
-	}()
-	ledger, err := demo.Run(ctx, o)
-	if err == nil && !app.Shared.Quiet {
+	case !app.Shared.Quiet:
 		app.Say("%s lines were written and %s records read; nothing is left behind",
 			cli.Count(ledger.Written), cli.Count(ledger.Read))
 	}
-	cancel()
-	if hangUp := <-hungUp; err == nil {
-		err = hangUp
+	return err
+}
+
+// whileTerminal runs f, whose context ends when the terminal is closed (SIGHUP):
+// a window that is closed must not leave a folder behind.
+func whileTerminal(ctx context.Context, f func(ctx context.Context) error) error {
+	if signal.Ignored(syscall.SIGHUP) { // nohup
+		return f(ctx)
+	}
+	closed := make(chan os.Signal, 1)
+	signal.Notify(closed, syscall.SIGHUP)
+	defer signal.Stop(closed)
+	inner, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	hangUp := cli.ExitStatus(128 + int(syscall.SIGHUP))
+	go func() {
+		select {
+		case <-closed:
+			cancel(hangUp)
+		case <-inner.Done():
+		}
+	}()
+	err := f(inner)
+	if err == nil && errors.Is(context.Cause(inner), hangUp) {
+		return hangUp
 	}
 	return err
 }
