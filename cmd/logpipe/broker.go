@@ -61,7 +61,7 @@ func newBroker(app *cli.App) *cobra.Command {
 			if !cmd.Flags().Changed("listen") {
 				cfg.Listen = "127.0.0.1:0"
 			}
-			return serveCommand(app, cfg, args)
+			return serveCommand(cmd.Context(), app, cfg, args)
 		},
 	}
 	app.Shared.Common(&common)
@@ -89,14 +89,12 @@ func serve(ctx context.Context, app *cli.App, cfg broker.Config) error {
 
 // serveCommand runs a command with a broker of its own and ends with its exit
 // code.
-func serveCommand(app *cli.App, cfg broker.Config, args []string) error {
-	release := app.PassSignals()
-	defer release()
-	b, err := broker.Start(context.Background(), cfg)
+func serveCommand(ctx context.Context, app *cli.App, cfg broker.Config, args []string) error {
+	b, err := broker.Start(context.WithoutCancel(ctx), cfg)
 	if err != nil {
 		return err
 	}
-	status, err := runChild(args, append(os.Environ(), "LOGPIPE_BROKERS="+strings.Join(b.Addr(), ",")), app.InTerminal)
+	status, err := runChild(ctx, app, args, append(os.Environ(), "LOGPIPE_BROKERS="+strings.Join(b.Addr(), ",")))
 	if closeErr := b.Close(); err == nil {
 		err = closeErr
 	}

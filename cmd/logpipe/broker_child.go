@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -8,12 +9,15 @@ import (
 	"os/signal"
 	"runtime"
 
+	"github.com/logpipe/logpipe/pkg/cli"
 	"github.com/logpipe/logpipe/pkg/fault"
 )
 
 // runChild runs a command on the streams of this process, passes signals on to
-// it, and returns its exit code. typed says that it reads from a terminal.
-func runChild(args, env []string, typed bool) (int, error) {
+// it, and returns its exit code. On a terminal it shares our process group, as
+// only one group may read there.
+func runChild(ctx context.Context, app *cli.App, args, env []string) (int, error) {
+	typed := app.InTerminal
 	path, err := exec.LookPath(args[0])
 	if err != nil {
 		return 0, fault.Usagef("cannot run %s: %w", args[0], errors.Unwrap(err))
@@ -26,6 +30,10 @@ func runChild(args, env []string, typed bool) (int, error) {
 	signals := make(chan os.Signal, 8)
 	signal.Notify(signals, childSignals()...)
 	defer signal.Stop(signals)
+	defer app.PassSignals()()
+	if ctx.Err() != nil { // a signal came before
+		return 0, context.Cause(ctx)
+	}
 	// The kernel ties the end of a child to the thread that started it.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()

@@ -92,6 +92,13 @@ type Clocked interface{ UsesClock() bool }
 // leave the process through a pipe; "" is nothing.
 type PipeNoter interface{ PipeNote() string }
 
+// Holder is an opened source that stores how far its records were used. After
+// Hold it stores nothing before Release: a stage behind it keeps records back.
+type Holder interface {
+	Hold()
+	Release()
+}
+
 // Summarizer is an opened sink that says at the end what became of the records.
 type Summarizer interface {
 	Summary() string

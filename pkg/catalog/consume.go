@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/logpipe/logpipe/pkg/fault"
@@ -28,7 +29,7 @@ func consumeCommand() Command {
 			"partition), @2026-11-20T10:00 or @-1h. A topic that does not exist is not created.\n\n" +
 			"With -g the partitions are shared with the other members of the group, and reading goes on where the " +
 			"group has committed; -o counts only where it has not. What has been written is committed, about once a " +
-			"second and at the end. In `run` that is what the last stage has taken.\n\n" +
+			"second and at the end; in `run` behind a stage that keeps records back, such as aggregate, at the end.\n\n" +
 			"Messages about a record name it as topic/partition:number; its offset is one less.",
 		Examples: []op.Example{{
 			Note:    "a broker for this one line",
@@ -179,6 +180,20 @@ func (s *consumed) PipeNote() string {
 	return fmt.Sprintf("group %q is committed up to what is in the pipe: what the next command has not used when it dies is not read again", s.group)
 }
 
+// Hold puts off commits until Release.
+func (s *consumed) Hold() {
+	if s.commits != nil {
+		s.commits.held.Store(true)
+	}
+}
+
+// Release ends Hold.
+func (s *consumed) Release() {
+	if s.commits != nil {
+		s.commits.held.Store(false)
+	}
+}
+
 // Close commits what was written and leaves the group.
 func (s *consumed) Close() error {
 	var err error
@@ -204,6 +219,7 @@ type commits struct {
 	work     sync.WaitGroup
 	failed   context.Context // ends when a commit has failed for good
 	fail     context.CancelCauseFunc
+	held     atomic.Bool // nothing is committed
 
 	mu      sync.Mutex
 	pending map[place]kafka.Batch // the last one written of each partition
@@ -256,6 +272,9 @@ func (m *commits) run() {
 // commit commits what is pending. A partition that went to another member is
 // read again by that one.
 func (m *commits) commit(patience time.Duration) error {
+	if m.held.Load() {
+		return nil
+	}
 	m.mu.Lock()
 	pending := m.pending
 	m.pending = map[place]kafka.Batch{}

@@ -151,6 +151,15 @@ func (p *Pipeline) Stages() []stream.Stage {
 	return list
 }
 
+// Holds reports whether a stage keeps records back, so that the end of a record
+// in the pipeline does not say that its part of the output is out.
+func (p *Pipeline) Holds() bool {
+	return slices.ContainsFunc(p.Stages(), func(s stream.Stage) bool {
+		_, parallel := s.(stream.Parallel)
+		return !parallel
+	})
+}
+
 // Files are the input files that the first stage names.
 func (p *Pipeline) Files() []string { return p.Parts[0].Files }
 

@@ -19,8 +19,8 @@ func tailCommand() Command {
 		Long: "The lines of all files, as they are written. A file that is renamed is read to its end and followed for " +
 			"ten seconds more, as its writer may not know yet; the new file is read from its beginning, and so is a " +
 			"file that was truncated. A file that is not there is waited for.\n\n" +
-			"With --positions a file keeps how far each file was read: as far as lines have been written, or, in " +
-			"`run`, taken by the last stage. A restart goes on there, in the renamed file too if it is still in the " +
+			"With --positions a file keeps how far each file was read: as far as lines have been written, in " +
+			"`run` behind a stage that keeps records back, such as aggregate, only at the end. A restart goes on there, in the renamed file too if it is still in the " +
 			"folder; --from then counts only for files that are new.",
 		Examples: []op.Example{{
 			Command: `printf 'one\ntwo\nthree\n' > access.log && logpipe tail access.log --from beginning | logpipe head 2`,

@@ -8,6 +8,7 @@ import (
 	"os"
 
 	"github.com/logpipe/logpipe/pkg/catalog"
+	"github.com/logpipe/logpipe/pkg/fault"
 	"github.com/logpipe/logpipe/pkg/stream"
 )
 
@@ -15,7 +16,19 @@ import (
 type ends struct {
 	source stream.Source
 	sink   stream.Sink
+	held   bool // the source stores how far it was read only when all is written
+	failed bool // a write has failed, be it because nobody reads
 }
+
+// Write hands lines to the sink and notes whether it took them.
+func (e *ends) Write(ctx context.Context, lines []byte) error {
+	err := e.sink.Write(ctx, lines)
+	e.failed = e.failed || err != nil
+	return err
+}
+
+// Close closes the sink.
+func (e *ends) Close(ctx context.Context) error { return e.sink.Close(ctx) }
 
 // open opens the sink, so that what is wrong with it is told before anybody
 // types a record, and then the source.
@@ -31,6 +44,10 @@ func (a *App) open(ctx context.Context, j Job, files []string, env *stream.Env) 
 	if e.source, err = a.source(ctx, j, files, env); err != nil {
 		return nil, errors.Join(err, e.sink.Close(context.WithoutCancel(ctx)))
 	}
+	if h, ok := e.source.(catalog.Holder); ok && j.Pipeline.Holds() {
+		e.held = true
+		h.Hold()
+	}
 	if n, ok := e.source.(catalog.PipeNoter); ok && own == nil && isPipe(a.Out) && !a.Shared.Quiet {
 		if note := n.PipeNote(); note != "" {
 			a.Say("%s", note)
@@ -39,10 +56,13 @@ func (a *App) open(ctx context.Context, j Job, files []string, env *stream.Env) 
 	return e, nil
 }
 
-// close closes the source, which may have to store how far it was read, and
-// says what the sink has to say. The engine has closed the sink.
-func (e *ends) close(a *App) error {
+// end closes the source, which may have to store how far it was read, and says
+// what the sink has to say. The engine has closed the sink; result is the run's.
+func (e *ends) end(a *App, result error) error {
 	var err error
+	if e.held && !e.failed && (result == nil || fault.CodeOf(result) == fault.Rejected) {
+		e.source.(catalog.Holder).Release()
+	}
 	if c, ok := e.source.(io.Closer); ok {
 		err = c.Close()
 	}

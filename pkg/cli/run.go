@@ -53,8 +53,8 @@ func (a *App) Run(ctx context.Context, j Job) error {
 	}
 	ctx, forget := a.whileRead(ctx, p, env)
 	defer forget()
-	err = a.stream(ctx, stream.Pipeline{Source: ends.source, Stages: p.Stages(), Sink: ends.sink}, env)
-	return errors.Join(err, ends.close(a), side.Close())
+	err = a.stream(ctx, stream.Pipeline{Source: ends.source, Stages: p.Stages(), Sink: ends}, env)
+	return errors.Join(err, ends.end(a, err), side.Close())
 }
 
 // files lists what the job reads; with none it reads standard input.

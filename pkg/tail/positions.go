@@ -41,6 +41,13 @@ type positions struct {
 	stored []position         // as read at the start, of paths not followed now
 	files  map[string][]*file // by path
 	wrote  []byte
+	held   bool // nothing is written
+}
+
+func (p *positions) hold(on bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.held = on
 }
 
 // openPositions reads the file; it need not be there.
@@ -130,6 +137,9 @@ func (p *positions) close() error { return p.save() }
 func (p *positions) save() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.held {
+		return nil
+	}
 	f := positionsFile{Version: positionsVersion, Files: slices.Clone(p.stored)}
 	for _, path := range slices.Sorted(maps.Keys(p.files)) {
 		p.files[path] = slices.DeleteFunc(p.files[path], func(o *file) bool {

@@ -133,3 +133,23 @@ func FuzzParsePositions(f *testing.F) {
 		}
 	})
 }
+
+// Behind stages that keep records back nothing is stored before all is written.
+func TestPositionsHeld(t *testing.T) {
+	folder := t.TempDir()
+	path := filepath.Join(folder, "a.log")
+	cfg := Config{Files: []string{path}, Beginning: true, Positions: filepath.Join(folder, "a.pos")}
+	add(t, path, "one\n")
+	for _, released := range []bool{false, true} {
+		r := open(t, cfg)
+		r.tail.Hold()
+		r.want("one\n")
+		if released {
+			r.tail.Release()
+		}
+		r.close()
+	}
+	add(t, path, "two\n")
+	r := open(t, cfg)
+	r.want("two\n")
+}

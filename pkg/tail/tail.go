@@ -118,6 +118,18 @@ func (t *Tail) Read(ctx context.Context) (*stream.Block, error) {
 	}
 }
 
+// Hold puts off the storing of positions until Release.
+func (t *Tail) Hold() { t.hold(true) }
+
+// Release ends Hold.
+func (t *Tail) Release() { t.hold(false) }
+
+func (t *Tail) hold(on bool) {
+	if t.kept != nil {
+		t.kept.hold(on)
+	}
+}
+
 // Close stops reading and stores the positions of what has been acknowledged.
 func (t *Tail) Close() error {
 	t.once.Do(func() {
