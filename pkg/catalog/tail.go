@@ -19,9 +19,9 @@ func tailCommand() Command {
 		Long: "The lines of all files, as they are written. A file that is renamed is read to its end and followed for " +
 			"ten seconds more, as its writer may not know yet; the new file is read from its beginning, and so is a " +
 			"file that was truncated. A file that is not there is waited for.\n\n" +
-			"With --positions a file keeps how far each file was read: as far as lines have been written, in " +
-			"`run` behind a stage that keeps records back, such as aggregate, only at the end. A restart goes on there, in the renamed file too if it is still in the " +
-			"folder; --from then counts only for files that are new.",
+			"With --positions a file keeps how far each file was read: as far as lines have been written; in " +
+			"`run` behind a stage that keeps records back, such as aggregate, it is told at the end. A restart goes " +
+			"on there, in the renamed file too if it is still in the folder; --from then counts only for files that are new.",
 		Examples: []op.Example{{
 			Command: `printf 'one\ntwo\nthree\n' > access.log && logpipe tail access.log --from beginning | logpipe head 2`,
 			Output:  "one\ntwo\n",
