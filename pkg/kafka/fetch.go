@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"slices"
 	"sync"
 	"time"
@@ -137,14 +138,16 @@ func (c *Consumer) leaders(ctx context.Context, open []*reading) (_ map[*sarama.
 // the next is fetched; positions move when records are handed out, so what was
 // fetched in vain is fetched again.
 func (c *Consumer) fromLeader(ctx context.Context, leader *sarama.Broker, parts []*reading, s *session) error {
-	if err := leader.Open(c.conn.client.Config()); err != nil {
+	ctx, cancel := context.WithCancel(ctx)
+	conf := *c.conn.client.Config()
+	conf.Net.Proxy.Enable, conf.Net.Proxy.Dialer = true, cutDialer{ctx, conf.Net.DialTimeout}
+	if err := leader.Open(&conf); err != nil {
+		cancel()
 		return err
 	}
-	ctx, cancel := context.WithCancel(ctx)
 	var fetching sync.WaitGroup
 	defer fetching.Wait()
 	defer cancel()
-	// Closing the connection ends a fetch that a broker holds.
 	context.AfterFunc(ctx, func() { leader.Close() })
 	f := &fetch{c: c, leader: leader, size: max(c.conn.client.Config().Consumer.Fetch.Default, 1)}
 	for _, r := range parts {
@@ -171,6 +174,22 @@ func (c *Consumer) fromLeader(ctx context.Context, leader *sarama.Broker, parts 
 		}
 	}
 	return failed
+}
+
+// cutDialer makes connections that are cut when ctx ends. The library's own
+// Close waits for the answer to a fetch, which a broker without records holds.
+type cutDialer struct {
+	ctx     context.Context
+	timeout time.Duration
+}
+
+func (d cutDialer) Dial(network, address string) (net.Conn, error) {
+	conn, err := (&net.Dialer{Timeout: d.timeout}).DialContext(d.ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	context.AfterFunc(d.ctx, func() { conn.Close() })
+	return conn, nil
 }
 
 // answer is what one fetch brought of one partition.
