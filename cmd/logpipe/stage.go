@@ -1,10 +1,13 @@
 package main
 
 import (
+	"os"
+
 	"github.com/spf13/cobra"
 
 	"github.com/logpipe/logpipe/pkg/catalog"
 	"github.com/logpipe/logpipe/pkg/cli"
+	"github.com/logpipe/logpipe/pkg/fault"
 	"github.com/logpipe/logpipe/pkg/option"
 )
 
@@ -23,7 +26,7 @@ func newStage(app *cli.App, c catalog.Command) *cobra.Command {
 			}
 			part, err := use.Build(args)
 			if err != nil {
-				return err
+				return fileHint(c.Name, args, use.ReadsFiles(), err)
 			}
 			part.Words = args
 			return app.Run(cmd.Context(), cli.Job{
@@ -48,4 +51,17 @@ func newStage(app *cli.App, c catalog.Command) *cobra.Command {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
 	return cmd
+}
+
+// fileHint adds how a stage reads a file to the error of a stage that took the
+// name of one for something else.
+func fileHint(name string, args []string, readsFiles bool, err error) error {
+	if readsFiles || len(args) == 0 {
+		return err
+	}
+	file := args[len(args)-1]
+	if info, statErr := os.Stat(file); statErr != nil || info.IsDir() {
+		return err
+	}
+	return fault.Hint(err, "%s reads records from standard input: logpipe %s … < %s", name, name, file)
 }
