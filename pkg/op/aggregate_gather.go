@@ -22,6 +22,8 @@ type gather struct {
 	groups  []uint32
 	text    []byte // bytes of computed values
 	placed  bool
+	block   uint64 // of the record placed last
+	line    uint32 // records placed in it
 }
 
 func newGather(f *fold) *gather {
@@ -52,6 +54,16 @@ func (c aggregateColumn) numeric() bool {
 		return !c.distinct
 	}
 	return false
+}
+
+// position is the place of r among the records that have come: its number in
+// its block, not its line, which the elements of an array share.
+func (g *gather) position(r *record.Record) state.Position {
+	if r.Block != g.block {
+		g.block, g.line = r.Block, 0
+	}
+	g.line++
+	return state.Position{Block: r.Block, Line: g.line}
 }
 
 // input evaluates input j; its bytes are good until the next evaluation.
@@ -85,7 +97,7 @@ func (g *gather) batch(b *stream.Batch) {
 	}
 	if g.placed {
 		for _, r := range b.Records {
-			g.at = append(g.at, state.Position{Block: r.Block, Line: r.Pos})
+			g.at = append(g.at, g.position(r))
 		}
 	}
 	g.groups = grow(g.groups, len(b.Records))

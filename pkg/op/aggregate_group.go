@@ -113,6 +113,9 @@ func (f *groupFold) RejectedValues() int64 {
 	for _, w := range f.workers {
 		n += w.local.Rejected()
 	}
+	for _, s := range f.shared {
+		n += s.group.Rejected()
+	}
 	return n
 }
 

@@ -356,3 +356,53 @@ func TestGroupKeysAreValues(t *testing.T) {
 		}
 	}
 }
+
+// TestPositionsBehindOtherStages holds that first and last see records in the
+// order in which they come, as they would behind a pipe.
+func TestPositionsBehindOtherStages(t *testing.T) {
+	for _, c := range []struct {
+		in     string
+		stages func() []stream.Stage
+		want   string
+	}{
+		{"{\"a\":3}\n{\"a\":1}\n{\"a\":2}\n", func() []stream.Stage {
+			return []stream.Stage{buildStage(t, Sort, "a"), buildStage(t, Aggregate, "first(a)", "last(a)")}
+		}, "{\"first_a\":1,\"last_a\":3}\n"},
+		{"{\"l\":\"a b c\"}\n", func() []stream.Stage {
+			return []stream.Stage{buildStage(t, Each, "w=split(l)"), buildStage(t, Aggregate, "first(w)", "last(w)")}
+		}, "{\"first_w\":\"a\",\"last_w\":\"c\"}\n"},
+	} {
+		if got := everyWay(t, c.in, c.stages); got.out != c.want {
+			t.Errorf("got %s, want %s", got.out, c.want)
+		}
+	}
+	now := runStages(t, "{\"a\":1}\n", 2, 100, buildStage(t, Sort, "a"), buildStage(t, Aggregate, "--window", "1m", "--time", "now", "count"))
+	if year := time.Now().UTC().Format("2006"); !strings.Contains(now.out, `"window_start":"`+year) {
+		t.Errorf("arrival behind sort: %s", now.out)
+	}
+}
+
+// TestTimesAtTheBorders holds that times whose windows have no borders are
+// rejected, and that many windows cost no more than their number.
+func TestTimesAtTheBorders(t *testing.T) {
+	in := `{"time":-9223372036854775808}
+{"time":"1677-09-21T00:12:44Z"}
+{"time":9223372036854775807}
+{"time":"2026-03-01T10:00:00Z"}
+`
+	for _, words := range [][]string{{"--window", "10s"}, {"--window", "10s", "--slide", "3s"}, {"--window", "365d"}} {
+		got := everyWay(t, in, func() []stream.Stage { return []stream.Stage{buildStage(t, Aggregate, append(words, "count")...)} })
+		if got.ledger.Rejected != 3 || !strings.Contains(got.out, `"count":1}`) {
+			t.Errorf("%v: %+v %s %v", words, got.ledger, got.out, got.errs)
+		}
+	}
+	var many strings.Builder
+	for i := range 100_000 {
+		fmt.Fprintf(&many, "{\"ts\":%d}\n", 1772323200+i)
+	}
+	begun := time.Now()
+	got := runStages(t, many.String(), 2, 1<<20, buildStage(t, Aggregate, "--window", "1s", "count"))
+	if got.ledger.Out != 100_000 || time.Since(begun) > 10*time.Second {
+		t.Errorf("%d windows in %v", got.ledger.Out, time.Since(begun))
+	}
+}

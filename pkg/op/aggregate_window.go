@@ -1,9 +1,10 @@
 package op
 
 import (
-	"cmp"
+	"errors"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"sync"
 	"time"
@@ -68,66 +69,50 @@ func (f *windowFold) closeBefore(open int64, emit stream.Emit) error {
 	if open <= next {
 		return nil
 	}
-	panes := f.collect(next, open)
-	for _, start := range f.starts(panes, next, open) {
-		end := start + f.spec.windows.Size
-		var groups []*state.Group
-		for id, list := range panes {
-			if id.start >= start && id.start < end && id.from <= start {
-				groups = append(groups, list...)
-			}
-		}
-		total := groups
+	windows := f.collect(next, open)
+	starts := make([]int64, 0, len(windows))
+	for start := range windows {
+		starts = append(starts, start)
+	}
+	slices.Sort(starts)
+	for _, start := range starts {
+		groups := windows[start]
 		if len(groups) > 1 {
 			sum := state.NewGroup(f.makers)
 			for _, g := range groups {
 				sum.Merge(g)
 			}
-			total = []*state.Group{sum}
+			groups = []*state.Group{sum}
 		}
-		if err := f.rows.emit(total, !f.any, rowTimes{start: start, end: end}, emit); err != nil {
+		if err := f.rows.emit(groups, !f.any, rowTimes{start: start, end: start + f.spec.windows.Size}, emit); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// collect returns the panes that windows in [next, open) read and takes those
-// that no later window reads from the workers.
-func (f *windowFold) collect(next, open int64) map[paneID][]*state.Group {
+// collect returns the groups of the windows that start in [next, open), by their
+// start, and takes the panes that no later window reads from the workers.
+func (f *windowFold) collect(next, open int64) map[int64][]*state.Group {
 	w := f.spec.windows
-	panes := make(map[paneID][]*state.Group)
+	windows := make(map[int64][]*state.Group)
 	for _, worker := range f.workers {
 		worker.mu.Lock()
 		for id, g := range worker.panes {
-			if first := max(w.First(id.start), id.from, next); first < open && first <= w.Last(id.start) {
-				panes[id] = append(panes[id], g)
+			last := w.Last(id.start)
+			for s := max(w.First(id.start), id.from); s <= last && s < open; s += w.Slide {
+				if s >= next {
+					windows[s] = append(windows[s], g)
+				}
 			}
-			if w.Last(id.start) < open {
+			if last < open {
 				worker.rejected += g.Rejected()
 				delete(worker.panes, id)
 			}
 		}
 		worker.mu.Unlock()
 	}
-	return panes
-}
-
-// starts lists the windows in [next, open) that have a pane.
-func (f *windowFold) starts(panes map[paneID][]*state.Group, next, open int64) []int64 {
-	w := f.spec.windows
-	seen := make(map[int64]bool)
-	var list []int64
-	for id := range panes {
-		for s := max(w.First(id.start), id.from); s <= w.Last(id.start) && s < open; s += w.Slide {
-			if s >= next && !seen[s] {
-				seen[s] = true
-				list = append(list, s)
-			}
-		}
-	}
-	slices.SortFunc(list, cmp.Compare[int64])
-	return list
+	return windows
 }
 
 // RejectedValues implements stream.ValueRejecter.
@@ -215,7 +200,10 @@ func (w *windowWorker) Process(b *stream.Batch, turn func()) error {
 				w.time = w.f.clock.reader(r, turn)
 			}
 			var err error
-			if ns, err = w.time.of(r); err != nil {
+			if ns, err = w.time.of(r); err == nil && !w.f.inRange(ns) {
+				err = errTimeRange
+			}
+			if err != nil {
 				b.Reject(r, err)
 				continue
 			}
@@ -232,6 +220,14 @@ func (w *windowWorker) Process(b *stream.Batch, turn func()) error {
 	return nil
 }
 
+var errTimeRange = errors.New("no event time: so far from 1970 that its window has no borders")
+
+// inRange reports whether the windows of ns and the watermark lie within int64.
+func (f *windowFold) inRange(ns int64) bool {
+	room := 4*f.spec.windows.Size + int64(f.spec.lateness)
+	return room > 0 && ns > math.MinInt64+room && ns < math.MaxInt64-room
+}
+
 // keepRecord gathers one record whose bytes go with its batch.
 func (g *gather) keepRecord(r *record.Record, ns int64) {
 	g.keyFor(r)
@@ -243,7 +239,9 @@ func (g *gather) keepRecord(r *record.Record, ns int64) {
 		g.values[j] = append(g.values[j], v)
 	}
 	if g.placed {
-		g.at = append(g.at, state.Position{Time: ns, Block: r.Block, Line: r.Pos})
+		at := g.position(r)
+		at.Time = ns
+		g.at = append(g.at, at)
 	}
 }
 

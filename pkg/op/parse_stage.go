@@ -16,8 +16,8 @@ import (
 // parseStage reads lines on all cores.
 type parseStage struct {
 	spec     *parse
-	headless error // why several workers cannot do without a head, or nil
-	workers  atomic.Int32
+	headless error       // why operators beside each other cannot do without a head, or nil
+	sniffed  atomic.Bool // it is the first stage: the heads of the input are its own
 }
 
 // parseHead is what the head of an input has fixed.
@@ -77,6 +77,7 @@ const fewLines = 10
 // Where lines come one by one and the first ones are no access log at all, each
 // line is read by what fits it: one bad line stops nothing.
 func (s sniffingParse) Sniff(head []byte) (any, error) {
+	s.sniffed.Store(true)
 	f := s.spec.format.(format.Sampled)
 	if _, err := f.Sample(head); err != nil {
 		if s.spec.name() != "access" || bytes.Count(head, []byte{'\n'}) >= fewLines {
@@ -89,10 +90,9 @@ func (s sniffingParse) Sniff(head []byte) (any, error) {
 
 // Parallel makes the parser of a worker.
 func (s *parseStage) Parallel(env *stream.Env) (stream.Operator, error) {
-	s.workers.Add(1)
 	p := &parsing{stage: s}
 	if env != nil {
-		p.zone = env.Location
+		p.zone, p.inOrder = env.Location, env.InOrder
 	}
 	return p, p.begin(nil)
 }
@@ -129,6 +129,7 @@ func (s *parseStage) combined(zone *time.Location) (format.Parser, error) {
 type parsing struct {
 	stage    *parseStage
 	zone     *time.Location
+	inOrder  bool
 	head     *parseHead // of the input that parser reads
 	parser   format.Parser
 	fallback format.Parser // tells what is wrong with a line that parser refuses, or nil
@@ -137,9 +138,11 @@ type parsing struct {
 // Process reads the line of each record. Lines that are no records by their
 // nature, blank ones and headers, are left out.
 func (p *parsing) Process(b *stream.Batch, emit stream.Emit) error {
-	head, _ := b.Sniffed.(*parseHead)
-	if s := p.stage; s.headless != nil && head == nil && s.workers.Load() > 1 {
-		return s.headless
+	var head *parseHead
+	if p.stage.sniffed.Load() {
+		head, _ = b.Sniffed.(*parseHead)
+	} else if p.stage.headless != nil && !p.inOrder && len(b.Records) > 0 {
+		return p.stage.headless
 	}
 	if head != p.head {
 		if err := p.begin(head); err != nil {

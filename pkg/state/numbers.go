@@ -57,7 +57,7 @@ func (c *Numbers) Add(groups []uint32, values []record.Value, _ []Position) {
 			c.push(g, math.Float64frombits(v.Num))
 		case record.Int:
 			n := int64(v.Num)
-			if n > 1<<53 || n < -1<<53 {
+			if n >= 1<<53 || n <= -1<<53 {
 				c.other(g, *v)
 			}
 			c.push(g, float64(n))

@@ -105,6 +105,8 @@ func newTail(e *engine) (*tail, error) {
 	if t.folder != nil && len(p.rest) > 0 {
 		spare(t.folder, p.rest[0])
 	}
+	env := *e.opts.Env
+	env.InOrder = true
 	from := len(p.all) - len(p.rest)
 	var names []string
 	add := func(name string, op Operator) {
@@ -117,7 +119,7 @@ func newTail(e *engine) (*tail, error) {
 		if from+i > 0 && needsIndex(p.all, from+i) {
 			add("", indexer(t.scanner))
 		}
-		op, err := serialOperator(s, e.opts.Env)
+		op, err := serialOperator(s, &env)
 		if err != nil {
 			return nil, err
 		}
@@ -215,10 +217,11 @@ func (t *tail) write(b *Batch) error {
 	return t.e.sink.Write(t.ctx, t.out)
 }
 
-// flush ends the input of the fold and then of every operator, in order.
-func (t *tail) flush(ctx context.Context) error {
+// flush ends the input of the fold, unless its rows are wanted no more, and then
+// of every operator, in order.
+func (t *tail) flush(ctx context.Context, stopped bool) error {
 	t.ctx = ctx
-	if t.folder != nil {
+	if t.folder != nil && !stopped {
 		if err := t.folder.Flush(t.emit[0]); err != nil && !errors.Is(err, ErrStop) {
 			return err
 		}
@@ -243,9 +246,9 @@ func (t *tail) close() error {
 	return errors.Join(errs...)
 }
 
-func (t *tail) rejectedValues() int64 {
+func (t *tail) rejectedValues(running bool) int64 {
 	var n int64
-	if v, ok := t.folder.(ValueRejecter); ok {
+	if v, ok := t.folder.(ValueRejecter); ok && !running {
 		n += v.RejectedValues()
 	}
 	for _, op := range t.ops {

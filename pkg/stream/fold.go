@@ -1,11 +1,14 @@
 package stream
 
+import "time"
+
 // foldOperator runs a Folder behind other serial stages: one worker, a batch a
 // block.
 type foldOperator struct {
 	folder Folder
 	worker FoldWorker
 	max    int64
+	count  uint64 // batches so far
 }
 
 func newFoldOperator(f Folder) Operator {
@@ -17,6 +20,15 @@ func newFoldOperator(f Folder) Operator {
 }
 
 func (o *foldOperator) Process(b *Batch, emit Emit) error {
+	// Records that serial stages have made or put into another order come in the
+	// order of their batches, and at the time at which they come.
+	o.count++
+	for _, r := range b.Records {
+		r.Block = o.count
+	}
+	if b.Time == 0 {
+		b.Time = time.Now().UnixNano()
+	}
 	if err := o.worker.Process(b, func() {}); err != nil {
 		return err
 	}

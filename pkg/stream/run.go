@@ -134,10 +134,13 @@ func (e *engine) run(ctx context.Context) (err error) {
 	e.stop()
 	e.close()
 	close(e.work)
-	if err == nil || errors.Is(err, ErrStop) {
-		err = e.tail.flush(context.WithoutCancel(ctx))
+	// When nobody wants more, workers may still be folding: their tables are
+	// left alone.
+	stopped := errors.Is(err, ErrStop)
+	if err == nil || stopped {
+		err = e.tail.flush(context.WithoutCancel(ctx), stopped)
 	}
-	e.ledger.Values = e.tail.rejectedValues()
+	e.ledger.Values = e.tail.rejectedValues(err != nil || stopped)
 	if err2 := e.sink.Close(context.WithoutCancel(ctx)); err == nil {
 		err = err2
 	}

@@ -192,6 +192,7 @@ type Env struct {
 	Stdout   io.Writer // for stages that draw on a terminal themselves
 	Terminal bool      // Stdout is a terminal
 	Live     bool      // the input may wait: a pipe, a socket, a topic
+	InOrder  bool      // the operator is the only one of its stage and sees all records in input order
 	Files    Files     // opens side files by name (late records, rejected ones)
 }
 
