@@ -45,7 +45,7 @@ func TestTop(t *testing.T) {
 			want: []string{`{"emitted":"2026-05-01T10:00:00Z","k":"b","n":2,"rank":1}`, `{"emitted":"2026-05-01T10:00:02Z","k":"a","n":3,"rank":1}`}},
 		{name: "names that are no times", words: []string{"1", "--by=n"}, in: []string{`{"emitted":"red","n":1}`, `{"emitted":"blue","window_end":3,"n":2}`, `{"n":0}`},
 			want: []string{`{"emitted":"blue","window_end":3,"n":2,"rank":1}`}},
-		{name: "a rank is replaced and never ranked by", words: []string{"1"}, in: []string{`{"n":1,"rank":9}`, `{"n": 2,"rank":8}`}, want: []string{`{"n":2,"rank":1}`}},
+		{name: "a rank is replaced and never ranked by", words: []string{"1"}, in: []string{`{"n":1,"rank":9}`, `{"n": 2,"rank":8}`}, want: []string{`{"n": 2,"rank":1}`}},
 		{name: "what cannot be ranked is refused", words: []string{"--by=n"}, in: []string{`{"m":1}`, `x`, `{"n":1}`}, want: []string{`{"n":1,"rank":1}`}, errs: 2},
 		{name: "no number at first", in: []string{`{"m":"a"}`, `{"m":1}`}, want: []string{`{"m":1,"rank":1}`}, errs: 1},
 	})

@@ -1,35 +1,30 @@
 package record
 
 import (
+	"bytes"
 	"math"
 	"strconv"
 	"unicode/utf8"
 )
 
 // AppendJSON appends r as one JSON object without line end. A line that no
-// operator has edited is appended as it is, otherwise untouched values keep
-// their bytes and added fields go to the end. An unindexed record is its line.
+// operator has edited is appended as it is. In an edited one untouched fields
+// keep their bytes, the blanks around them too, and added fields go to the end:
+// what is printed does not depend on whether the record was printed and read
+// between two edits. An unindexed record is its line.
 func (r *Record) AppendJSON(dst []byte) []byte {
 	switch {
 	case r.Shape == nil || r.Shape.json && len(r.Edits) == 0 && !r.dropped:
 		return append(dst, r.Line...)
-	case r.onlyAdds():
-		dst = append(dst, r.Line[:len(r.Line)-1]...)
-		return r.appendAdded(dst, len(r.Spans) == 0)
+	case r.Shape.json:
+		dst, first := r.appendLine(dst)
+		return r.appendAdded(dst, first, true)
 	}
 	first := true
 	for i := range r.Shape.Names {
-		s := &r.Spans[i]
-		if s.Enc == Absent {
-			continue // an edit adds it
-		}
-		if len(r.Edits) > 0 {
-			if e := r.edit(r.Shape.Names[i]); e != nil {
-				s = &e.Span
-				if r.Shape.dup && r.Shape.firstOf(i) != i {
-					continue
-				}
-			}
+		s, ok := r.printed(i)
+		if !ok {
+			continue
 		}
 		key := r.Shape.Keys[i]
 		if first != (i == 0) {
@@ -39,7 +34,50 @@ func (r *Record) AppendJSON(dst []byte) []byte {
 		first = false
 		dst = r.appendValue(append(dst, key...), s)
 	}
-	return r.appendAdded(dst, first)
+	return r.appendAdded(dst, first, !first)
+}
+
+// printed returns the value that field i of the shape has on output; false where
+// it has none there: dropped, or a duplicate of an edited one.
+func (r *Record) printed(i int) (*Span, bool) {
+	s := &r.Spans[i]
+	if s.Enc == Absent {
+		return nil, false // an edit, if any, adds it
+	}
+	if len(r.Edits) > 0 {
+		if e := r.edit(r.Shape.Names[i]); e != nil {
+			return &e.Span, !r.Shape.dup || r.Shape.firstOf(i) == i
+		}
+	}
+	return s, true
+}
+
+// appendLine appends the fields of a JSON line with what stands between them,
+// without the closing brace. What lies before a dropped field goes with it.
+func (r *Record) appendLine(dst []byte) (out []byte, first bool) {
+	if r.onlyAdds() {
+		return append(dst, r.Line[:max(1, r.endOf(len(r.Spans)-1))]...), len(r.Spans) == 0
+	}
+	first = true
+	from := uint32(0) // the end of the value before
+	for i := range r.Spans {
+		lit := r.Line[from:r.startOf(i)]
+		from = r.endOf(i)
+		s, ok := r.printed(i)
+		if !ok {
+			continue
+		}
+		if first {
+			dst = append(dst, '{')
+			lit = lit[bytes.IndexAny(lit, "{,")+1:]
+		}
+		first = false
+		dst = r.appendValue(append(dst, lit...), s)
+	}
+	if first {
+		dst = append(dst, '{')
+	}
+	return dst, first
 }
 
 func separator(first bool) byte {
@@ -72,8 +110,8 @@ func (r *Record) onlyAdds() bool {
 }
 
 // appendAdded appends the fields that the line did not have, and the brace.
-func (r *Record) appendAdded(dst []byte, first bool) []byte {
-	opened := !first || r.onlyAdds()
+// opened tells that the opening brace is there.
+func (r *Record) appendAdded(dst []byte, first, opened bool) []byte {
 	for i := range r.Edits {
 		e := &r.Edits[i]
 		if r.inLine(e.Name) {
@@ -90,6 +128,35 @@ func (r *Record) appendAdded(dst []byte, first bool) []byte {
 		dst = append(dst, '{')
 	}
 	return append(dst, '}')
+}
+
+// startOf and endOf are the ends of value i in a JSON line, with its quotes. A
+// dropped value keeps its place, and in Neg whether it had quotes.
+func (r *Record) startOf(i int) uint32 {
+	if s := &r.Spans[i]; quoted(s) {
+		return s.Off - 1
+	}
+	return r.Spans[i].Off
+}
+
+func (r *Record) endOf(i int) uint32 {
+	if i < 0 {
+		return 0
+	}
+	if s := &r.Spans[i]; quoted(s) {
+		return s.End + 1
+	}
+	return r.Spans[i].End
+}
+
+func quoted(s *Span) bool {
+	switch s.Enc {
+	case JSONString, JSONHigh, JSONEscape:
+		return true
+	case Absent:
+		return s.Neg
+	}
+	return false
 }
 
 func (r *Record) appendValue(dst []byte, s *Span) []byte {

@@ -75,7 +75,7 @@ type Record struct {
 	Block uint64 // number of the block in its input, from 0
 	Meta  *Meta  // what a transport knows of the record, or nil
 
-	dropped bool // a field of the line has been dropped: its span is Absent
+	dropped bool // a field or an edit has been dropped; the span of a field is Absent then
 }
 
 // Meta is what a transport carries beside the body.
@@ -184,6 +184,7 @@ func (r *Record) Drop(name *Name) {
 	for i := range r.Edits {
 		if r.Edits[i].Name == name {
 			r.Edits = append(r.Edits[:i], r.Edits[i+1:]...)
+			r.dropped = true
 			break
 		}
 	}
@@ -192,7 +193,8 @@ func (r *Record) Drop(name *Name) {
 	}
 	for i, n := range r.Shape.Names {
 		if n == name || n.text == name.text {
-			r.Spans[i] = Span{}
+			s := &r.Spans[i]
+			*s = Span{Off: s.Off, End: s.End, Neg: quoted(s)}
 			r.dropped = true
 		}
 	}
