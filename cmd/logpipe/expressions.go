@@ -19,7 +19,7 @@ func expressions() string {
 
 Values
   12  2.5  1e9  'text'  "text"  true  false  null
-  name  a.b (the flat key first, then the path)  a[0]  ['odd name']['another']
+  name  a.b (the flat key first, then the path)  a[0]  a[-1] (the last)  ['odd name']['another']
 
 Operators, the strongest first
   -                           the number with the other sign

@@ -87,6 +87,7 @@ func TestFields(t *testing.T) {
 	check(t, sample, []rule{
 		{`i`, `7`}, {`f`, `0.5`}, {`one`, `1`}, {`s`, `"abc"`}, {`q`, `"a\"b\\"`}, {`n`, `null`}, {`nothing`, `null`},
 		{`a.b`, `1`}, {`['a']['b']`, `2`}, {`a['b']`, `2`}, {`a.c.d`, `[10,{"e":"x"}]`}, {`a.c.d[0]`, `10`}, {`a.c.d[1].e`, `"x"`}, {`a.c.d.1.e`, `"x"`},
+		{`arr[-1]`, `3.5`}, {`arr[-4]`, `1`}, {`arr[-5]`, `null`}, {`arr[ -1 ]`, `3.5`}, {`a.c.d[-1].e`, `"x"`}, {`a['c'].d[-2]`, `10`}, {`a['c']['d'][-1]['e']`, `"x"`}, {`split('a b')[-1]`, `"b"`}, {`i[-1]`, `null`}, {`arr[0] + arr[-1]`, `4.5`}, {`json('[{"a":{"b":[7]}}]')[-1].a.b[-1]`, `7`}, {`i -1`, `6`},
 		{`arr[1]`, `"two"`}, {`arr[9]`, `null`}, {`['Task Info']['Task ID']`, `9`}, {`['a.b']`, `1`}, {`["s"]`, `"abc"`}, {`['no']`, `false`},
 		{`a`, `{"b":2,"c":{"d":[10,{"e":"x"}]}}`}, {`like`, `3`}, {`time`, `"2015-05-17T10:05:03Z"`}, {`['in']`, `null`},
 	})
@@ -154,7 +155,7 @@ func TestCanonicalText(t *testing.T) {
 		`a=1`: `a == 1`, `a<>1&&b||!c`: `a != 1 and b or not c`, `( (a) )`: `a`, `(a+b)+c`: `a + b + c`, `a+(b+c)`: `a + (b + c)`, `a-(b-c)`: `a - (b - c)`, `(a*b)/c`: `a * b / c`, `a*(b+c)`: `a * (b + c)`,
 		`-(5)`: `-5`, `-(a+b)`: `-(a + b)`, `-a*b`: `-a * b`, `a- -5`: `a - -5`, `-(-a)`: `--a`, `not(a and b)`: `not (a and b)`, `not (a==b)`: `not a == b`, `(not a) == b`: `(not a) == b`, `(a and b) or c`: `a and b or c`, `a and (b or c)`: `a and (b or c)`,
 		`x in(1,"a")`: `x in (1, 'a')`, `x not in (1)`: `x not in (1)`, `(a==b)==c`: `(a == b) == c`, `(a is null) is null`: `(a is null) is null`, `LOWER(x)`: `lower(x)`, `if(a,1,2)`: `if(a, 1, 2)`,
-		`['a']`: `a`, `['a b']`: `['a b']`, `a['b'][0].c`: `a['b'][0]['c']`, `['in']`: `['in']`, `['a.b']`: `['a.b']`, `a.b`: `a.b`, `"it's"`: `'it\'s'`, `'\d'`: `'\\d'`, `1.0`: `1`, `1e2`: `100`, `split(a)[0]`: `get(split(a), 0)`, `(a)['k']`: `a['k']`, `split(a)[0]['k'] == 1`: `get(get(split(a), 0), 'k') == 1`,
+		`['a']`: `a`, `['a b']`: `['a b']`, `a['b'][0].c`: `a['b'][0]['c']`, `['in']`: `['in']`, `['a.b']`: `['a.b']`, `a.b`: `a.b`, `"it's"`: `'it\'s'`, `'\d'`: `'\\d'`, `1.0`: `1`, `1e2`: `100`, `split(a)[0]`: `get(split(a), 0)`, `(a)['k']`: `a['k']`, `a[-1].b`: `get(get(a, -1), 'b')`, `split(a)[0]['k'] == 1`: `get(get(split(a), 0), 'k') == 1`,
 		`x =~ '^a\.b'`: `x =~ '^a\\.b'`, `TRUE`: `true`, `a.0`: `a.0`,
 	} {
 		e, err := Parse(src)
@@ -190,7 +191,7 @@ func TestSyntaxErrors(t *testing.T) {
 		{`a == b == c`, 8, "comparisons do not chain", "a < b and b < c"}, {`a < b in (1)`, 7, "do not chain", ""}, {`a in [1]`, 6, "want ( behind in, found [", "in (1, 2, 'a')"}, {`a in ()`, 3, "empty list", ""}, {`a not b`, 7, "want in behind not, found b", ""}, {`a is 5`, 6, "want null or not null", "=="}, {`1 + not a`, 5, "want a value, found not", "(not a)"},
 		{`in`, 1, "want a value, found in", "['in']"}, {`+1`, 1, "want a value, found +", "concat"}, {`a ++ b`, 3, "unknown operator ++", "concat"}, {`a === b`, 3, "unknown operator ===", "=="}, {`a | b`, 3, "unexpected '|'", "or is written or"}, {`a ? b : c`, 3, "unexpected '?'", "if(c, a, b)"}, {`‘a’`, 1, "unexpected '‘'", "quoted"}, {`a ** 2`, 3, "unknown operator **", "pow"},
 		{`'abc`, 1, "text without its closing '", ""}, {`'\u12'`, 2, "four hexadecimal digits", ""}, {`1.`, 1, "digits on both sides", ""}, {`.5`, 1, "digits on both sides", ""}, {`007`, 1, "leading zero", "'007'"}, {`5m`, 2, `unexpected "m" behind a number`, "'5m'"}, {`1e`, 2, `unexpected "e"`, ""}, {`1e999`, 1, "out of range", ""},
-		{`a['b'`, 6, "want ], found the end", ""}, {`a[b]`, 3, "want 'name' or a number behind [", "['a b']"}, {`a[1.5]`, 3, "want 'name' or a number", ""}, {`a, b`, 2, "want an operator or the end, found ,", "calls and lists"}, {`f(a b)`, 1, "unknown function f", ""}, {`lower(a b)`, 9, "want , or ), found b", ""}, {`max(a,)`, 7, "want a value, found )", ""},
+		{`a['b'`, 6, "want ], found the end", ""}, {`a[b]`, 3, "want 'name' or a number behind [", "['a b']"}, {`[-1]`, 1, "want the name of an array before [", "a[-1]"}, {`a[-x]`, 4, "want a number behind [-, found x", "a[-1]"}, {`a[-1.5]`, 4, "want a number behind [-", ""}, {`a[-1`, 5, "want ], found the end", ""}, {`a[1.5]`, 3, "want 'name' or a number", ""}, {`a, b`, 2, "want an operator or the end, found ,", "calls and lists"}, {`f(a b)`, 1, "unknown function f", ""}, {`lower(a b)`, 9, "want , or ), found b", ""}, {`max(a,)`, 7, "want a value, found )", ""},
 		{`é + ü ?`, 7, "unexpected '?'", ""}, {"a +\n\tb ?", 8, "unexpected '?'", ""}, {deep, 251, "nested deeper than 250", ""}, {strings.Repeat("-", 9999) + "a", 251, "nested deeper", ""}, {strings.Repeat("not ", 9999) + "a", 1001, "nested deeper", ""}, {"1" + strings.Repeat("+a", 9999), 10000, "nested deeper than 5000", ""},
 		{`['x\']"]']['y']`, 1, "cannot be addressed", ""},
 	} {

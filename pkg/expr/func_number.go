@@ -10,7 +10,7 @@ import (
 
 var numberFunctions = []builtin{
 	{Function: Function{"abs", groupNumber, "abs(x)", "x without its sign", "abs(-3)", "3"}, min: 1, max: 1, cost: 2, one: abs, check: wantNumber(0)},
-	{Function: Function{"round", groupNumber, "round(x[, n])", "x rounded to n decimals (default 0), halves away from zero", "round(2.675, 2)", "2.68"}, min: 1, max: 2, cost: 15, many: round, check: wantNumber(0, 1)},
+	{Function: Function{"round", groupNumber, "round(x[, n])", "x rounded to n decimals (default 0), halves away from zero: x*10^n is rounded, as DuckDB does it with a DOUBLE; 1.005*100 is just below 100.5, so round(1.005, 2) is 1", "round(2.675, 2)", "2.68"}, min: 1, max: 2, cost: 15, many: round, check: wantNumber(0, 1)},
 	{Function: Function{"floor", groupNumber, "floor(x)", "the largest integer not above x", "floor(-1.5)", "-2"}, min: 1, max: 1, cost: 4, one: integral(math.Floor), check: wantNumber(0)},
 	{Function: Function{"ceil", groupNumber, "ceil(x)", "the smallest integer not below x", "ceil(1.2)", "2"}, min: 1, max: 1, cost: 4, one: integral(math.Ceil), check: wantNumber(0)},
 	{Function: Function{"sqrt", groupNumber, "sqrt(x)", "the square root; null below 0", "sqrt(2.25)", "1.5"}, min: 1, max: 1, cost: 8, one: ofFloat(math.Sqrt), check: wantNumber(0)},
@@ -129,8 +129,10 @@ func roundInt(n int64, zeros int) val {
 	return whole.value()
 }
 
-// roundFloat scales by a power of ten that float64 holds exactly, so that
-// 2.675 becomes 2.68 as people expect; beyond those it rounds in decimal.
+// roundFloat scales by a power of ten that float64 holds exactly, as DuckDB does
+// it: 2.675*100 is 267.5 and gives 2.68, 1.005*100 is 100.49999999999999 and
+// gives 1. Python rounds the exact binary value instead: 2.67 and 1. Beyond those
+// powers it rounds in decimal.
 func roundFloat(f float64, digits int64) float64 {
 	switch {
 	case digits > 0 && math.Abs(f) >= exactLimit || digits > 320:

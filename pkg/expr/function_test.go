@@ -71,6 +71,14 @@ func TestNumberFunctions(t *testing.T) {
 	})
 }
 
+// TestRoundAsDuckDB holds round against what DuckDB 2.0.0 gives for DOUBLE.
+func TestRoundAsDuckDB(t *testing.T) {
+	check(t, `{}`, []rule{
+		{`round(1.005, 2)`, `1`}, {`round(2.675, 2)`, `2.68`}, {`round(0.285, 2)`, `0.28`}, {`round(1.015, 2)`, `1.01`},
+		{`round(-1.005, 2)`, `-1`}, {`round(8.345, 2)`, `8.35`},
+	})
+}
+
 func TestTextFunctions(t *testing.T) {
 	check(t, sample, []rule{
 		{`length(s)`, `3`}, {`length(u)`, `3`}, {`length(arr)`, `4`}, {`length(a)`, `2`}, {`length(i)`, `null`}, {`length(e)`, `0`},

@@ -312,23 +312,15 @@ func (p *parser) unary() (*node, error) {
 }
 
 // postfix reads a value; [n] and ['key'] directly behind a call or a closing
-// parenthesis are get().
+// parenthesis, and [-n] behind a field too, are get().
 func (p *parser) postfix() (*node, error) {
 	n, err := p.primary()
-	for err == nil && n.op != opField && n.op != opConst && p.isOp("[") && p.tok.pos > 0 && strings.IndexByte(")]", p.src[p.tok.pos-1]) >= 0 {
-		pos := p.tok.pos
-		var step string
-		if step, err = p.step(); err != nil {
+	for err == nil && p.isOp("[") && n.op != opConst && p.tok.pos > 0 {
+		apart := strings.IndexByte(" \t\r\n", p.src[p.tok.pos-1]) >= 0
+		if apart || n.op == opField && !p.fromEnd() {
 			break
 		}
-		key := newConst(textVal([]byte(step)), pos)
-		if isIndex(step) {
-			key = newConst(valOf(record.ParseNumber([]byte(step))), pos)
-		}
-		n = &node{op: opCall, fn: lookup("get"), args: []*node{n, key}, pos: pos}
-		if err = p.finish(n); err == nil {
-			err = p.advance()
-		}
+		n, err = p.element(n)
 	}
 	return n, err
 }

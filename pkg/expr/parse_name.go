@@ -3,6 +3,8 @@ package expr
 import (
 	"fmt"
 	"strings"
+
+	"github.com/logpipe/logpipe/pkg/record"
 )
 
 // named reads what a name begins: a call, a bracket path, or a field.
@@ -23,9 +25,16 @@ func (p *parser) named() (*node, error) {
 }
 
 // path reads a bracket path whose first steps may have been read: ['a b'][0].c
+// It ends before [-1], which postfix makes a get() of: a field has no path to it.
 func (p *parser) path(steps []string) (*node, error) {
 	pos := p.tok.pos
 	for {
+		if p.fromEnd() && len(steps) == 0 {
+			return nil, p.fail(pos, "a[-1] is the last element of the array a", "want the name of an array before [")
+		}
+		if p.fromEnd() {
+			return p.fieldAt(steps, pos)
+		}
 		step, err := p.step()
 		if err != nil {
 			return nil, err
@@ -45,21 +54,69 @@ func (p *parser) path(steps []string) (*node, error) {
 		if more {
 			continue
 		}
-		n, ok := newField(steps, true, pos)
-		if !ok {
-			return nil, p.fail(pos, "", `a name with both '] and "] in it cannot be addressed`)
-		}
-		return n, nil
+		return p.fieldAt(steps, pos)
 	}
 }
 
-// step reads ['name'] or [number] up to the closing bracket, which stays the
-// current token.
+func (p *parser) fieldAt(steps []string, pos int) (*node, error) {
+	n, ok := newField(steps, true, pos)
+	if !ok {
+		return nil, p.fail(pos, "", `a name with both '] and "] in it cannot be addressed`)
+	}
+	return n, nil
+}
+
+// fromEnd reports whether the current token begins [-1], the last element.
+func (p *parser) fromEnd() bool {
+	return p.isOp("[") && strings.HasPrefix(strings.TrimLeft(p.src[p.pos:], " "), "-")
+}
+
+// element reads one [n], [-n] or ['key'] behind n, and the names behind its dot,
+// as calls of get.
+func (p *parser) element(n *node) (*node, error) {
+	pos := p.tok.pos
+	step, err := p.step()
+	if err != nil {
+		return nil, err
+	}
+	key := newConst(textVal([]byte(step)), pos)
+	if isIndex(strings.TrimPrefix(step, "-")) {
+		key = newConst(valOf(record.ParseNumber([]byte(step))), pos)
+	}
+	keys := []*node{key}
+	rest := p.src[p.pos:]
+	if size := nameLen(strings.TrimPrefix(rest, "."), true); strings.HasPrefix(rest, ".") && size > 0 {
+		p.pos++
+		for _, name := range strings.Split(p.name(size).text, ".") {
+			keys = append(keys, newConst(textVal([]byte(name)), pos))
+		}
+	}
+	for _, key := range keys {
+		n = &node{op: opCall, fn: lookup("get"), args: []*node{n, key}, pos: pos}
+		if err := p.finish(n); err != nil {
+			return nil, err
+		}
+	}
+	return n, p.advance()
+}
+
+// step reads ['name'], [number] or [-number] up to the closing bracket, which
+// stays the current token.
 func (p *parser) step() (string, error) {
+	sign := ""
+	if p.fromEnd() {
+		sign = "-"
+		if err := p.advance(); err != nil {
+			return "", err
+		}
+	}
 	if err := p.advance(); err != nil {
 		return "", err
 	}
 	t := p.tok
+	if sign != "" && (t.kind != tokNumber || !isIndex(t.text)) {
+		return "", p.expected("a number behind [-", "a[-1] is the last element of an array")
+	}
 	if t.kind != tokText && (t.kind != tokNumber || !isIndex(t.text)) {
 		return "", p.expected("'name' or a number behind [", "odd names are written ['a b'], elements of arrays a[0]")
 	}
@@ -69,7 +126,7 @@ func (p *parser) step() (string, error) {
 	if !p.isOp("]") {
 		return "", p.expected("]", "")
 	}
-	return t.text, nil
+	return sign + t.text, nil
 }
 
 // call reads the arguments of a function and checks their number and, where
