@@ -107,7 +107,7 @@ func unknownCommand(cmd *cobra.Command, name string) error {
 			names = append(names, c.Name())
 		}
 	}
-	if near := catalog.Closest(name, names); near != "" {
+	if near := option.Closest(name, names); near != "" {
 		return fault.Hint(err, "did you mean %s?", near)
 	}
 	return fault.Hint(err, "`logpipe help` lists the commands")

@@ -93,33 +93,44 @@ func TestFlush(t *testing.T) {
 }
 
 // TestHold holds that a command which has printed nothing for three seconds,
-// while its input is open, says what it waits for.
+// while its input is open, says what it waits for and which flag changes that.
 func TestHold(t *testing.T) {
-	cmd := start(t, "logpipe", "aggregate", "--by", "n", "count")
-	read, write, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer read.Close()
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd.Stderr = write
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	write.Close()
-	if _, err := io.WriteString(in, "{\"n\":1}\n"); err != nil {
-		t.Fatal(err)
-	}
-	line, err := bufio.NewReader(read).ReadString('\n') // until the line comes
-	if err != nil || !strings.HasPrefix(line, "logpipe aggregate: ") || !strings.Contains(line, "--emit") {
-		t.Errorf("%q, %v", line, err)
-	}
-	in.Close()
-	if err := cmd.Wait(); err != nil {
-		t.Error(err)
+	for _, c := range []struct{ args, flag string }{
+		{"aggregate --by n count", "--emit"},
+		{"aggregate --window 1h --time now count", "--window"},
+		{"sort n", "top --by"},
+		{"top --by n", "--emit"},
+	} {
+		t.Run(c.args, func(t *testing.T) {
+			t.Parallel()
+			args := strings.Fields(c.args)
+			cmd := start(t, "logpipe", args...)
+			read, write, err := os.Pipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer read.Close()
+			in, err := cmd.StdinPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			cmd.Stderr = write
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			write.Close()
+			if _, err := io.WriteString(in, "{\"n\":1}\n"); err != nil {
+				t.Fatal(err)
+			}
+			line, err := bufio.NewReader(read).ReadString('\n') // until the line comes
+			if err != nil || !strings.HasPrefix(line, "logpipe "+args[0]+": ") || !strings.Contains(line, c.flag) {
+				t.Errorf("%q, %v", line, err)
+			}
+			in.Close()
+			if err := cmd.Wait(); err != nil {
+				t.Error(err)
+			}
+		})
 	}
 }
 

@@ -109,7 +109,7 @@ func UnknownOption(s *option.Set, name string) error {
 			names = append(names, o.Name)
 		}
 	}
-	if near := Closest(name, names); near != "" {
+	if near := option.Closest(name, names); near != "" {
 		return fault.Hint(err, "did you mean --%s?", near)
 	}
 	return err

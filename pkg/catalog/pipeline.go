@@ -95,7 +95,7 @@ func (e *stageError) Unwrap() error { return e.err }
 func (l *lexer) foreign(w word) error {
 	names := Names()
 	err := l.errorf(w.at, "%q is not a stage of logpipe", w.text)
-	if near := Closest(w.text, names); near != "" {
+	if near := option.Closest(w.text, names); near != "" {
 		return fault.Hint(err, "did you mean %s?", near)
 	}
 	return fault.Hint(err, "run takes logpipe's own stages; for other programs use the pipe of the shell: logpipe … | %s …", Quote(w.text))

@@ -180,7 +180,7 @@ func unknownSetting(path, key string, names *option.Set) error {
 		list = append(list, o.Name)
 	}
 	err := fault.Usagef("%s: unknown setting %q", path, key)
-	if near := catalog.Closest(key, list); near != "" {
+	if near := option.Closest(key, list); near != "" {
 		return fault.Hint(err, "did you mean %s?", near)
 	}
 	return fault.Hint(err, "the settings are %s", strings.Join(list, ", "))

@@ -78,8 +78,8 @@ type aggregate struct {
 // Options declares the settings.
 func (a *aggregate) Options(s *option.Set) {
 	s.Repeated(&a.by, "by", "group by these `FIELDS`, separated by commas").Field = true
-	s.Duration(&a.window, "window", 0, "length of a window of event time")
-	s.Duration(&a.slide, "slide", 0, "a window begins every `DURATION`; default: --window")
+	s.Span(&a.window, "window", "length of a window of event time")
+	s.Span(&a.slide, "slide", "a window begins every `DURATION`; default: --window")
 	s.Duration(&a.lateness, "lateness", 0, "how long to wait for records that come out of order")
 	s.String(&a.time, "time", "", "event time `FIELD`, or now for the time of arrival; default: time, @timestamp, timestamp or ts").Field = true
 	s.String(&a.format, "time-format", "", "strftime or Go `LAYOUT` of the event time")

@@ -6,6 +6,7 @@ import (
 
 	"github.com/logpipe/logpipe/pkg/expr"
 	"github.com/logpipe/logpipe/pkg/fault"
+	"github.com/logpipe/logpipe/pkg/option"
 	"github.com/logpipe/logpipe/pkg/record"
 	"github.com/logpipe/logpipe/pkg/state"
 )
@@ -93,7 +94,11 @@ func parseAggregates(words []string) (*aggregatePlan, error) {
 			return nil, err
 		}
 		if seen[c.name] {
-			return nil, fault.Hint(fault.Usagef("two results are called %s", c.name), "name one of them: other=%s", w)
+			_, function, named := expr.SplitAssign(w)
+			if !named {
+				function = w
+			}
+			return nil, fault.Hint(fault.Usagef("two results are called %s", c.name), "name one of them: 'NAME=%s'", strings.TrimSpace(function))
 		}
 		seen[c.name] = true
 		p.calls = append(p.calls, c)
@@ -207,12 +212,37 @@ func (c *aggregateCall) find(name string) error {
 			}
 		}
 	}
-	var names []string
+	return unknownFunction(name)
+}
+
+// unknownFunction says what was most likely meant, else what there is.
+func unknownFunction(name string) error {
+	err := fault.Usagef("no aggregate function is called %q", name)
+	shown := map[string]string{"p": "p50 … p99.9", "approx_p": "approx_p50 … approx_p99.9"}
+	words := []string{"median", "p50", "p90", "p95", "p99", "approx_p50", "approx_p90", "approx_p95", "approx_p99"}
+	var list []string
 	for _, f := range aggregateFunctions {
-		names = append(names, f.name)
+		if shown[f.name] != "" {
+			list = append(list, shown[f.name])
+			continue
+		}
+		list, words = append(list, f.name), append(words, f.name)
 	}
-	return fault.Hint(fault.Usagef("no aggregate function is called %q", name),
-		"there are %s (p50, p99.9, …)", strings.Join(names, ", "))
+	if near := option.Closest(strings.ToLower(name), words); near != "" {
+		return fault.Hint(err, "did you mean %s?", near)
+	}
+	if other := otherAggregates[strings.ToLower(name)]; other != "" {
+		return fault.Hint(err, "did you mean %s?", other)
+	}
+	return fault.Hint(err, "there are %s", strings.Join(list, ", "))
+}
+
+// otherAggregates are what functions are called elsewhere.
+var otherAggregates = map[string]string{
+	"mean": "avg", "average": "avg", "total": "sum", "std": "stddev", "stdev": "stddev", "stddev_samp": "stddev",
+	"nunique": "distinct", "count_distinct": "distinct", "approx_count_distinct": "approx_distinct",
+	"any_value": "first", "arg_max": "last", "mode": "topk(x,1)", "quantile": "p50 … p99.9", "percentile": "p50 … p99.9",
+	"p100": "max",
 }
 
 // percent reads 50 or 99.9 as a fraction of 100 without rounding.

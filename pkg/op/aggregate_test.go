@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/logpipe/logpipe/pkg/fault"
 	"github.com/logpipe/logpipe/pkg/option"
 	"github.com/logpipe/logpipe/pkg/stream"
 )
@@ -325,6 +326,26 @@ func TestAggregateUsage(t *testing.T) {
 		}
 		if _, err := b.Build(args); err == nil {
 			t.Errorf("%q: accepted", words)
+		}
+	}
+}
+
+// TestAggregateHints holds what is said to who wrote something else.
+func TestAggregateHints(t *testing.T) {
+	for _, c := range []struct{ word, hint string }{
+		{"summ(a)", "did you mean sum?"}, {"SUM(a)", "did you mean sum?"}, {"mean(a)", "did you mean avg?"},
+		{"approx_p98x(a)", "did you mean approx_p90?"}, {"frobnicate(a)", "there are count, sum, avg, stddev, min, max, first, last, distinct, " +
+			"p50 … p99.9, approx_distinct, approx_p50 … approx_p99.9, topk"},
+	} {
+		if _, err := parseAggregates([]string{c.word}); fault.HintOf(err) != c.hint {
+			t.Errorf("%s: %v, hint %q, want %q", c.word, err, fault.HintOf(err), c.hint)
+		}
+	}
+	for _, c := range []struct{ words, hint string }{
+		{"count count", "name one of them: 'NAME=count'"}, {"x=sum(a) x=avg(b)", "name one of them: 'NAME=avg(b)'"},
+	} {
+		if _, err := parseAggregates(strings.Fields(c.words)); fault.HintOf(err) != c.hint {
+			t.Errorf("%s: %v, hint %q, want %q", c.words, err, fault.HintOf(err), c.hint)
 		}
 	}
 }

@@ -141,7 +141,7 @@ func (f *windowFold) Holding() string {
 		return ""
 	}
 	if f.arrival {
-		return ""
+		return "the rows of open windows wait until the clock has passed their end; a shorter --window ends sooner, --emit every=2s without --window prints as time goes on"
 	}
 	return "the rows of open windows wait until a record comes whose event time is past their end, or for the end of the input; --window sets their length, --time now uses the time of arrival"
 }

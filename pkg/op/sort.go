@@ -21,7 +21,7 @@ var Sort = Definition{
 	Long: `Null and absent come first, then false, true, numbers by value, texts by their
 bytes, objects, arrays. Records that are equal in all the fields keep the order
 of the input. :desc turns one field round, -r turns round all fields that do not
-say :asc or :desc.
+say :asc or :desc. A field whose name has a colon in it is written ['a:b'].
 
 sort keeps the whole input in memory and prints at its end. Where only the
 greatest records are wanted, top keeps N of them.`,
@@ -62,6 +62,10 @@ func (s *sorting) Build(args []string) (stream.Stage, error) {
 			name, desc = n, true
 		} else if n, ok := strings.CutSuffix(arg, ":asc"); ok {
 			name, desc = n, false
+		}
+		if i := strings.LastIndexByte(name, ':'); i >= 0 && !strings.Contains(name, "[") {
+			err := fault.Usagef("sort: %s: want :asc or :desc, not %q", arg, name[i:])
+			return nil, fault.Hint(err, "%s:desc puts the greatest first; a field whose name has a colon in it is written ['%s']", name[:i], name)
 		}
 		f, err := record.NewField(name)
 		if err != nil {
@@ -165,7 +169,7 @@ func (o *sorter) Holding() string {
 	if len(o.rows) == 0 {
 		return ""
 	}
-	return fmt.Sprintf("sort holds %d records (%d MiB) until the input ends", len(o.rows),
+	return fmt.Sprintf("sort holds %d records (%d MiB) until the input ends, or Ctrl-C ends it; top --by shows the greatest as they come on a terminal, consume --exit ends where a topic ends", len(o.rows),
 		(o.lines.size+len(o.rows)*(rowSize+len(o.keys)*valueSize))>>20)
 }
 

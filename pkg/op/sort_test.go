@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/logpipe/logpipe/pkg/fault"
 	"github.com/logpipe/logpipe/pkg/record"
 	"github.com/logpipe/logpipe/pkg/stream"
 )
@@ -62,6 +63,18 @@ func TestSortManyAgreesWithCompare(t *testing.T) {
 	}
 }
 
+func TestSortRefusesOtherEndings(t *testing.T) {
+	for _, word := range []string{"a:foo", "a:", "a:num:desc", "ns:a"} {
+		if _, err := Sort.New().Build([]string{word}); fault.CodeOf(err) != fault.Usage || !strings.Contains(fault.HintOf(err), "['") {
+			t.Errorf("%s: %v, hint %q", word, err, fault.HintOf(err))
+		}
+	}
+	in := "{\"a:b\":1}\n{\"a:b\":2}\n"
+	if o := runStages(t, in, 1, 1, buildStage(t, Sort, "['a:b']:desc")); o.out != "{\"a:b\":2}\n{\"a:b\":1}\n" {
+		t.Errorf("got %q", o.out)
+	}
+}
+
 func TestSortFeedsOtherStages(t *testing.T) {
 	in := "{\"a\":3}\n{\"a\":1}\n{\"a\":2}\n"
 	o := runStages(t, in, 2, 3, buildStage(t, Set, "b=a*2"), buildStage(t, Sort, "b:desc"), buildStage(t, Where, "b > 2"), buildStage(t, Head, "1"))
@@ -74,10 +87,11 @@ func TestHoldingTellsWhatWaits(t *testing.T) {
 	for _, c := range []struct {
 		stage stream.Stage
 		want  string
+		flag  string // what changes it
 	}{
-		{buildStage(t, Sort, "a"), "sort holds 2 records"},
-		{buildStage(t, Table), "table holds 2 rows"},
-		{buildStage(t, Top), "top ranks 2 records"},
+		{buildStage(t, Sort, "a"), "sort holds 2 records", "top --by"},
+		{buildStage(t, Table), "table holds 2 rows", ""},
+		{buildStage(t, Top), "top ranks 2 records", "aggregate --window 1m or --emit every=2s"},
 	} {
 		op, err := c.stage.(stream.Serial).Serial(&stream.Env{})
 		if err != nil {
@@ -90,8 +104,8 @@ func TestHoldingTellsWhatWaits(t *testing.T) {
 		if err := op.Process(oneBatch(t, `{"a":1}`, `{"a":2}`), nowhere); err != nil {
 			t.Fatal(err)
 		}
-		if got := h.Holding(); !strings.HasPrefix(got, c.want) {
-			t.Errorf("got %q, want %q", got, c.want)
+		if got := h.Holding(); !strings.HasPrefix(got, c.want) || !strings.Contains(got, c.flag) {
+			t.Errorf("got %q, want %q and %q", got, c.want, c.flag)
 		}
 	}
 }

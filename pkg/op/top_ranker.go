@@ -172,9 +172,10 @@ func (o *ranker) Holding() string {
 	case len(o.groups) == 0:
 		return ""
 	case o.windows.known():
-		return "top holds a window until a record of a later one comes or the input ends"
+		return "top holds a window until a record of a later one comes or the input ends; aggregate --window sets how long one is"
 	}
-	return "top ranks " + strconv.FormatInt(o.taken, 10) + " records and prints at the end of the input"
+	return "top ranks " + strconv.FormatInt(o.taken, 10) + " records and prints when the input ends, or Ctrl-C ends it; " +
+		"behind aggregate --window 1m or --emit every=2s it prints as time goes on"
 }
 
 // lastNumeric finds the field that a ranking is most likely about.

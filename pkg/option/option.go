@@ -102,6 +102,13 @@ func (s *Set) Duration(p *time.Duration, name string, def time.Duration, help st
 	return s.Add(name, (*Duration)(p), help)
 }
 
+// Span adds a length of time that has to be longer than nothing where it is
+// given; *p stays 0 where it is not.
+func (s *Set) Span(p *time.Duration, name, help string) *Option {
+	*p = 0
+	return s.Add(name, &span{(*Duration)(p)}, help)
+}
+
 // Choice adds a text setting with a closed list of words.
 func (s *Set) Choice(p *string, name, def string, words []string, help string) *Option {
 	*p = def
@@ -185,6 +192,19 @@ func (v *Duration) String() string { return FormatDuration(time.Duration(*v)) }
 
 // Type names the argument in help.
 func (v *Duration) Type() string { return "duration" }
+
+type span struct{ *Duration }
+
+func (v *span) Set(s string) error {
+	d, err := ParseDuration(s)
+	if err == nil && d <= 0 {
+		err = fmt.Errorf("want a duration longer than nothing, not %q", s)
+	}
+	if err == nil {
+		*v.Duration = Duration(d)
+	}
+	return err
+}
 
 // ParseDuration reads Go's durations and the units d (24 h) and w (7 d).
 func ParseDuration(s string) (time.Duration, error) {

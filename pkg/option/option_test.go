@@ -36,6 +36,7 @@ func TestValues(t *testing.T) {
 		n       int
 		choice  string
 		timeout time.Duration
+		window  time.Duration
 	)
 	s.String(&text, "text,t", "a", "")
 	s.Strings(&words, "words", "")
@@ -44,18 +45,20 @@ func TestValues(t *testing.T) {
 	s.Int(&n, "n", 3, "")
 	s.Choice(&choice, "choice", "x", []string{"x", "y"}, "")
 	s.Duration(&timeout, "timeout", time.Second, "")
+	s.Span(&window, "window", "")
 	for _, c := range []struct {
 		name, value string
 		ok          bool
 	}{
 		{"text", "b", true}, {"words", "a, b,,c", true}, {"kept", "a,b", true}, {"on", "true", true}, {"on", "yes", false},
 		{"n", "4", true}, {"n", "4.5", false}, {"choice", "y", true}, {"choice", "z", false}, {"timeout", "2m", true},
+		{"window", "0s", false}, {"window", "0", false}, {"window", "-1s", false}, {"window", "1m", true}, {"window", "0s", false},
 	} {
 		if err := s.Lookup(c.name).Value.Set(c.value); (err == nil) != c.ok {
 			t.Errorf("%s = %s: %v", c.name, c.value, err)
 		}
 	}
-	if text != "b" || len(words) != 3 || len(kept) != 1 || !on || n != 4 || choice != "y" || timeout != 2*time.Minute {
+	if text != "b" || len(words) != 3 || len(kept) != 1 || !on || n != 4 || choice != "y" || timeout != 2*time.Minute || window != time.Minute {
 		t.Errorf("%q %q %q %v %d %q %v", text, words, kept, on, n, choice, timeout)
 	}
 	if o := s.Lookup("text"); o.Letter != "t" || o.Default != "a" {

@@ -1,4 +1,4 @@
-package catalog
+package option
 
 // Closest returns the word of list that word was most likely meant to be, or
 // "" where none is near: at most one slip in four letters, swaps counted once.
