@@ -98,31 +98,68 @@ func parseHead(head []byte) (length int, key, version int16, err error) {
 
 // wanted lists the topics that a metadata request (what follows its key and
 // version) may create. Before version 4 every request might.
+//
+// It reads the request itself (Kafka protocol guide, Metadata): kmsg counts
+// tagged fields down from whatever number a client sends, for seconds.
 func wanted(version int16, rest []byte) []string {
 	req := kmsg.NewPtrMetadataRequest()
 	req.SetVersion(version)
 	if version > req.MaxVersion() {
 		return nil
 	}
-	r := kbin.Reader{Src: rest}
+	r := &kbin.Reader{Src: rest}
 	r.Int32()          // correlation id
 	r.NullableString() // client id
-	if req.IsFlexible() {
-		kmsg.SkipTags(&r)
-	}
-	if !r.Ok() {
+	flexible := req.IsFlexible()
+	if flexible && !skipTags(r) {
 		return nil
 	}
-	if err := req.ReadFrom(r.Src); err != nil || (version >= 4 && !req.AllowAutoTopicCreation) {
+	names, ok := topicNames(r, version, flexible)
+	if !ok || version >= 4 && !r.Bool() || !r.Ok() {
 		return nil
-	}
-	var names []string
-	for _, t := range req.Topics {
-		if t.Topic != nil && validName(*t.Topic) {
-			names = append(names, *t.Topic)
-		}
 	}
 	return names
+}
+
+// topicNames reads the request's list of topics; ok is false where it ends
+// early.
+func topicNames(r *kbin.Reader, version int16, flexible bool) (names []string, ok bool) {
+	length := r.ArrayLen
+	if flexible {
+		length = r.CompactArrayLen
+	}
+	for n := length(); n > 0 && r.Ok(); n-- {
+		if version >= 10 {
+			r.Uuid()
+		}
+		var name *string
+		switch {
+		case version >= 10:
+			name = r.CompactNullableString()
+		case flexible:
+			s := r.CompactString()
+			name = &s
+		default:
+			s := r.String()
+			name = &s
+		}
+		if flexible && !skipTags(r) {
+			return nil, false
+		}
+		if name != nil && validName(*name) {
+			names = append(names, *name)
+		}
+	}
+	return names, r.Ok()
+}
+
+// skipTags reads over tagged fields (KIP-482).
+func skipTags(r *kbin.Reader) bool {
+	for n := r.Uvarint(); n > 0 && r.Ok(); n-- {
+		r.Uvarint()
+		r.Span(int(r.Uvarint()))
+	}
+	return r.Ok()
 }
 
 // validName tells whether Kafka allows a topic of this name.

@@ -109,10 +109,39 @@ func TestWanted(t *testing.T) {
 	}
 }
 
+// manyTags claims 1.4 billion tagged fields and holds none.
+var manyTags = []byte("\a\x00\x00\x00\xe3\u0385\xaa\u032e\a\x00\x04test\x05\xff\xff\x05")
+
+func TestWantedCountsNoTagsThatAreNotThere(t *testing.T) {
+	for range 1000 { // each took seconds when the number was counted down
+		if got := wanted(12, manyTags); got != nil {
+			t.Fatalf("%q", got)
+		}
+	}
+}
+
+// TestWantedReadsWhatClientsWrite compares with kmsg's encoding in all versions.
+func TestWantedReadsWhatClientsWrite(t *testing.T) {
+	names := []string{"first", "second", "third"}
+	for version := range kmsg.NewPtrMetadataRequest().MaxVersion() + 1 {
+		req := kmsg.NewPtrMetadataRequest()
+		for i := range names {
+			topic := kmsg.NewMetadataRequestTopic()
+			topic.Topic = &names[i]
+			req.Topics = append(req.Topics, topic)
+		}
+		req.AllowAutoTopicCreation = true
+		if got := wanted(version, request(req, version)[frameHead:]); !slices.Equal(got, names) {
+			t.Errorf("version %d: %q", version, got)
+		}
+	}
+}
+
 func FuzzWanted(f *testing.F) {
 	for v := range int16(13) {
 		f.Add(v, metadataFor("topic", v, true)[frameHead:])
 	}
+	f.Add(int16(12), manyTags)
 	f.Fuzz(func(t *testing.T, version int16, rest []byte) {
 		if version < 0 {
 			return // refused before
