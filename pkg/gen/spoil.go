@@ -1,31 +1,40 @@
 package gen
 
-import "bytes"
+import (
+	"bytes"
+	"strings"
+)
 
 // The functions here turn the good line dst[from:] into one that real logs
 // have too and that no parser may take for a record.
 
-// spoilAccess leaves the four kinds of rubbish that a web server's log collects.
+// spoilAccess leaves four kinds of lines that a web server's log collects and
+// that no access-log format reads. (A TLS handshake or "-" in place of the
+// request is none of them: such a line is whole, and its status counts.)
 func spoilAccess(r *random, dst []byte, from int) []byte {
 	line := dst[from:]
 	head := from + bytes.IndexByte(line, ']') + 2 // address, user, time
 	switch r.below(4) {
-	case 0: // a TLS handshake on the plain port, escaped as nginx does
-		dst = append(dst[:head], '"')
-		dst = appendTLS(r, dst)
-		return append(dst, `" 400 157 "-" "-"`...)
+	case 0: // bytes of a TLS client alone, escaped as nginx does
+		return appendTLS(r, dst[:from])
 	case 1: // cut by a full disk, before the request ends: later is common log format
 		request := bytes.IndexByte(dst[head+1:], '"')
 		return cut(r, dst, from, head+1+request)
 	case 2: // the last quote is missing
 		return dst[:len(dst)-1]
-	default: // a connection that never sent a request
-		status := `"-" 408 - "-" "-"`
-		if r.below(2) == 0 {
-			status = `"-" 400 0 "-" "-"`
-		}
-		return append(dst[:head], status...)
+	default: // a line of the error log in the same file
+		return errorLine(dst, from)
 	}
+}
+
+// errorLine makes of an access line what Apache writes to its error log.
+func errorLine(dst []byte, from int) []byte {
+	line := string(dst[from:])
+	address := line[:strings.IndexByte(line, ' ')]
+	at := line[strings.IndexByte(line, '['):]
+	dst = append(dst[:from], at[:strings.IndexByte(at, ']')+1]...)
+	dst = append(append(dst, " [error] [client "...), address...)
+	return append(dst, "] request failed: error reading the headers"...)
 }
 
 // spoilJSON makes a line that is no JSON value.
