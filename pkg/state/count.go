@@ -8,7 +8,7 @@ import (
 
 // Count counts records, or with OfValues those whose value is not null.
 type Count struct {
-	n        []int64
+	n        paged[int64]
 	ofValues bool
 }
 
@@ -16,34 +16,34 @@ type Count struct {
 func NewCount(ofValues bool) Column { return &Count{ofValues: ofValues} }
 
 // Grow implements Column.
-func (c *Count) Grow(n int) { c.n = growTo(c.n, n) }
+func (c *Count) Grow(n int) { c.n.grow(n) }
 
 // Add implements Column; without OfValues it takes no values.
 func (c *Count) Add(groups []uint32, values []record.Value, _ []Position) {
 	if !c.ofValues {
 		for _, g := range groups {
-			c.n[g]++
+			*c.n.at(g)++
 		}
 		return
 	}
 	for i, g := range groups {
 		if values[i].Kind != record.Null {
-			c.n[g]++
+			*c.n.at(g)++
 		}
 	}
 }
 
 // Merge implements Column.
-func (c *Count) Merge(g uint32, from Column, other uint32) { c.n[g] += from.(*Count).n[other] }
+func (c *Count) Merge(g uint32, from Column, other uint32) { *c.n.at(g) += *from.(*Count).n.at(other) }
 
 // Reset implements Column.
-func (c *Count) Reset() { c.n = zero(c.n) }
+func (c *Count) Reset() { c.n.reset() }
 
 // Rejected implements Column.
 func (c *Count) Rejected() int64 { return 0 }
 
 // Result is the count of group g.
-func (c *Count) Result(g uint32) record.Value { return record.IntValue(c.n[g]) }
+func (c *Count) Result(g uint32) record.Value { return record.IntValue(*c.n.at(g)) }
 
 // Extreme keeps one value a group: the least, greatest, first or last.
 type Extreme struct {

@@ -80,6 +80,81 @@ func TestKeysOfEveryLength(t *testing.T) {
 	}
 }
 
+// TestTextsAreKeys holds that a text has one number however it is given, that
+// the table hands its key out, and that its hash goes to another table.
+func TestTextsAreKeys(t *testing.T) {
+	a, b := NewTable(), NewTable()
+	for n := range 300 {
+		text := bytes.Repeat([]byte{'t'}, n)
+		key := AppendTextKey(nil, text)
+		if got, fresh := a.UpsertText(HashText(text), text); got != uint32(n) || !fresh {
+			t.Fatalf("text of %d: number %d, fresh %v", n, got, fresh)
+		}
+		if got, fresh := a.Upsert(HashText(text), key); got != uint32(n) || fresh {
+			t.Fatalf("key of the text of %d: number %d, fresh %v", n, got, fresh)
+		}
+		if !bytes.Equal(a.Key(uint32(n)), key) {
+			t.Fatalf("text of %d: key %q", n, a.Key(uint32(n)))
+		}
+		b.Upsert(a.Hash(uint32(n)), a.Key(uint32(n)))
+		if got, fresh := b.UpsertText(HashText(text), text); got != uint32(n) || fresh {
+			t.Fatalf("merged text of %d: number %d, fresh %v", n, got, fresh)
+		}
+	}
+}
+
+// FuzzTable holds a table against a map, with keys of up to 69 bytes cut from the
+// input.
+func FuzzTable(f *testing.F) {
+	f.Add([]byte("a key\x00of some length, and one that is longer than a cell"), uint8(7))
+	f.Add(bytes.Repeat([]byte{0}, 100), uint8(1))
+	f.Fuzz(func(t *testing.T, data []byte, step uint8) {
+		tb, want := NewTable(), map[string]uint32{}
+		for round := range 2 {
+			for n := range min(70, len(data)+1) {
+				for from := 0; from+n <= len(data); from += int(step) + 1 {
+					key := data[from : from+n]
+					number, ok := want[string(key)]
+					if !ok {
+						number = uint32(len(want))
+						want[string(key)] = number
+					}
+					got, fresh := tb.Upsert(HashKey(key), key)
+					if got != number || fresh == ok || round == 1 && fresh {
+						t.Fatalf("%q: number %d, fresh %v, want %d, %v", key, got, fresh, number, !ok)
+					}
+				}
+			}
+		}
+		for key, n := range want {
+			if string(tb.Key(n)) != key {
+				t.Fatalf("key %d is %q, want %q", n, tb.Key(n), key)
+			}
+		}
+	})
+}
+
+// TestPagedGrows holds that elements stay and new ones are zero.
+func TestPagedGrows(t *testing.T) {
+	var p paged[int]
+	for n := 1; n < 5*pageSize; n += 1 + n/3 {
+		p.grow(n)
+		if got := *p.at(uint32(n - 1)); got != 0 {
+			t.Fatalf("new element %d is %d", n-1, got)
+		}
+		*p.at(uint32(n - 1)) = n
+	}
+	for n := 1; n < 5*pageSize; n += 1 + n/3 {
+		if got := *p.at(uint32(n - 1)); got != n {
+			t.Errorf("element %d is %d", n-1, got)
+		}
+	}
+	p.reset()
+	if *p.at(0) != 0 || *p.at(3 * pageSize) != 0 {
+		t.Error("elements outlive a reset")
+	}
+}
+
 func TestTable(t *testing.T) {
 	tb := NewTable()
 	for round := range 2 {

@@ -43,16 +43,17 @@ func split(n int64) (hi, lo float64) {
 
 // sums is an exact sum a group.
 type sums struct {
-	v     []pair
+	v     paged[pair]
 	spill map[uint32]*big.Float // groups whose sum needs more than a pair
 }
 
-func (s *sums) grow(n int) { s.v = growTo(s.v, n) }
+func (s *sums) grow(n int) { s.v.grow(n) }
 
 func (s *sums) add(g uint32, x float64) {
-	p, ok := s.v[g].add(x)
+	sum := s.v.at(g)
+	p, ok := sum.add(x)
 	if ok && s.spill == nil {
-		s.v[g] = p
+		*sum = p
 		return
 	}
 	s.addSlow(g, p, ok, x)
@@ -64,7 +65,7 @@ func (s *sums) addSlow(g uint32, p pair, ok bool, x float64) {
 		return
 	}
 	if ok {
-		s.v[g] = p
+		*s.v.at(g) = p
 		return
 	}
 	if s.spill == nil {
@@ -83,8 +84,9 @@ func (s *sums) exact(g uint32) *big.Float {
 	if b := s.spill[g]; b != nil {
 		return new(big.Float).Copy(b)
 	}
-	b := exactFloat(s.v[g].hi)
-	return b.Add(b, exactFloat(s.v[g].lo))
+	p := s.v.at(g)
+	b := exactFloat(p.hi)
+	return b.Add(b, exactFloat(p.lo))
 }
 
 func (s *sums) addInt(g uint32, n int64) {
@@ -104,7 +106,7 @@ func (s *sums) merge(g uint32, from *sums, other uint32) {
 		s.spill[g] = mine.Add(mine, b)
 		return
 	}
-	p := from.v[other]
+	p := from.v.at(other)
 	s.add(g, p.hi)
 	if p.lo != 0 {
 		s.add(g, p.lo)
@@ -117,14 +119,14 @@ func (s *sums) round(g uint32) float64 {
 		f, _ := b.Float64()
 		return f
 	}
-	return s.v[g].hi
+	return s.v.at(g).hi
 }
 
 // integer returns the sum of g as an int64, where it is one within range.
 func (s *sums) integer(g uint32) (int64, bool) {
 	b := s.spill[g]
 	if b == nil {
-		p := s.v[g]
+		p := s.v.at(g)
 		if math.Abs(p.hi) < 1<<62 {
 			return int64(p.hi) + int64(p.lo), true
 		}
@@ -135,7 +137,7 @@ func (s *sums) integer(g uint32) (int64, bool) {
 }
 
 func (s *sums) reset() {
-	s.v = zero(s.v)
+	s.v.reset()
 	s.spill = nil
 }
 
@@ -161,7 +163,7 @@ func growTo[T any](s []T, n int) []T {
 // int64.
 type Sum struct {
 	sums
-	flags    []uint8
+	flags    paged[uint8]
 	rejected int64
 }
 
@@ -176,7 +178,7 @@ func NewSum() Column { return &Sum{} }
 // Grow implements Column.
 func (c *Sum) Grow(n int) {
 	c.grow(n)
-	c.flags = growTo(c.flags, n)
+	c.flags.grow(n)
 }
 
 // Add implements Column: other values than numbers are rejected.
@@ -185,10 +187,10 @@ func (c *Sum) Add(groups []uint32, values []record.Value, _ []Position) {
 		switch v := &values[i]; v.Kind {
 		case record.Null:
 		case record.Float:
-			c.flags[g] |= sawValue | sawFloat
+			*c.flags.at(g) |= sawValue | sawFloat
 			c.add(g, math.Float64frombits(v.Num))
 		case record.Int:
-			c.flags[g] |= sawValue
+			*c.flags.at(g) |= sawValue
 			c.addInt(g, int64(v.Num))
 		default:
 			c.rejected++
@@ -199,14 +201,14 @@ func (c *Sum) Add(groups []uint32, values []record.Value, _ []Position) {
 // Merge implements Column.
 func (c *Sum) Merge(g uint32, from Column, other uint32) {
 	o := from.(*Sum)
-	c.flags[g] |= o.flags[other]
+	*c.flags.at(g) |= *o.flags.at(other)
 	c.merge(g, &o.sums, other)
 }
 
 // Reset implements Column.
 func (c *Sum) Reset() {
 	c.reset()
-	c.flags = zero(c.flags)
+	c.flags.reset()
 }
 
 // Rejected implements Column.
@@ -214,10 +216,11 @@ func (c *Sum) Rejected() int64 { return c.rejected }
 
 // Result is the sum of group g: null without values.
 func (c *Sum) Result(g uint32) record.Value {
-	if c.flags[g]&sawValue == 0 {
+	flags := *c.flags.at(g)
+	if flags&sawValue == 0 {
 		return record.Value{}
 	}
-	if c.flags[g]&sawFloat == 0 {
+	if flags&sawFloat == 0 {
 		if n, ok := c.integer(g); ok {
 			return record.IntValue(n)
 		}
@@ -228,7 +231,7 @@ func (c *Sum) Result(g uint32) record.Value {
 // Moments keeps count, sum and sum of squares, all exact.
 type Moments struct {
 	sum, squares sums
-	n            []int64
+	n            paged[int64]
 	square       bool
 	rejected     int64
 }
@@ -239,7 +242,7 @@ func NewMoments(squares bool) Column { return &Moments{square: squares} }
 // Grow implements Column.
 func (c *Moments) Grow(n int) {
 	c.sum.grow(n)
-	c.n = growTo(c.n, n)
+	c.n.grow(n)
 	if c.square {
 		c.squares.grow(n)
 	}
@@ -255,7 +258,7 @@ func (c *Moments) Add(groups []uint32, values []record.Value, _ []Position) {
 			}
 			continue
 		}
-		c.n[g]++
+		*c.n.at(g)++
 		if v.Kind == record.Int {
 			c.sum.addInt(g, v.Int())
 		} else {
@@ -300,7 +303,7 @@ func addProduct(s *sums, g uint32, x, y float64) {
 // Merge implements Column.
 func (c *Moments) Merge(g uint32, from Column, other uint32) {
 	o := from.(*Moments)
-	c.n[g] += o.n[other]
+	*c.n.at(g) += *o.n.at(other)
 	c.sum.merge(g, &o.sum, other)
 	if c.square {
 		c.squares.merge(g, &o.squares, other)
@@ -311,7 +314,7 @@ func (c *Moments) Merge(g uint32, from Column, other uint32) {
 func (c *Moments) Reset() {
 	c.sum.reset()
 	c.squares.reset()
-	c.n = zero(c.n)
+	c.n.reset()
 }
 
 // Rejected implements Column.
@@ -319,26 +322,26 @@ func (c *Moments) Rejected() int64 { return c.rejected }
 
 // Mean is the exact mean of group g, rounded once: null without values.
 func (c *Moments) Mean(g uint32) record.Value {
-	if c.n[g] == 0 {
+	if *c.n.at(g) == 0 {
 		return record.Value{}
 	}
 	q := c.sum.exact(g)
-	f, _ := q.Quo(q, new(big.Float).SetPrec(sumPrecision).SetInt64(c.n[g])).Float64()
+	f, _ := q.Quo(q, new(big.Float).SetPrec(sumPrecision).SetInt64(*c.n.at(g))).Float64()
 	return record.FloatValue(f)
 }
 
 // Deviation is the sample standard deviation of group g: null below two values.
 func (c *Moments) Deviation(g uint32) record.Value {
-	if c.n[g] < 2 {
+	if *c.n.at(g) < 2 {
 		return record.Value{}
 	}
 	const prec = 3 * sumPrecision
-	n := new(big.Float).SetPrec(prec).SetInt64(c.n[g])
+	n := new(big.Float).SetPrec(prec).SetInt64(*c.n.at(g))
 	s := c.sum.exact(g).SetPrec(prec)
 	s.Mul(s, s).Quo(s, n)
 	v := c.squares.exact(g).SetPrec(prec)
 	v.Sub(v, s)
-	v.Quo(v, n.SetInt64(c.n[g]-1))
+	v.Quo(v, n.SetInt64(*c.n.at(g)-1))
 	if v.Sign() <= 0 {
 		return record.IntValue(0)
 	}

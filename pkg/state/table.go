@@ -1,198 +1,197 @@
 package state
 
-import (
-	"encoding/binary"
-	"hash/maphash"
-	"math/bits"
-)
+import "encoding/binary"
 
 // Table numbers distinct keys 0, 1, 2, … in the order of their coming: open
-// addressing over 8-byte slots, keys in one arena. It costs about 20 bytes a
-// key beside the key.
+// addressing over slots of four bytes, which hold a number and, in the bits
+// that no number needs, a piece of the hash. Keys lie in cells of 16 bytes,
+// those of more than 15 bytes in chunks beside them. A short key costs about
+// 22 bytes.
 type Table struct {
-	slots []uint64 // upper half of the hash, then number+1; 0 is free
-	mask  uint64
-	ends  []uint32 // key i is arena[ends[i-1]:ends[i]]
-	high  []uint32 // upper halves of the hashes, for growing and merging
-	arena []byte
+	slots []uint32 // number+1 in the bits of mask, piece of the hash above; 0 is free
+	mask  uint32   // len(slots)-1
+	n     uint32
+	cells paged[cell]
+	long  chunks
 }
 
-var (
-	seed  = maphash.MakeSeed()
-	seed1 = maphash.Bytes(seed, []byte("1"))
-	seed2 = maphash.Bytes(seed, []byte("2")) | 1
-)
-
-// HashKey is the hash of a key, the same in all tables of a process and another
-// in every process. Keys of 4 to 32 bytes, the most of them, are hashed by wide
-// multiplications of overlapping words, as wyhash does.
-func HashKey(key []byte) uint64 {
-	n := len(key)
-	var a, b uint64
-	switch {
-	case n > 32 || n < 4:
-		return maphash.Bytes(seed, key)
-	case n > 16:
-		hi, lo := bits.Mul64(binary.LittleEndian.Uint64(key)^seed2, binary.LittleEndian.Uint64(key[8:])^seed1)
-		a, b = hi^binary.LittleEndian.Uint64(key[n-16:]), lo^binary.LittleEndian.Uint64(key[n-8:])
-	case n >= 8:
-		a, b = binary.LittleEndian.Uint64(key), binary.LittleEndian.Uint64(key[n-8:])
-	default:
-		a, b = uint64(binary.LittleEndian.Uint32(key)), uint64(binary.LittleEndian.Uint32(key[n-4:]))
-	}
-	hi, lo := bits.Mul64(a^seed1, b^seed2)
-	hi, lo = bits.Mul64(hi^lo^uint64(n), 0x9E3779B97F4A7C15)
-	return hi ^ lo
-}
+const firstSlots = 64
 
 // NewTable returns an empty table.
 func NewTable() *Table {
-	t := &Table{}
-	t.resize(64)
-	return t
+	return &Table{slots: make([]uint32, firstSlots), mask: firstSlots - 1}
 }
 
 // Len is the number of keys.
-func (t *Table) Len() int { return len(t.ends) }
+func (t *Table) Len() int { return int(t.n) }
 
 // Key returns key number i. It must not be changed.
 func (t *Table) Key(i uint32) []byte {
-	from := uint32(0)
-	if i > 0 {
-		from = t.ends[i-1]
+	c := t.cells.at(i)
+	if c[0] == isLong {
+		return t.long.at(c.load().b)
 	}
-	return t.arena[from:t.ends[i]:t.ends[i]]
+	return c[1 : 1+c[0] : 1+c[0]]
 }
 
 // Hash returns a hash of key i that Upsert of another table accepts.
-func (t *Table) Hash(i uint32) uint64 { return uint64(t.high[i]) << 32 }
+func (t *Table) Hash(i uint32) uint64 { return t.cells.at(i).load().hash() }
 
-// Bytes is about how much memory the table takes.
-func (t *Table) Bytes() int64 {
-	return int64(cap(t.slots))*8 + int64(cap(t.ends)+cap(t.high))*4 + int64(cap(t.arena))
-}
-
-// Reset empties the table and keeps its memory.
+// Reset empties the table and keeps its memory, but for that of long keys.
 func (t *Table) Reset() {
 	clear(t.slots)
-	t.ends, t.high, t.arena = t.ends[:0], t.high[:0], t.arena[:0]
+	t.n, t.long = 0, chunks{}
 }
 
-// Upsert returns the number of key, which is new when fresh is true. Only the
-// upper half of hash is used.
+// slot is where a key of that hash is looked for first, piece what its slot
+// holds of the hash. The uppermost bits choose shards: neither uses them while
+// a table is small.
+func (t *Table) slot(hash uint64) uint32  { return uint32(hash>>8) & t.mask }
+func (t *Table) piece(hash uint64) uint32 { return uint32(hash>>26) &^ t.mask }
+
+// Upsert returns the number of key, which is new when fresh is true.
 func (t *Table) Upsert(hash uint64, key []byte) (number uint32, fresh bool) {
-	tag := hash >> 32
-	at := spread(tag) & t.mask
-	for {
-		s := t.slots[at]
-		if s == 0 {
-			break
-		}
-		if s>>32 == tag {
-			n := uint32(s) - 1
-			from := uint32(0)
-			if n > 0 {
-				from = t.ends[n-1]
-			}
-			if same(t.arena[from:t.ends[n]], key) {
-				return n, false
-			}
-		}
-		at = (at + 1) & t.mask
+	if len(key) <= maxInline {
+		return t.upsert(hash, pack(key))
 	}
-	t.arena = append(t.arena, key...)
-	return t.place(at, tag), true
+	return t.upsertLong(hash, key, false)
 }
-
-// HashText is the hash of a key of one text, which UpsertText takes.
-func HashText(text []byte) uint64 { return HashKey(text) }
 
 // UpsertText is Upsert for a key of one text without the byte 0x00, given as
 // the text alone; hash is its HashText. All keys of one such text must come by
-// it, in all tables that are merged.
+// that hash, in all tables that are merged.
 func (t *Table) UpsertText(hash uint64, text []byte) (number uint32, fresh bool) {
-	tag := hash >> 32
-	at := spread(tag) & t.mask
+	if len(text) <= maxText {
+		return t.upsert(hash, packText(text))
+	}
+	return t.upsertLong(hash, text, true)
+}
+
+func (t *Table) upsert(hash uint64, key packed) (number uint32, fresh bool) {
+	at, piece, mask := t.slot(hash), t.piece(hash), t.mask
+	for {
+		s := t.slots[at]
+		if s == 0 {
+			return t.place(at, piece, key), true
+		}
+		if x := s ^ piece; x <= mask && t.cells.at(x-1).load() == key {
+			return x - 1, false
+		}
+		at = (at + 1) & mask
+	}
+}
+
+// upsertLong takes the key, or the text that is the key, of more bytes than a
+// cell holds.
+func (t *Table) upsertLong(hash uint64, key []byte, text bool) (number uint32, fresh bool) {
+	at, piece, mask := t.slot(hash), t.piece(hash), t.mask
 	for {
 		s := t.slots[at]
 		if s == 0 {
 			break
 		}
-		if s>>32 == tag {
-			n := uint32(s) - 1
-			from := uint32(0)
-			if n > 0 {
-				from = t.ends[n-1]
-			}
-			key := t.arena[from:t.ends[n]]
-			if len(key) == len(text)+2 && key[0] == tagString && same(key[1:len(key)-1], text) {
-				return n, false
+		if x := s ^ piece; x <= mask {
+			c := t.cells.at(x - 1).load()
+			if c.a == hash|isLong && t.holds(c.b, key, text) {
+				return x - 1, false
 			}
 		}
-		at = (at + 1) & t.mask
+		at = (at + 1) & mask
 	}
-	t.arena = AppendTextKey(t.arena, text)
-	return t.place(at, tag), true
+	c := packed{a: hash | isLong}
+	if text {
+		c.b = t.long.add(len(key)+2, func(dst []byte) []byte { return AppendTextKey(dst, key) })
+	} else {
+		c.b = t.long.add(len(key), func(dst []byte) []byte { return append(dst, key...) })
+	}
+	return t.place(at, piece, c), true
 }
 
-// place numbers the key that has been appended to the arena.
-func (t *Table) place(at, tag uint64) uint32 {
-	n := uint32(len(t.ends))
-	t.slots[at] = tag<<32 | uint64(n+1)
-	t.ends = append(t.ends, uint32(len(t.arena)))
-	t.high = append(t.high, uint32(tag))
-	if uint64(n+1)*8 > uint64(len(t.slots))*7 {
+// holds reports whether the long key at a place is key, or the key of the text.
+func (t *Table) holds(place uint64, key []byte, text bool) bool {
+	k := t.long.at(place)
+	if !text {
+		return string(k) == string(key)
+	}
+	return len(k) == len(key)+2 && k[0] == tagString && string(k[1:len(k)-1]) == string(key)
+}
+
+// place numbers a new key, for which slot at is free.
+func (t *Table) place(at, piece uint32, key packed) uint32 {
+	n := t.n
+	t.n++
+	t.cells.grow(int(t.n))
+	t.cells.at(n).store(key)
+	t.slots[at] = piece | t.n
+	if uint64(t.n)*8 > uint64(len(t.slots))*7 {
 		t.resize(2 * len(t.slots))
 	}
 	return n
 }
 
-// same compares keys; those of 4 to 32 bytes, the most of them, by
-// overlapping words.
-func same(a, b []byte) bool {
-	n := len(a)
-	switch {
-	case n != len(b):
-		return false
-	case n > 32 || n < 4:
-		return string(a) == string(b)
-	case n > 16:
-		return binary.LittleEndian.Uint64(a) == binary.LittleEndian.Uint64(b) &&
-			binary.LittleEndian.Uint64(a[8:]) == binary.LittleEndian.Uint64(b[8:]) &&
-			binary.LittleEndian.Uint64(a[n-16:]) == binary.LittleEndian.Uint64(b[n-16:]) &&
-			binary.LittleEndian.Uint64(a[n-8:]) == binary.LittleEndian.Uint64(b[n-8:])
-	case n >= 8:
-		return binary.LittleEndian.Uint64(a) == binary.LittleEndian.Uint64(b) &&
-			binary.LittleEndian.Uint64(a[n-8:]) == binary.LittleEndian.Uint64(b[n-8:])
-	}
-	return binary.LittleEndian.Uint32(a) == binary.LittleEndian.Uint32(b) &&
-		binary.LittleEndian.Uint32(a[n-4:]) == binary.LittleEndian.Uint32(b[n-4:])
-}
-
-// Guess returns one more than the number of the key that Upsert of hash will
-// compare first, 0 for none.
-func (t *Table) Guess(hash uint64) uint32 { return uint32(t.slots[spread(hash>>32)&t.mask]) }
-
-// Touch loads the key that Guess named.
-func (t *Table) Touch(guess uint32) byte {
-	if guess < 2 {
-		return 0
-	}
-	return t.arena[t.ends[guess-2]]
-}
-
-// spread makes a slot of the 32 bits of a hash; its upper bits choose shards,
-// so the slot takes them in another order.
-func spread(tag uint64) uint64 { return tag * 0x9E3779B97F4A7C15 >> 24 }
-
+// resize places all keys anew: the slots know too little of their hashes.
 func (t *Table) resize(n int) {
-	t.slots = make([]uint64, n)
-	t.mask = uint64(n - 1)
-	for i, h := range t.high {
-		at := spread(uint64(h)) & t.mask
+	t.slots = make([]uint32, n)
+	t.mask = uint32(n - 1)
+	for i := range t.n {
+		h := t.Hash(i)
+		at := t.slot(h)
 		for t.slots[at] != 0 {
 			at = (at + 1) & t.mask
 		}
-		t.slots[at] = uint64(h)<<32 | uint64(i+1)
+		t.slots[at] = t.piece(h) | (i + 1)
 	}
+}
+
+// Guess returns one more than the number of the key that Upsert of hash will
+// most likely find, 0 for none.
+func (t *Table) Guess(hash uint64) uint32 {
+	x := t.slots[t.slot(hash)] ^ t.piece(hash)
+	if x > t.mask {
+		x = 0
+	}
+	return x
+}
+
+// Touch loads the key that Guess named.
+func (t *Table) Touch(guess uint32) byte {
+	if guess == 0 {
+		return 0
+	}
+	return t.cells.at(guess - 1)[0]
+}
+
+// chunks keeps byte strings, each behind its length. A place is the number of
+// the chunk and the offset in it.
+type chunks struct {
+	list [][]byte
+	size int // of the next chunk
+}
+
+const (
+	firstChunk = 512
+	lastChunk  = 32 << 10
+)
+
+// add keeps the n bytes that write appends and returns their place.
+func (c *chunks) add(n int, write func(dst []byte) []byte) (place uint64) {
+	last := len(c.list) - 1
+	need := n + binary.MaxVarintLen64
+	if last < 0 || cap(c.list[last])-len(c.list[last]) < need {
+		c.size = min(max(2*c.size, firstChunk), lastChunk)
+		c.list = append(c.list, make([]byte, 0, max(c.size, need)))
+		last++
+	}
+	chunk := c.list[last]
+	place = uint64(last)<<32 | uint64(len(chunk))
+	c.list[last] = write(binary.AppendUvarint(chunk, uint64(n)))
+	return place
+}
+
+// at returns the bytes at a place.
+func (c *chunks) at(place uint64) []byte {
+	b := c.list[place>>32][uint32(place):]
+	n, head := binary.Uvarint(b)
+	end := head + int(n)
+	return b[head:end:end]
 }
