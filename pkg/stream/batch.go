@@ -67,6 +67,21 @@ func (b *Batch) Reject(r *record.Record, err error) {
 	b.Rejected = append(b.Rejected, Reject{Pos: r.Pos, Line: r.Line, Err: err})
 }
 
+// moveTo gives what b holds to dst, which is empty but for room that b takes.
+// The rejected records stay: they are the concern of who calls.
+func (b *Batch) moveTo(dst *Batch) *Batch {
+	dst.Reset()
+	rejected := b.Rejected
+	*dst, *b = *b, *dst
+	b.Rejected, dst.Rejected = rejected, b.Rejected
+	for _, r := range dst.Records {
+		if r.Arena == &b.Arena {
+			r.Arena = &dst.Arena
+		}
+	}
+	return dst
+}
+
 // Filter keeps the records for which keep is true, in order.
 func (b *Batch) Filter(keep func(*record.Record) bool) {
 	n := 0

@@ -19,22 +19,10 @@ type collector struct {
 
 // finish takes one block's result in its turn.
 func (e *engine) finish(ctx context.Context, j *job) error {
-	res := &j.result
-	if j.block.Line > 0 || j.block.Name != e.col.name {
-		e.col.name, e.col.line = j.block.Name, max(j.block.Line, 1)
-	} else if e.col.line == 0 {
-		e.col.line = 1
-	}
-	err := e.report(res.rejected)
-	e.ledger.In += res.in + int64(len(j.block.Long))
+	err := e.part(ctx, j)
+	e.ledger.In += int64(len(j.block.Long))
 	e.ledger.Bytes += int64(len(j.block.Data))
-	if err == nil {
-		err = res.err
-	}
-	if err == nil {
-		err = e.tail.take(ctx, j)
-	}
-	e.col.line += res.lines
+	e.col.line += j.result.lines
 	if !e.tail.watermarked {
 		select {
 		case <-j.turn.done:
@@ -42,16 +30,37 @@ func (e *engine) finish(ctx context.Context, j *job) error {
 			close(j.turn.done)
 		}
 	}
-	for _, b := range res.batches {
-		e.batches.Put(b)
-	}
 	select {
-	case e.outs <- res.out:
+	case e.outs <- j.result.out:
 	default:
 	}
 	if j.block.Ack != nil {
 		j.block.Ack(err)
 	}
+	return err
+}
+
+// part takes what there is of one block's result in its turn.
+func (e *engine) part(ctx context.Context, j *job) error {
+	res := &j.result
+	if j.block.Line > 0 || j.block.Name != e.col.name {
+		e.col.name, e.col.line = j.block.Name, max(j.block.Line, 1)
+	} else if e.col.line == 0 {
+		e.col.line = 1
+	}
+	err := e.report(res.rejected)
+	e.ledger.In += res.in
+	if err == nil {
+		err = res.err
+	}
+	if err == nil {
+		err = e.tail.take(ctx, j)
+	}
+	for _, b := range res.batches {
+		e.batches.Put(b)
+	}
+	res.in, res.records = 0, 0
+	res.out, res.batches, res.rejected = res.out[:0], res.batches[:0], res.rejected[:0]
 	return err
 }
 

@@ -60,7 +60,7 @@ func Run(ctx context.Context, p Pipeline, o Options) (Ledger, error) {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	e := &engine{plan: pl, opts: o, sink: p.Sink, source: p.Source, stop: stop,
-		work: make(chan *job, inFlight), results: make(chan *job, inFlight), ended: make(chan error, 1),
+		work: make(chan *job, inFlight), results: make(chan *job, inFlight), ended: make(chan error, 1), abandoned: make(chan struct{}),
 		tokens: make(chan struct{}, inFlight), outs: make(chan []byte, inFlight)}
 	err = e.run(ctx)
 	if errors.Is(err, ErrStop) {
@@ -71,23 +71,24 @@ func Run(ctx context.Context, p Pipeline, o Options) (Ledger, error) {
 
 // engine is one run.
 type engine struct {
-	plan    *plan
-	opts    Options
-	source  Source
-	sink    Sink
-	stop    func()
-	work    chan *job
-	results chan *job
-	ended   chan error // the reader has ended, with its error
-	tokens  chan struct{}
-	outs    chan []byte // used buffers
-	batches sync.Pool   // used batches
-	mu      sync.Mutex
-	closed  bool   // no more jobs are issued
-	issued  uint64 // jobs handed to workers
-	ledger  Ledger
-	tail    *tail
-	col     collector
+	plan      *plan
+	opts      Options
+	source    Source
+	sink      Sink
+	stop      func()
+	work      chan *job
+	results   chan *job
+	abandoned chan struct{} // closed when nobody takes results any more
+	ended     chan error    // the reader has ended, with its error
+	tokens    chan struct{}
+	outs      chan []byte // used buffers
+	batches   sync.Pool   // used batches
+	mu        sync.Mutex
+	closed    bool   // no more jobs are issued
+	issued    uint64 // jobs handed to workers
+	ledger    Ledger
+	tail      *tail
+	col       collector
 }
 
 // job is one block on its way.
@@ -98,6 +99,8 @@ type job struct {
 	prev    *turn
 	turn    *turn
 	result  result
+	more    bool          // result is a part; the worker waits until it has been taken
+	taken   chan struct{} // where it is told
 }
 
 // turn tells when a block has been read, and the largest event time until then.
@@ -173,7 +176,7 @@ func (e *engine) read(ctx context.Context) {
 			e.ended <- err
 			return
 		}
-		j := &job{block: b, sniffed: sniffed, prev: prev, turn: &turn{done: make(chan struct{}), max: MinTime}}
+		j := &job{block: b, sniffed: sniffed, prev: prev, turn: &turn{done: make(chan struct{}), max: MinTime}, taken: make(chan struct{})}
 		prev = j.turn
 		if !e.issue(j) {
 			return
@@ -243,6 +246,7 @@ func (e *engine) collect(ctx context.Context) error {
 // abandon lets workers end that still hand over results nobody will read.
 func (e *engine) abandon() {
 	e.stop()
+	close(e.abandoned)
 	go func() {
 		for range e.results { //nolint:revive // drained until the process or test ends
 		}
@@ -257,6 +261,14 @@ func (e *engine) inOrder(ctx context.Context, j *job) error {
 			return nil
 		}
 		delete(e.col.waiting, e.col.next)
+		if j.more {
+			if err := e.part(ctx, j); err != nil {
+				return err
+			}
+			j.more = false
+			j.taken <- struct{}{}
+			return nil
+		}
 		e.col.next++
 		err := e.finish(ctx, j)
 		<-e.tokens

@@ -210,3 +210,70 @@ func TestCancelDrains(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// copies is a parallel stage that emits each record n times, in batches of its own.
+type copies struct{ n int }
+
+func (copies) Name() string                      { return "copies" }
+func (copies) Input() Input                      { return Objects }
+func (c copies) Parallel(*Env) (Operator, error) { return &copyOp{n: c.n, out: NewBatch()}, nil }
+
+type copyOp struct {
+	n   int
+	out *Batch
+}
+
+func (o *copyOp) Process(b *Batch, emit Emit) error {
+	for _, r := range b.Records {
+		for k := range o.n {
+			c := o.out.New()
+			r.CopyTo(c)
+			c.Arena = &o.out.Arena
+			c.Set(record.Intern("k"), record.IntValue(int64(k)))
+			if len(o.out.Records) == BatchSize || k == o.n-1 {
+				if err := emit(o.out); err != nil {
+					return err
+				}
+				o.out.Reset()
+			}
+		}
+	}
+	return nil
+}
+func (o *copyOp) Flush(Emit) error { return nil }
+
+// TestLargeResultsGoOnInParts makes far more of a block than a result may hold:
+// the output is the same, what is refused is told, and an early end ends it.
+func TestLargeResultsGoOnInParts(t *testing.T) {
+	const rows, each = 3, partBatches*BatchSize + 1000
+	pad := strings.Repeat("x", partBytes/each)
+	var input, want strings.Builder
+	for i := range rows {
+		fmt.Fprintf(&input, "{\"n\":%d,\"p\":\"%s\"}\n", i, pad)
+		for k := range each {
+			fmt.Fprintf(&want, "{\"n\":%d,\"p\":\"%s\",\"k\":%d}\n", i, pad, k)
+		}
+	}
+	odd := parallelStage{"odd", Objects, func(r *record.Record) (bool, error) {
+		if r.Get(record.FlatField("k")).Int()%2 == 1 {
+			return true, nil
+		}
+		return false, fmt.Errorf("even")
+	}}
+	for _, workers := range []int{1, 3} {
+		for name, behind := range map[string][]Stage{"alone": nil, "kept": {firstN{1 << 30}}} {
+			got, _, l := runText(t, strings.NewReader(input.String()), workers, append([]Stage{copies{each}}, behind...)...)
+			if got != want.String() || l.In != rows || l.Out != rows*each {
+				t.Errorf("%s, %d workers: %d bytes, %+v", name, workers, len(got), l)
+			}
+			_, rejected, l := runText(t, strings.NewReader(input.String()), workers, append([]Stage{copies{each}, odd}, behind...)...)
+			if n := len(rejected); n != rows*each/2 || rejected[n-1].Num != rows || l.Out != rows*each/2 || l.In != rows {
+				t.Errorf("%s, %d workers: %d rejected, %+v", name, workers, n, l)
+			}
+		}
+		got, _, l := runText(t, iotest.OneByteReader(strings.NewReader(input.String())), workers, copies{each}, firstN{each + 1})
+		if l.Out != each+1 || !strings.HasSuffix(got, "\"k\":0}\n") {
+			t.Errorf("early end, %d workers: %+v", workers, l)
+		}
+	}
+}

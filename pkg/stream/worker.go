@@ -154,7 +154,12 @@ func (w *worker) run(j *job) {
 		res.err = err
 		w.pass()
 	}
-	slices.SortStableFunc(res.rejected, func(a, b Rejection) int { return int(a.Pos) - int(b.Pos) })
+	res.sort()
+}
+
+// sort puts what was rejected into the order of the input.
+func (r *result) sort() {
+	slices.SortStableFunc(r.rejected, func(a, b Rejection) int { return int(a.Pos) - int(b.Pos) })
 }
 
 // pass lets the blocks behind go on whatever happened to this one.
@@ -173,14 +178,20 @@ func (w *worker) pass() {
 
 func (w *worker) begin() *Batch {
 	if w.batch == nil {
-		if w.batch, _ = w.engine.batches.Get().(*Batch); w.batch == nil {
-			w.batch = NewBatch()
-		}
+		w.batch = w.spare()
 	}
 	b := w.batch
 	b.Reset()
 	b.Block, b.Time, b.Sniffed = w.job.seq, w.job.block.Time.UnixNano(), w.job.sniffed
 	return b
+}
+
+// spare returns a used batch or a new one.
+func (w *worker) spare() *Batch {
+	if b, _ := w.engine.batches.Get().(*Batch); b != nil {
+		return b
+	}
+	return NewBatch()
 }
 
 // scanObjects indexes the block's lines and runs the chain over them.
@@ -266,13 +277,42 @@ func (w *worker) end(b *Batch) error {
 		w.refused(b, before, w.plan.fold.Name())
 		return err
 	case w.keep:
+		if b != w.batch { // an operator's own
+			b = b.moveTo(w.spare())
+		}
 		res.batches = append(res.batches, b)
 		w.batch = nil
 	default:
 		res.records += int64(len(b.Records))
 		res.out = b.AppendJSON(res.out)
 	}
+	if len(res.out) >= partBytes || len(res.batches) >= partBatches || len(res.rejected) >= partRejects {
+		return w.part()
+	}
 	return nil
+}
+
+// A block's result above these sizes is handed on in parts, so that memory does
+// not grow with what an operator makes of a block.
+const (
+	partBytes   = 8 << 20
+	partBatches = 128
+	partRejects = 1 << 16
+)
+
+// part hands on what there is of the block's result, waits until the collector
+// has taken it in its turn, and begins the next part.
+func (w *worker) part() error {
+	j := w.job
+	j.result.sort()
+	j.more = true
+	w.engine.results <- j
+	select {
+	case <-j.taken:
+		return nil
+	case <-w.engine.abandoned:
+		return ErrStop
+	}
 }
 
 func (w *worker) turn() { <-w.job.prev.done }
