@@ -71,45 +71,114 @@ func (e *each) UsesClock() bool { return e.list.UsesClock() }
 
 // Parallel expands on all cores.
 func (e *each) Parallel(env *stream.Env) (stream.Operator, error) {
-	x := &expander{name: e.name, list: e.list.Compile(exprEnv(env))}
+	x := &expander{name: e.name, list: e.list.Compile(exprEnv(env)), out: stream.NewBatch()}
 	x.add = x.addElement
 	return x, nil
 }
 
+// expander makes batches of its own, so that an array of any length passes in
+// the memory of one batch.
 type expander struct {
-	name  *record.Name
-	list  *expr.Program
-	in    []*record.Record
-	batch *stream.Batch
-	from  *record.Record
-	add   func(raw []byte) bool
+	name *record.Name
+	list *expr.Program
+	in   *stream.Batch
+	from *record.Record // of in, the one that is being expanded
+	copy record.Record  // of from, with its bytes in the arena of out
+	out  *stream.Batch
+	size int // bytes that out prints, about
+	emit stream.Emit
+	err  error
+	add  func(raw []byte) bool
 }
 
+// expandedSize ends a batch of records that are long.
+const expandedSize = 1 << 20
+
+// Process emits a record of every element, and nothing of the records that have
+// none.
 func (x *expander) Process(b *stream.Batch, emit stream.Emit) error {
-	x.in = append(x.in[:0], b.Records...)
-	x.batch, b.Records = b, b.Records[:0]
-	for _, r := range x.in {
-		switch v := x.list.Eval(r); v.Kind {
-		case record.Null:
-		case record.Array:
-			x.from = r
+	x.in, x.emit, x.err = b, emit, nil
+	x.begin()
+	for _, r := range b.Records {
+		v := x.list.Eval(r)
+		if v.Kind == record.Null {
+			continue
+		}
+		x.from = r
+		x.take()
+		if v.Kind == record.Array {
 			record.EachElement(v.Bytes, x.add)
-		default:
-			r.Set(x.name, v)
-			b.Records = append(b.Records, r)
+		} else {
+			x.addValue(v)
+		}
+		if x.err != nil {
+			return x.err
 		}
 	}
-	return emit(b)
+	if len(x.out.Records) == 0 {
+		return nil
+	}
+	return emit(x.out)
 }
 
 func (x *expander) Flush(stream.Emit) error { return nil }
 
-// addElement adds a copy of the record that is being expanded.
+// begin makes room for the next batch.
+func (x *expander) begin() {
+	x.out.Reset()
+	x.out.Block, x.out.Time, x.out.Sniffed = x.in.Block, x.in.Time, x.in.Sniffed
+	x.size = 0
+}
+
+// take copies what the record that is being expanded has in its arena.
+func (x *expander) take() {
+	x.from.CopyTo(&x.copy)
+	x.copy.Arena = &x.out.Arena
+	for i := range x.copy.Spans {
+		x.takeSpan(&x.copy.Spans[i])
+	}
+	for i := range x.copy.Edits {
+		x.takeSpan(&x.copy.Edits[i].Span)
+	}
+}
+
+func (x *expander) takeSpan(s *record.Span) {
+	if s.Arena {
+		s.Off, s.End = x.out.Arena.Add(x.from.Arena.Buf[s.Off:s.End])
+	}
+}
+
+// addElement adds a record of one element. It returns false where nobody wants
+// more of them.
 func (x *expander) addElement(raw []byte) bool {
-	r := x.batch.New()
-	x.from.CopyTo(r)
-	r.SetSpan(x.name, elementSpan(r.Arena, raw))
-	return true
+	if r := x.next(); r != nil {
+		r.SetSpan(x.name, elementSpan(r.Arena, raw))
+		x.size += len(raw)
+	}
+	return x.err == nil
+}
+
+// addValue adds the record of a value that is no array.
+func (x *expander) addValue(v record.Value) {
+	if r := x.next(); r != nil {
+		r.Set(x.name, v)
+	}
+}
+
+// next adds a copy of the record that is being expanded, in the next batch where
+// this one is full; nil where nobody wants more.
+func (x *expander) next() *record.Record {
+	if len(x.out.Records) >= stream.BatchSize || x.size >= expandedSize {
+		if x.err = x.emit(x.out); x.err != nil {
+			return nil
+		}
+		x.begin()
+		x.take()
+	}
+	r := x.out.New()
+	x.copy.CopyTo(r)
+	x.size += len(r.Line)
+	return r
 }
 
 // elementSpan copies raw, a JSON value out of a scanned line or a result of an

@@ -2,6 +2,7 @@ package op
 
 import (
 	"bytes"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -47,16 +48,65 @@ func FuzzEach(f *testing.F) {
 		}
 		var want [][]byte
 		record.EachElement(r.Get(x).Bytes, func(v []byte) bool { want = append(want, bytes.Clone(v)); return true })
-		if err := parallelOperator(t, Each, "x=x").Process(b, nowhere); err != nil || len(b.Records) != len(want) {
-			t.Fatalf("%d records of %d elements, %v", len(b.Records), len(want), err)
-		}
-		for i, r := range b.Records {
-			if got := r.AppendJSON(nil); string(got) != `{"x":`+string(want[i])+`}` {
-				t.Errorf("element %s printed as %s", want[i], got)
+		n := 0
+		err := parallelOperator(t, Each, "x=x").Process(b, func(b *stream.Batch) error {
+			for i, r := range b.Records {
+				if got := r.AppendJSON(nil); string(got) != `{"x":`+string(want[n+i])+`}` {
+					t.Errorf("element %s printed as %s", want[n+i], got)
+				}
+				if got := r.Get(x); !record.Equal(got, record.DecodeJSON(want[n+i])) {
+					t.Errorf("element %s read as %v", want[n+i], got)
+				}
 			}
-			if got := r.Get(x); !record.Equal(got, record.DecodeJSON(want[i])) {
-				t.Errorf("element %s read as %v", want[i], got)
-			}
+			n += len(b.Records)
+			return nil
+		})
+		if err != nil || n != len(want) {
+			t.Fatalf("%d records of %d elements, %v", n, len(want), err)
 		}
 	})
+}
+
+// TestEachOfLongArrays holds that records keep what stages before have made of
+// them over the batches of a long array, whatever stands behind.
+func TestEachOfLongArrays(t *testing.T) {
+	var in, want, odd strings.Builder
+	for i := range 4 {
+		fmt.Fprintf(&in, `{"i":%d,"n":%d}`+"\n", i, 1000*i)
+		for k := range 1000 * i {
+			row := fmt.Sprintf(`{"i":%d,"n":%d,"s":"é%d","x":%d}`+"\n", i, 1000*i, i, k)
+			want.WriteString(row)
+			if k%2 == 1 {
+				odd.WriteString(row)
+			}
+		}
+	}
+	expand := func() []stream.Stage {
+		return []stream.Stage{buildStage(t, Set, "s=concat('é', i)"), buildStage(t, Parse, "json"), buildStage(t, Each, "x=range(0, n)")}
+	}
+	for _, behind := range []struct {
+		stages func() []stream.Stage
+		want   string
+	}{
+		{func() []stream.Stage { return nil }, want.String()},
+		{func() []stream.Stage { return []stream.Stage{buildStage(t, Head, "100000")} }, want.String()},
+		{func() []stream.Stage {
+			return []stream.Stage{buildStage(t, Where, "x % 2 == 1"), buildStage(t, Head, "100000")}
+		}, odd.String()},
+		{func() []stream.Stage {
+			return []stream.Stage{buildStage(t, Each, "x=x"), buildStage(t, Head, "100000")}
+		}, want.String()},
+		{func() []stream.Stage {
+			return []stream.Stage{buildStage(t, Head, "100000"), buildStage(t, Each, "x=x")}
+		}, want.String()},
+		{func() []stream.Stage { return []stream.Stage{buildStage(t, Aggregate, "count", "sum(x)")} }, `{"count":6000,"sum_x":6997000}` + "\n"},
+		{func() []stream.Stage {
+			return []stream.Stage{buildStage(t, Head, "1500"), buildStage(t, Aggregate, "count")}
+		}, `{"count":1500}` + "\n"},
+	} {
+		o := everyWay(t, in.String(), func() []stream.Stage { return append(expand(), behind.stages()...) })
+		if o.out != behind.want {
+			t.Errorf("%d stages behind: %s", len(behind.stages()), firstDifference(o.out, behind.want))
+		}
+	}
 }

@@ -153,9 +153,7 @@ func (p *parsing) Process(b *stream.Batch, emit stream.Emit) error {
 	for _, r := range b.Records {
 		line, meta, arena := r.Line, r.Meta, r.Arena
 		if r.Indexed() {
-			off := len(arena.Buf)
-			arena.Buf = r.AppendJSON(arena.Buf)
-			line = arena.Buf[off:len(arena.Buf):len(arena.Buf)]
+			line = r.AppendJSON(nil) // not in the arena: a line stays when its batch is reused
 		}
 		err := p.parser.Parse(line, r, arena)
 		r.Meta = meta
