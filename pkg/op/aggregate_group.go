@@ -62,6 +62,7 @@ func (f *groupFold) settle() []*state.Group {
 	f.mu.Lock()
 	shared := f.shared
 	f.mu.Unlock()
+	f.rows.workers = len(f.workers)
 	var groups []*state.Group
 	if shared == nil {
 		total := f.workers[0].local

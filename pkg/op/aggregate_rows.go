@@ -13,15 +13,16 @@ import (
 
 // rows makes records of groups.
 type rows struct {
-	shape  *record.Shape
-	calls  []aggregateCall
-	keys   int
-	extra  int // fields before the keys
-	loc    *time.Location
-	window bool
-	every  bool
-	batch  *stream.Batch
-	limit  *limit // nil: all rows are wanted
+	shape   *record.Shape
+	calls   []aggregateCall
+	keys    int
+	extra   int // fields before the keys
+	loc     *time.Location
+	window  bool
+	every   bool
+	batch   *stream.Batch
+	limit   *limit // nil: all rows are wanted
+	workers int    // that may look for the rows within the limit
 }
 
 // rowTimes are the times that rows of one moment share, ns since 1970 UTC.
@@ -61,31 +62,24 @@ func (p place) key() []byte { return p.group.Table.Key(p.number) }
 
 // emit emits a row for each group, in the order of the keys where ordered.
 func (r *rows) emit(groups []*state.Group, ordered bool, t rowTimes, emit stream.Emit) error {
-	r.limit.learn(groups)
+	wanted := r.limit.wanted(groups, r.workers)
 	if !ordered {
-		for _, g := range groups {
-			for i := range uint32(g.Table.Len()) {
-				if !r.limit.passes(g, i) {
-					continue
-				}
-				if err := r.add(place{g, i}, t, emit); err != nil {
-					return err
-				}
+		for p := range wanted {
+			if err := r.add(p, t, emit); err != nil {
+				return err
 			}
 		}
 		return r.send(emit)
 	}
 	var list []place
-	for _, g := range groups {
-		if r.limit == nil {
-			list = slices.Grow(list, g.Table.Len())
+	if r.limit == nil {
+		n := 0
+		for _, g := range groups {
+			n += g.Table.Len()
 		}
-		for i := range uint32(g.Table.Len()) {
-			if r.limit.passes(g, i) {
-				list = append(list, place{g, i})
-			}
-		}
+		list = make([]place, 0, n)
 	}
+	list = slices.AppendSeq(list, wanted)
 	slices.SortFunc(list, func(a, b place) int { return bytes.Compare(a.key(), b.key()) })
 	for _, p := range list {
 		if err := r.add(p, t, emit); err != nil {
