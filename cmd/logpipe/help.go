@@ -35,8 +35,13 @@ func newHelp(app *cli.App) *cobra.Command {
 				}
 			}
 			found, rest, err := root.Find(args)
-			if err != nil || len(rest) > 0 || found == root && len(args) > 0 {
-				return unknownCommand(found, strings.Join(args, " "))
+			switch {
+			case found == root && len(args) > 0:
+				return unknownCommand(root, args[0])
+			case found.HasAvailableSubCommands() && len(rest) > 0:
+				return unknownCommand(found, rest[0])
+			case err != nil || len(rest) > 0:
+				return fault.Hint(fault.Usagef("unknown command %q", strings.Join(args, " ")), "logpipe help %s", pathOf(found))
 			}
 			return found.Help()
 		},
@@ -59,9 +64,14 @@ func newHelp(app *cli.App) *cobra.Command {
 	return cmd
 }
 
-// printHelp writes the help of cmd to standard output.
-func printHelp(app *cli.App, cmd *cobra.Command) {
-	_, _ = io.WriteString(app.Out, helpText(cmd, app.Color)) // a closed pipe has had enough
+// printHelp writes the help of cmd to standard output. A command that has others
+// below it does not know the words that still stand before --help.
+func printHelp(app *cli.App, cmd *cobra.Command) error {
+	if words := cmd.Flags().Args(); cmd.HasAvailableSubCommands() && len(words) > 0 {
+		return unknownCommand(cmd, words[0])
+	}
+	_, err := io.WriteString(app.Out, helpText(cmd, app.Color))
+	return err
 }
 
 // printUsage writes the help of cmd to standard error.
@@ -286,7 +296,7 @@ func exitCodes() string {
 	}{
 		{fault.Done, "done; also where the reader of standard output went away (| head)"},
 		{fault.Failed, "failed while it ran"},
-		{fault.Usage, "wrong usage or configuration; nothing was started"},
+		{fault.Usage, "wrong usage or configuration, or a file that is named cannot be opened; nothing was started"},
 		{fault.Rejected, "done, but --strict and records were rejected or late"},
 		{fault.Unreachable, "a broker or server could not be reached"},
 		{fault.Checkpoint, "a checkpoint does not fit the pipeline"},

@@ -19,8 +19,13 @@ import (
 func execute(ctx context.Context, app *cli.App, args []string) error {
 	root := newRoot(app)
 	root.SetArgs(args)
+	var helpErr error // cobra has no way for it
+	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) { helpErr = printHelp(app, cmd) })
 	cmd, err := root.ExecuteContextC(ctx)
 	app.SetCommand(pathOf(cmd)) // for the message, where it failed before it ran
+	if err == nil {
+		err = helpErr
+	}
 	return err
 }
 
@@ -47,7 +52,6 @@ func newRoot(app *cli.App) *cobra.Command {
 	root.SetIn(app.In)
 	root.SetOut(app.Out)
 	root.SetErr(app.Err)
-	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) { printHelp(app, cmd) })
 	root.SetFlagErrorFunc(flagError)
 	root.PersistentPreRun = func(cmd *cobra.Command, _ []string) { app.SetCommand(pathOf(cmd)) }
 	root.Flags().BoolP("help", "h", false, "show this help")

@@ -2,7 +2,6 @@ package main
 
 import (
 	"io"
-	"os"
 
 	"github.com/spf13/cobra"
 
@@ -68,14 +67,9 @@ func pipelineText(app *cli.App, file string, args []string) (name, text string, 
 		}
 		return "", args[0], args[1:], nil
 	}
-	var b []byte
-	if file == "-" {
-		b, err = io.ReadAll(app.In)
-	} else {
-		b, err = os.ReadFile(file)
-	}
+	b, err := app.ReadFile(file)
 	if err != nil {
-		return "", "", nil, fault.With(fault.Usage, err)
+		return "", "", nil, err
 	}
 	return file, string(b), args, nil
 }

@@ -237,7 +237,11 @@ func TestFullDisk(t *testing.T) {
 		t.Skip("no /dev/full here")
 	}
 	for _, line := range []string{"logpipe gen access -n 1000", "logpipe gen access | logpipe head 5",
-		"logpipe gen behavior --json -n 10 | logpipe aggregate count"} {
+		"logpipe gen behavior --json -n 10 | logpipe aggregate count",
+		"logpipe --help", "logpipe", "logpipe gen --help", "logpipe help top", "logpipe help exit-codes", "logpipe help expressions",
+		"logpipe topic --help", "logpipe topic create --help", "logpipe version", "logpipe --version", "logpipe config",
+		"logpipe completion bash", "logpipe completion zsh", "logpipe completion fish", "logpipe completion powershell",
+		"logpipe run --as-pipe head", "logpipe run --explain head"} {
 		got := shell(t, "", "set -o pipefail; "+line+" >/dev/full")
 		if got.code != 1 || !strings.Contains(got.err, "write to standard output: no space left on device") {
 			t.Errorf("%s: exit code %d, %s", line, got.code, got.err)

@@ -2,6 +2,8 @@ package catalog
 
 import (
 	"context"
+	"os"
+	"path/filepath"
 
 	"github.com/logpipe/logpipe/pkg/fault"
 	"github.com/logpipe/logpipe/pkg/op"
@@ -64,7 +66,13 @@ func (s *tailSource) Live() bool { return true }
 func (s *tailSource) Exact() {}
 
 func (s *tailSource) Open(_ context.Context, env *stream.Env) (stream.Source, error) {
+	for _, name := range s.o.Files {
+		if st, err := os.Stat(name); err == nil && st.IsDir() {
+			return nil, fault.Hint(fault.Usagef("%s is a folder", name), "name its files: %s", filepath.Join(name, "*.log"))
+		}
+	}
 	o := s.o
 	o.Log = env.Log
-	return tail.Open(o)
+	t, err := tail.Open(o)
+	return t, asUsage(err) // a file of positions that cannot be read
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"strings"
@@ -109,6 +110,10 @@ func (a *App) exit(err error) int {
 	var child ExitStatus
 	if errors.As(err, &child) {
 		return int(child)
+	}
+	var p *fs.PathError
+	if errors.As(err, &p) && p.Op == "write" && p.Path == os.Stdout.Name() { // text that is no stream of records
+		err = stdoutError(err)
 	}
 	a.print(strings.TrimPrefix(err.Error(), *a.command.Load()+": ")) // a stage names itself
 	if hint := fault.HintOf(err); hint != "" {

@@ -2,10 +2,11 @@ package cli
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"sync"
+
+	"github.com/logpipe/logpipe/pkg/fault"
 )
 
 // sideFiles are the files that stages write beside the records. A file that is
@@ -15,7 +16,8 @@ type sideFiles struct {
 	open map[string]*os.File
 }
 
-// Append opens the file of that name, once.
+// Append opens the file of that name, once. Stages ask before anything is read,
+// so that a file that cannot be opened is an error of usage.
 func (s *sideFiles) Append(name string) (io.Writer, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -24,7 +26,7 @@ func (s *sideFiles) Append(name string) (io.Writer, error) {
 	}
 	f, err := os.OpenFile(name, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o666)
 	if err != nil {
-		return nil, fmt.Errorf("open for appending: %w", fileError(name, err))
+		return nil, fault.Usagef("open for appending: %w", fileError(name, err))
 	}
 	if s.open == nil {
 		s.open = make(map[string]*os.File)

@@ -19,8 +19,9 @@ import (
 )
 
 // ExpandFiles replaces patterns by the files that they match, and sees that all
-// files are there before anything is read. A name that is a file stays as it
-// is; "-" is standard input.
+// files are there and may be read before anything is read: what is wrong with
+// one is an error of usage. A name that is a file stays as it is; "-" is standard
+// input.
 func ExpandFiles(names []string) ([]string, error) {
 	var files []string
 	for _, name := range names {
@@ -38,17 +39,42 @@ func ExpandFiles(names []string) ([]string, error) {
 				files = append(files, matches...)
 				continue
 			}
-			return nil, fmt.Errorf("no file matches %q", name)
+			return nil, fault.Usagef("no file matches %q", name)
+		}
+		if err == nil && st.IsDir() {
+			return nil, fault.Hint(fault.Usagef("%s is a folder", name), "name its files: '%s'", filepath.Join(name, "*"))
+		}
+		if err == nil && st.Mode().IsRegular() { // a pipe would wait for who writes into it
+			err = mayRead(name)
 		}
 		if err != nil {
-			return nil, fileError(name, err)
-		}
-		if st.IsDir() {
-			return nil, fault.Hint(fmt.Errorf("%s is a folder", name), "name its files: '%s'", filepath.Join(name, "*"))
+			return nil, fault.With(fault.Usage, fileError(name, err))
 		}
 		files = append(files, name)
 	}
 	return files, nil
+}
+
+func mayRead(name string) error {
+	f, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
+
+// ReadFile reads a file that says what to do; "-" is standard input. What is
+// wrong with it is an error of usage.
+func (a *App) ReadFile(name string) ([]byte, error) {
+	if name == "-" {
+		b, err := io.ReadAll(a.In)
+		return b, fault.With(fault.Usage, err)
+	}
+	b, err := os.ReadFile(name)
+	if err != nil {
+		return nil, fault.With(fault.Usage, fileError(name, err))
+	}
+	return b, nil
 }
 
 // fileError names a file that cannot be read, without the system call's name.

@@ -23,6 +23,11 @@ func (s stdout) Write(_ context.Context, lines []byte) error {
 	if brokenPipe(err) {
 		return stream.ErrStop
 	}
+	return stdoutError(err)
+}
+
+// stdoutError says of a failed write where it was to go, in words for a user.
+func stdoutError(err error) error {
 	var p *fs.PathError
 	if errors.As(err, &p) {
 		err = p.Err
