@@ -8,13 +8,14 @@ import (
 func shardOf(hash uint64) uint64 { return hash >> 58 }
 
 // scatter gives the records of a block to the shared tables, shard by shard, so
-// that each is locked once a block and its lookups can overlap.
+// that each is locked once a block and its cache misses overlap.
 type scatter struct {
 	order  []uint32 // records by shard
+	hashes []uint64 // theirs
 	groups []uint32
 	values []record.Value
 	at     []state.Position
-	warm   byte
+	warm   byte // keeps the loads of Touch from being left out
 }
 
 // give adds everything gathered to the shards.
@@ -28,10 +29,10 @@ func (s *scatter) give(to []*shard, g *gather) {
 		ends[k] = sum
 		sum += n
 	}
-	s.order = grow(s.order, len(g.hashes))
+	s.order, s.hashes = grow(s.order, len(g.hashes)), grow(s.hashes, len(g.hashes))
 	for i, h := range g.hashes {
 		k := shardOf(h)
-		s.order[ends[k]] = uint32(i)
+		s.order[ends[k]], s.hashes[ends[k]] = uint32(i), h
 		ends[k]++
 	}
 	s.groups = grow(s.groups, len(s.order))
@@ -49,18 +50,12 @@ func (s *scatter) shard(sh *shard, g *gather, from, to int) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	t := sh.group.Table
-	// Loads that do not wait for each other: the misses overlap.
+	s.warm += t.Touch(s.hashes[from:to], s.groups[from:to])
 	for k := from; k < to; k++ {
-		s.groups[k] = t.Guess(g.hashes[s.order[k]])
-	}
-	for _, n := range s.groups[from:to] {
-		s.warm += t.Touch(n)
-	}
-	for k := from; k < to; k++ {
-		i := s.order[k]
-		s.groups[k], _ = t.Upsert(g.hashes[i], g.keyOf(int(i)))
+		s.groups[k], _ = t.Upsert(s.hashes[k], g.keyOf(int(s.order[k])))
 	}
 	sh.group.Grow()
+	s.warm += sh.group.Touch(s.groups[from:to])
 	for c, col := range g.columns {
 		s.values, s.at = s.values[:0], s.at[:0]
 		if col.input >= 0 {

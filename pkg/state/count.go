@@ -18,6 +18,14 @@ func NewCount(ofValues bool) Column { return &Count{ofValues: ofValues} }
 // Grow implements Column.
 func (c *Count) Grow(n int) { c.n.grow(n) }
 
+// touch implements toucher.
+func (c *Count) touch(groups []uint32) (sum byte) {
+	for _, g := range groups {
+		sum += byte(*c.n.at(g))
+	}
+	return sum
+}
+
 // Add implements Column; without OfValues it takes no values.
 func (c *Count) Add(groups []uint32, values []record.Value, _ []Position) {
 	if !c.ofValues {

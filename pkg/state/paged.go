@@ -1,9 +1,9 @@
 package state
 
-// A page holds as many elements of a paged list.
 const (
 	pageBits = 10
-	pageSize = 1 << pageBits
+	pageSize = 1 << pageBits // elements
+	written  = 256           // elements, of 16 bytes a page of the system
 )
 
 // paged is a list that grows by pages, so that growing neither copies what is
@@ -33,7 +33,14 @@ func (p *paged[T]) more(n int) {
 		p.pages, p.room = append(p.pages[:0], first), len(first)
 	}
 	for p.room < n {
-		p.pages, p.room = append(p.pages, make([]T, pageSize)), p.room+pageSize
+		page := make([]T, pageSize)
+		// Accumulators are read before they are written, and the system would
+		// first map a page of zeros, then in its place one to write to.
+		for i := 0; i < pageSize; i += written {
+			var zero T
+			page[i] = zero
+		}
+		p.pages, p.room = append(p.pages, page), p.room+pageSize
 	}
 }
 

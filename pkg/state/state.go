@@ -66,6 +66,22 @@ func (g *Group) Grow() {
 	}
 }
 
+// toucher is a column that loads its accumulators for Touch.
+type toucher interface {
+	touch(groups []uint32) (sum byte)
+}
+
+// Touch loads what Add will change of the groups. The loads do not wait for each
+// other, so that their misses overlap; the sum means nothing.
+func (g *Group) Touch(groups []uint32) (sum byte) {
+	for _, c := range g.Columns {
+		if t, ok := c.(toucher); ok {
+			sum += t.touch(groups)
+		}
+	}
+	return sum
+}
+
 // Merge adds all groups of from.
 func (g *Group) Merge(from *Group) {
 	list := make([]uint32, from.Table.Len())

@@ -119,6 +119,7 @@ func FuzzTable(f *testing.F) {
 						number = uint32(len(want))
 						want[string(key)] = number
 					}
+					tb.Touch([]uint64{HashKey(key)}, make([]uint32, 1))
 					got, fresh := tb.Upsert(HashKey(key), key)
 					if got != number || fresh == ok || round == 1 && fresh {
 						t.Fatalf("%q: number %d, fresh %v, want %d, %v", key, got, fresh, number, !ok)

@@ -181,6 +181,14 @@ func (c *Sum) Grow(n int) {
 	c.flags.grow(n)
 }
 
+// touch implements toucher.
+func (c *Sum) touch(groups []uint32) (sum byte) {
+	for _, g := range groups {
+		sum += *c.flags.at(g) + byte(math.Float64bits(c.v.at(g).hi))
+	}
+	return sum
+}
+
 // Add implements Column: other values than numbers are rejected.
 func (c *Sum) Add(groups []uint32, values []record.Value, _ []Position) {
 	for i, g := range groups {
@@ -268,6 +276,14 @@ func (c *Moments) Add(groups []uint32, values []record.Value, _ []Position) {
 			c.addSquare(g, v)
 		}
 	}
+}
+
+// touch implements toucher.
+func (c *Moments) touch(groups []uint32) (sum byte) {
+	for _, g := range groups {
+		sum += byte(*c.n.at(g)) + byte(math.Float64bits(c.sum.v.at(g).hi))
+	}
+	return sum
 }
 
 // addSquare adds x·x as product and rounding error (FMA), both exact.

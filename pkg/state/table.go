@@ -143,22 +143,39 @@ func (t *Table) resize(n int) {
 	}
 }
 
-// Guess returns one more than the number of the key that Upsert of hash will
-// most likely find, 0 for none.
-func (t *Table) Guess(hash uint64) uint32 {
-	x := t.slots[t.slot(hash)] ^ t.piece(hash)
-	if x > t.mask {
-		x = 0
-	}
-	return x
-}
-
-// Touch loads the key that Guess named.
-func (t *Table) Touch(guess uint32) byte {
-	if guess == 0 {
+// Touch loads what Upsert of the hashes will read, in passes of loads that do
+// not wait for each other, so that their misses overlap. It writes over scratch,
+// which is as long as hashes; the sum means nothing.
+func (t *Table) Touch(hashes []uint64, scratch []uint32) (sum byte) {
+	if t.n == 0 {
 		return 0
 	}
-	return t.cells.at(guess - 1)[0]
+	for _, h := range hashes {
+		sum += byte(t.slots[t.slot(h)])
+	}
+	for i, h := range hashes {
+		scratch[i] = t.likely(h)
+	}
+	for _, n := range scratch {
+		sum += t.cells.at(n)[0]
+	}
+	return sum
+}
+
+// likely is the number of the only key that Upsert of hash will most likely
+// compare, 0 where there is none.
+func (t *Table) likely(hash uint64) uint32 {
+	at, piece, mask := t.slot(hash), t.piece(hash), t.mask
+	for {
+		s := t.slots[at]
+		if s == 0 {
+			return 0
+		}
+		if x := s ^ piece; x <= mask {
+			return x - 1
+		}
+		at = (at + 1) & mask
+	}
 }
 
 // chunks keeps byte strings, each behind its length. A place is the number of
