@@ -160,12 +160,9 @@ func agentExamples() []op.Example {
   'a1.channels.c1.type = memory' \
   'a1.sinks.k1.type = logger' 'a1.sinks.k1.channel = c1'`
 	return []op.Example{{
-		Note:    "the file of a Flume, with the flags of Flume",
-		Command: `logpipe agent --conf conf --conf-file example.conf --name a1 -Dflume.root.logger=INFO,console`,
-	}, {
-		Note: "a source that counts, and the first two events that the logger sink prints",
+		Note: "a file of Flume with the flags of Flume: a source that counts, and the first two events that the logger sink prints",
 		Command: file + ` > a1.conf
-logpipe agent -n a1 -f a1.conf | sed -n 's/.* Event: //p; 2q'`,
+logpipe agent --conf . --conf-file a1.conf --name a1 -Dflume.root.logger=INFO,console | sed -n 's/.* Event: //p; 2q'`,
 		Output: "{ headers:{} body: 30                                              0 }\n" +
 			"{ headers:{} body: 31                                              1 }\n",
 	}, {

@@ -17,14 +17,16 @@ import (
 
 func brokerExamples() []op.Example {
 	return []op.Example{{
-		Note:    "a broker until Ctrl-C, for the commands of other terminals",
-		Command: `logpipe broker`,
-	}, {
 		Note: "a broker for one command, on a free port: for scripts and CI",
 		Command: `logpipe broker -- sh -c '` + "\n" + `  logpipe topic create clicks --partitions 3` + "\n" +
 			`  logpipe gen behavior -n 1000 | logpipe produce clicks` + "\n" +
 			`  logpipe consume clicks -o beginning -e | wc -l'`,
 		Output: "1000\n",
+	}, {
+		Note: "--dir keeps the records",
+		Command: `logpipe broker --dir kept -- sh -c 'echo hello | logpipe produce greetings'
+logpipe broker --dir kept -- logpipe consume greetings -o beginning -e`,
+		Output: "hello\n",
 	}}
 }
 
@@ -38,7 +40,7 @@ func newBroker(app *cli.App) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "broker [-- COMMAND…]",
 		Short: "run a Kafka broker for one machine",
-		Long: "Any Kafka client can use it. It is made for one machine and for CI: its nodes share one log, so that " +
+		Long: "`logpipe broker` alone runs until Ctrl-C, for the commands of other terminals. Any Kafka client can use it. It is made for one machine and for CI: its nodes share one log, so that " +
 			"they give no fault tolerance.\n\n" +
 			"With a command, the broker starts on a free port, LOGPIPE_BROKERS is set for the command, and both end " +
 			"together, with the command's exit code. Signals are passed on. Without a terminal, what the command has " +

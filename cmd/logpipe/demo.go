@@ -24,13 +24,7 @@ import (
 // demoExamples are those of the help.
 func demoExamples() []op.Example {
 	return []op.Example{{
-		Note:    "a live table until q or Ctrl-C",
-		Command: `logpipe demo`,
-	}, {
-		Note:    "rows for other programs",
-		Command: `logpipe demo --for 20s >rows.ndjson`,
-	}, {
-		Note:    "the first row; only its rank is known beforehand",
+		Note:    "the first row for other programs; only its rank is known beforehand",
 		Command: `logpipe demo -q | logpipe head 1 | logpipe drop course country browser count window_start window_end`,
 		Output:  "{\"rank\":1}\n",
 	}}
@@ -49,7 +43,8 @@ func newDemo(app *cli.App) *cobra.Command {
 		Short: "see the whole system work: a log, an agent, a broker and a live table",
 		Long: "A web server's log grows, an agent follows it into a topic of an embedded Kafka broker, and a " +
 			"pipeline reads the topic and ranks the courses of the site by country and browser, every two " +
-			"seconds: a live table on a terminal, NDJSON rows otherwise.\n\n" +
+			"seconds: `logpipe demo` draws a live table on a terminal until q or Ctrl-C, `logpipe demo --for 20s " +
+			">rows.ndjson` writes NDJSON rows.\n\n" +
 			"The commands that do the same are printed first, to be pasted one by one. The demo itself works in " +
 			"a temporary folder and on a free port, and leaves no process, file or port behind.",
 		GroupID:               string(catalog.Run),

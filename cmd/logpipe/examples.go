@@ -2,6 +2,7 @@ package main
 
 import (
 	"maps"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -26,8 +27,10 @@ func examples() map[string][]op.Example {
 			Command: `logpipe run 'gen access -n 20000 | parse access | enrich | aggregate --by country count | top 2'`,
 			Output:  topCountries,
 		}, {
-			Note:    "a file, a pattern of files, or standard input; compressed or not",
-			Command: `logpipe run 'parse access | aggregate --by status count' access.log 'access.log.*.gz'`,
+			Note: "a file, a pattern of files, or standard input; compressed or not",
+			Command: `logpipe gen access -n 1000 > access.log; logpipe gen access -n 500 --seed 2 | gzip > access.log.1.gz
+logpipe run 'parse access | aggregate count' access.log 'access.log.*.gz'`,
+			Output: "{\"count\":1500}\n",
 		}, {
 			Note:    "the same as a line for the shell",
 			Command: `logpipe run --as-pipe 'parse access | where "status >= 500"' access.log`,
@@ -46,11 +49,23 @@ output       standard output
 		"demo":  demoExamples(),
 		"config": {{
 			Note:    "a variable stands before the file and the default",
-			Command: `LOGPIPE_TZ=Europe/Berlin logpipe config | grep tz`,
+			Command: `LOGPIPE_TZ=Europe/Berlin logpipe config | grep -e SETTING -e tz`,
+			Output:  "SETTING   VALUE           ORIGIN\ntz        Europe/Berlin   LOGPIPE_TZ\n",
 		}},
-		"completion": {{Command: `source <(logpipe completion bash)`}},
-		"version":    {{Command: `logpipe version`}},
-		"help":       {{Command: `logpipe help exit-codes`}},
+		"completion": {{
+			Note:    "for this shell: source <(logpipe completion bash)",
+			Command: `logpipe completion bash | head -n 1`,
+			Output:  "# bash completion V2 for logpipe                              -*- shell-script -*-\n",
+		}},
+		"version": {{
+			Note:    "the data behind country",
+			Command: `logpipe version | grep countries`,
+			Output:  places() + "\n",
+		}},
+		"help": {{
+			Command: `logpipe help exit-codes | head -n 5`,
+			Output:  strings.Join(strings.SplitAfter(exitCodes(), "\n")[:5], ""),
+		}},
 	}
 	maps.Copy(all, topicExamples())
 	return all

@@ -25,12 +25,13 @@ func allExamples() map[string][]op.Example {
 		}
 	}
 	root := newRoot(cli.New(&cli.Streams{}))
+	root.InitDefaultHelpCmd()
 	walk(root)
 	all["logpipe"] = rootExamples()
 	return all
 }
 
-// TestExamples runs every example of the help that shows an output.
+// TestExamples runs every example of the help; each shows what it prints.
 func TestExamples(t *testing.T) {
 	sh, err := exec.LookPath("sh")
 	if err != nil {
@@ -42,6 +43,7 @@ func TestExamples(t *testing.T) {
 		}
 		for _, e := range list {
 			if e.Output == "" {
+				t.Errorf("%s: the help does not say what this prints: %s", path, e.Command)
 				continue
 			}
 			t.Run(path, func(t *testing.T) {

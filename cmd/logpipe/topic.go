@@ -17,13 +17,16 @@ import (
 // topicExamples are those of the topic commands, by path.
 func topicExamples() map[string][]op.Example {
 	return map[string][]op.Example{
-		"topic": {{Command: `logpipe topic create clicks --partitions 3`}, {Command: `logpipe topic list`}},
-		"topic create": {{
-			Command: `logpipe topic create clicks --partitions 3 --config retention.ms=3600000`,
-		}, {
+		"topic": {{
 			Note:    "with a broker for this one line",
-			Command: `logpipe broker -- sh -c 'logpipe topic create clicks -q && logpipe topic list'`,
-			Output:  "clicks\n",
+			Command: `logpipe broker -- sh -c 'logpipe topic create clicks --partitions 3; logpipe topic list' 2>&1`,
+			Output:  "logpipe topic create: created topic \"clicks\"\nclicks\n",
+		}},
+		"topic create": {{
+			Note:    "with a broker for this one line",
+			Command: `logpipe broker -- sh -c 'logpipe topic create clicks --partitions 2 --config retention.ms=3600000; logpipe topic describe'`,
+			Output: "TOPIC   PARTITION  LEADER  REPLICAS  IN SYNC  SETTINGS\n" +
+				"clicks  0          0       0         0        retention.ms=3600000\nclicks  1          0       0         0        retention.ms=3600000\n",
 		}},
 		"topic list": {{
 			Command: `logpipe broker -- sh -c 'logpipe topic create -q clicks && logpipe topic create -q users && logpipe topic list'`,
@@ -33,8 +36,9 @@ func topicExamples() map[string][]op.Example {
 			Command: `logpipe broker -- sh -c 'logpipe topic create -q clicks --partitions 2 && logpipe topic describe clicks'`,
 			Output:  "TOPIC   PARTITION  LEADER  REPLICAS  IN SYNC  SETTINGS\nclicks  0          0       0         0        -\nclicks  1          0       0         0        -\n",
 		}, {
-			Note:    "as kafka-topics.sh prints it",
-			Command: `logpipe topic describe clicks --format java`,
+			Note:    "as kafka-topics.sh prints it; the first line has the topic's id, which is another one each time",
+			Command: `logpipe broker -- sh -c 'logpipe topic create -q clicks && logpipe topic describe clicks --format java' | tail -n 1`,
+			Output:  "\tTopic: clicks\tPartition: 0\tLeader: 0\tReplicas: 0\tIsr: 0\tElr: N/A\tLastKnownElr: N/A\n",
 		}},
 		"topic delete": {{
 			Command: `logpipe broker -- sh -c 'logpipe topic create -q clicks && logpipe topic delete -q clicks && logpipe topic list | wc -l'`,

@@ -33,11 +33,15 @@ func newVersion(app *cli.App) *cobra.Command {
 // printVersion prints what `logpipe version` and --version do.
 func printVersion(app *cli.App) error {
 	v, c := build()
-	places := geo.About()
-	_, err := fmt.Fprintf(app.Out, "logpipe %s (commit %s, %s, %s/%s)\ncountries: %s of %s, %s, %s networks\n",
-		v, c, runtime.Version(), runtime.GOOS, runtime.GOARCH,
-		places.Name, places.Date, places.Licence, cli.Count(int64(places.Entries)))
+	_, err := fmt.Fprintf(app.Out, "logpipe %s (commit %s, %s, %s/%s)\n%s\n",
+		v, c, runtime.Version(), runtime.GOOS, runtime.GOARCH, places())
 	return err
+}
+
+// places tells of the built-in table of countries.
+func places() string {
+	a := geo.About()
+	return fmt.Sprintf("countries: %s of %s, %s, %s networks", a.Name, a.Date, a.Licence, cli.Count(int64(a.Entries)))
 }
 
 // build is the version and the commit, from the linker or from what Go notes in

@@ -36,11 +36,20 @@ func consumeCommand() Command {
 			Command: `logpipe broker -- sh -c 'echo hello | logpipe produce greetings; logpipe consume greetings -o beginning -e'`,
 			Output:  "hello\n",
 		}, {
-			Note:    "share the work with other members of the group, and go on after a restart",
-			Command: `logpipe consume clicks -g heat | logpipe aggregate --by page --window 1m count`,
+			Note: "share the work with other members of the group, and go on after a restart",
+			Command: `logpipe broker -- sh -c '
+  printf "one\ntwo\nthree\n" | logpipe produce clicks
+  logpipe consume clicks -g heat -o beginning -n 2
+  echo restart
+  logpipe consume clicks -g heat -e'`,
+			Output: "one\ntwo\nrestart\nthree\n",
 		}, {
-			Note:    "the last ten records of each partition with all that Kafka knows of them",
-			Command: `logpipe consume clicks -o -10 -e -J`,
+			Note: "the last two records of each partition with all that Kafka knows of them (but the time)",
+			Command: `logpipe broker -- sh -c 'printf "one\ntwo\nthree\n" | logpipe produce clicks; logpipe consume clicks -o -2 -e -J' |
+  logpipe drop timestamp`,
+			Output: `{"topic":"clicks","partition":0,"offset":1,"key":null,"headers":[],"value":"two"}
+{"topic":"clicks","partition":0,"offset":2,"key":null,"headers":[],"value":"three"}
+`,
 		}},
 		Source: func() SourceBuilder { return new(consumeBuilder) },
 	}

@@ -32,8 +32,11 @@ func genCommand() Command {
 			Command: `logpipe gen behavior -n 3 --seed 7`,
 			Output:  "page60|6|3.9330482|0\npage2|9|4.6404496|0\npage2|9|2.4487451|0\n",
 		}, {
-			Note:    "up to 50 messages every five seconds, without end",
-			Command: `logpipe gen behavior --every 5s --batch 0..50 --json`,
+			Note:    "up to 50 messages every five seconds, without end: the first two, without their time, which is now",
+			Command: `logpipe gen behavior --every 5s --batch 0..50 --json --seed 7 | logpipe head 2 | logpipe drop ts`,
+			Output: `{"page":"page60","clicks":6,"minutes":3.9330482,"like":0}
+{"page":"page2","clicks":9,"minutes":4.6404496,"like":0}
+`,
 		}},
 		Source: func() SourceBuilder { return new(genBuilder) },
 		Words:  words,

@@ -210,25 +210,23 @@ func (p *Pipeline) Explain(input, output string, workers int) string {
 	} else {
 		line("input", input)
 	}
-	spread, folded := true, false
+	n, beside := -1, stream.Spread(p.Stages())
 	for _, part := range p.Parts {
+		if part.Stage != nil {
+			n++
+		}
 		if part.Stage == nil || part.Source != nil || part.Sink != nil {
 			continue
 		}
 		how := "in input order, on one core"
-		_, parallel := part.Stage.(stream.Parallel)
 		_, fold := part.Stage.(stream.Fold)
 		switch {
-		case spread && parallel:
+		case n < beside:
 			how = fmt.Sprintf("block by block on %s, output in input order", cores(workers))
-		case spread && fold && !folded:
+		case n == beside && fold:
 			how = fmt.Sprintf("a table per worker on %s, merged; rows in order", cores(workers))
-			spread, folded = false, true
-		default:
-			spread = false
-			if fold {
-				how = "a table on one core; rows in order"
-			}
+		case fold:
+			how = "a table on one core; rows in order"
 		}
 		line(part.Command.Name, clocked(how, part.Stage))
 	}

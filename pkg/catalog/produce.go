@@ -34,8 +34,13 @@ func produceCommand() Command {
 			Command: `logpipe broker -- sh -c 'echo hello | logpipe produce greetings; logpipe consume greetings -o beginning -e'`,
 			Output:  "hello\n",
 		}, {
-			Note:    "records of a page stay in order",
-			Command: `logpipe parse access access.log | logpipe produce clicks --key-field path`,
+			Note: "records of a page stay in order: they are in one partition",
+			Command: `logpipe broker -- sh -c '
+  logpipe topic create -q clicks --partitions 3
+  logpipe gen behavior -n 1000 --json | logpipe produce clicks --key-field page
+  logpipe consume clicks -o beginning -e -J | logpipe aggregate --by key "distinct(partition)"' |
+  logpipe aggregate pages=count 'most=max(distinct_partition)'`,
+			Output: "{\"pages\":97,\"most\":1}\n",
 		}},
 		Sink:  func() SinkBuilder { return new(produceBuilder) },
 		Typed: true,

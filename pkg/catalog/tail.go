@@ -23,13 +23,12 @@ func tailCommand() Command {
 			"file that was truncated. A file that is not there is waited for.\n\n" +
 			"With --positions a file keeps how far each file was read: as far as lines have been written; in " +
 			"`run` behind a stage that keeps records back, such as aggregate, it is told at the end. A restart goes " +
-			"on there, in the renamed file too if it is still in the folder; --from then counts only for files that are new.",
+			"on there, in the renamed file too if it is still in the folder; --from then counts only for files that are new. " +
+			"Into a topic, and on from there after a restart:\n\n" +
+			"  logpipe run 'tail /var/log/nginx/access.log --positions access.pos | produce clicks'",
 		Examples: []op.Example{{
 			Command: `printf 'one\ntwo\nthree\n' > access.log && logpipe tail access.log --from beginning | logpipe head 2`,
 			Output:  "one\ntwo\n",
-		}, {
-			Note:    "into a topic, and on from there after a restart",
-			Command: `logpipe run 'tail /var/log/nginx/access.log --positions access.pos | produce clicks'`,
 		}},
 		Source: func() SourceBuilder { return new(tailBuilder) },
 	}
