@@ -10,9 +10,7 @@ import (
 )
 
 // singly makes the pipeline of --on-error stop: blocks of one record each, so
-// that everything before a bad record has been written when it ends the run. A
-// first stage that looks at the head of an input is still shown the whole of
-// its first block.
+// that everything before a bad record has been written when it ends the run.
 func singly(p stream.Pipeline) stream.Pipeline {
 	s := &single{source: p.Source}
 	p.Source = s
@@ -26,7 +24,6 @@ func singly(p stream.Pipeline) stream.Pipeline {
 type single struct {
 	source stream.Source
 	framer stream.Framer
-	begun  bool
 	block  *stream.Block
 	at     int // read bytes of block
 	lines  int // read lines of block
@@ -57,9 +54,6 @@ func (s *single) Read(ctx context.Context) (*stream.Block, error) {
 	b := &stream.Block{Name: s.block.Name, Time: s.block.Time}
 	if s.at == 0 && s.long == 0 {
 		b.Line = s.block.Line
-		if b.Line == 1 || !s.begun {
-			b.Head, s.begun = s.block.Data, true
-		}
 	}
 	if s.long < len(s.block.Long) && s.block.Long[s.long].Before <= s.lines {
 		b.Long = []stream.LongLine{{Size: s.block.Long[s.long].Size}}

@@ -13,7 +13,7 @@ import (
 	"github.com/logpipe/logpipe/pkg/stream"
 )
 
-// refusing is a stage that looks at the first block, reads pairs of lines as
+// refusing is a stage that looks at the blocks, reads pairs of lines as
 // records, and refuses the record "bad".
 type refusing struct {
 	sniffed *[]byte
@@ -31,8 +31,8 @@ func (s refusing) Parallel(*stream.Env) (stream.Operator, error) {
 	}), nil
 }
 
-func (s refusing) Sniff(head []byte) (any, error) {
-	*s.sniffed = append(*s.sniffed, head...)
+func (s refusing) Sniff(_ any, block []byte) (any, error) {
+	*s.sniffed = append(*s.sniffed, block...)
 	return nil, nil
 }
 
@@ -58,7 +58,7 @@ func (p pairs) Next(data []byte) ([]byte, int) {
 }
 
 // TestSingly holds that everything before a refused record has been written
-// when it ends the run, and that the stage has seen the whole first block.
+// when it ends the run, and that the stage has seen what came before it.
 func TestSingly(t *testing.T) {
 	for _, c := range []struct {
 		name     string
@@ -91,7 +91,7 @@ func TestSingly(t *testing.T) {
 			if err == nil || out.String() != c.want || place != c.at {
 				t.Errorf("%v: output %q, line %d", err, out, place)
 			}
-			if len(c.in) < 100 && string(sniffed) != c.in {
+			if len(c.in) < 100 && !strings.HasPrefix(string(sniffed), c.want) {
 				t.Errorf("the stage has seen %q", sniffed)
 			}
 		})

@@ -51,15 +51,21 @@ func (f *csvFormat) Fields() []string {
 	return fieldNames(f.fields)
 }
 
-// Sample reads the header. Fields that were given beforehand keep their names
-// and types, and the header is only left out.
+// Sample reads the header, the first record that is not blank. Fields that were
+// given beforehand keep their names and types, and the header is only left out.
 func (f *csvFormat) Sample(head []byte) (Format, error) {
-	if !f.first {
-		return f, nil
+	head = bytes.TrimPrefix(head, []byte("\xef\xbb\xbf"))
+	for f.first && len(head) > 0 {
+		line, n := f.Next(head)
+		if head = head[n:]; len(trimCR(line)) > 0 {
+			return f.withHeader(line)
+		}
 	}
-	line, _ := f.Next(bytes.TrimPrefix(head, []byte("\xef\xbb\xbf")))
-	return f.withHeader(line)
+	return f, nil
 }
+
+// Settled tells that the header has been read, or that there is none.
+func (f *csvFormat) Settled() bool { return !f.first }
 
 func (f *csvFormat) withHeader(line []byte) (*csvFormat, error) {
 	c := *f
@@ -150,13 +156,8 @@ type csvParser struct {
 func (p *csvParser) Parse(line []byte, r *record.Record, a *record.Arena) error {
 	line = trimCR(line)
 	if p.first {
-		f, err := p.withHeader(line)
-		if err != nil {
-			return err
-		}
-		p.csvFormat, p.shape = f, shapeOf(f.Fields(), p.extra)
 		r.Reset(line, a)
-		return ErrHeader
+		return p.readHeader(line)
 	}
 	r.Begin(line, p.shape, a)
 	switch {
@@ -183,6 +184,18 @@ func (p *csvParser) Parse(line []byte, r *record.Record, a *record.Arena) error 
 		i = next + 1
 	}
 	return nil
+}
+
+func (p *csvParser) readHeader(line []byte) error {
+	if len(line) == 0 {
+		return record.ErrBlank
+	}
+	f, err := p.withHeader(line)
+	if err != nil {
+		return err
+	}
+	p.csvFormat, p.shape = f, shapeOf(f.Fields(), p.extra)
+	return ErrHeader
 }
 
 func (p *csvParser) set(r *record.Record, k, off int, value []byte) error {

@@ -25,12 +25,18 @@ type Reading struct {
 	Column int    // 1-based, in bytes; 0 where the value does not stand in the line as it is
 }
 
+// guesser is a Sampled that can say what it is most likely to become.
+type guesser interface{ guess() Format }
+
 // Explain reads line with f. Where f needs a sample, the line is it.
 func Explain(f Format, line []byte) Explanation {
 	e := Explanation{Format: f.Name(), Line: string(line)}
 	if s, ok := f.(Sampled); ok {
 		if g, err := s.Sample(line); err == nil {
 			f = g
+			if g, ok := g.(guesser); ok {
+				f = g.guess()
+			}
 			e.Format = f.Name()
 		}
 	}

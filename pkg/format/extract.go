@@ -141,13 +141,13 @@ func (e *Extract) match(at []int, text []byte) ([]int, bool) {
 	return at, i == len(text)
 }
 
-// withExtracts adds the fields of the extracts to f.
-func withExtracts(f Format, extracts []*Extract) (Format, error) {
+// withExtracts adds the fields of the extracts to f; own are the fields that they
+// may read, nil for any.
+func withExtracts(f Format, own []string, extracts []*Extract) (Format, error) {
 	if len(extracts) == 0 {
 		return f, nil
 	}
 	x := &extracting{Format: f, extracts: extracts}
-	own := f.Fields()
 	for _, e := range extracts {
 		if own != nil && !slices.Contains(own, e.source) {
 			return nil, fault.Hint(fault.Usagef("extract %q: %s has no field %s", e.text, f.Name(), e.source), "fields are %s", strings.Join(own, ", "))

@@ -57,7 +57,7 @@ func TestExtract(t *testing.T) {
 	if !slices.Contains(f.Fields(), "id") {
 		t.Errorf("fields %v", f.Fields())
 	}
-	sampled, err := f.(Sampled).Sample([]byte("x.org:80 " + line("/a/5") + "\n"))
+	sampled, err := f.(Sampled).Sample([]byte(strings.Repeat("x.org:80 "+line("/a/5")+"\n", 100)))
 	if err != nil || sampled.Name() != "vhost-combined" {
 		t.Fatalf("%v %v", sampled, err)
 	}

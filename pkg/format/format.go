@@ -43,13 +43,19 @@ type Parser interface {
 	Parse(line []byte, r *record.Record, a *record.Arena) error
 }
 
-// Sampled is a Format that must see the head of its input before it can read
-// it: the header of a CSV file, the lines by which `access` is recognised.
+// Sampled is a Format that finds out from its input how to read it: by the
+// header of a CSV file, by the lines from which `access` is recognised. Its
+// parsers find out as they go; Sample tells it beforehand, so that parsers beside
+// each other agree. What they find depends on the lines and their order alone.
 type Sampled interface {
 	Format
-	// Sample returns the format of the input that begins with head, which should
-	// hold some whole records.
+	// Sample returns the format of the records behind head, which holds whole
+	// records of the receiver's input. Called with one piece after the other, it
+	// ends at the same format however the input is cut. The error is one of an
+	// input that the format cannot read at all.
 	Sample(head []byte) (Format, error)
+	// Settled tells that nothing is left to find out: Sample gives the receiver.
+	Settled() bool
 }
 
 // Framer is a Format whose records are not lines: quoted newlines in CSV.

@@ -75,6 +75,11 @@ func TestCSV(t *testing.T) {
 	if g, err := plain.(Sampled).Sample([]byte("x;1\n")); err != nil || parse(g.New(), "x;1") != `{"a":"x","b":1}` {
 		t.Errorf("fields without header: %v", err)
 	}
+	blank, err := lookup(t, "csv", Options{}).(Sampled).Sample([]byte("\n\r\n"))
+	if err != nil || blank.(Sampled).Settled() {
+		t.Errorf("a header of blank lines: %v", err)
+	}
+	cases{{"\r", "blank line"}, {"a,b", "header line"}, {"1,2", `{"a":"1","b":"2"}`}}.run(t, blank)
 	headed, err := lookup(t, "csv", Options{Header: true, Fields: fieldList(t, "a,b:int")}).(Sampled).Sample([]byte("A,B\n1,2\n"))
 	if err != nil {
 		t.Fatal(err)
@@ -258,6 +263,13 @@ func TestW3C(t *testing.T) {
 	if _, err := lookup(t, "w3c", Options{}).(Sampled).Sample([]byte("x\n")); fault.CodeOf(err) != fault.Usage {
 		t.Errorf("no directive: %v", err)
 	}
+	f = lookup(t, "w3c", Options{})
+	for _, piece := range []string{"", "#Software: IIS\n", "\r\n#Version: 1.0\n", directive + "\r\n", "x\n"} {
+		if f, err = f.(Sampled).Sample([]byte(piece)); err != nil {
+			t.Fatalf("%q: %v", piece, err)
+		}
+	}
+	list.run(t, f)
 }
 
 func TestLookup(t *testing.T) {

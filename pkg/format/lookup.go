@@ -37,7 +37,7 @@ func Lookup(text string, o Options) (Format, error) {
 	}
 	switch name {
 	case "access":
-		return autoFormat{o}, nil
+		return autoFormat{options: o}, nil
 	case "w3c":
 		return w3cFormat{options: o}, nil
 	case "delimited":
@@ -77,7 +77,7 @@ func With(f Format, extracts []*Extract, s *Schema) (Format, error) {
 		return f, nil
 	}
 	d := decorated{Format: f, base: f, extracts: extracts, schema: s}
-	x, err := withExtracts(f, slices.Clip(extracts))
+	x, err := withExtracts(f, f.Fields(), slices.Clip(extracts))
 	if err != nil {
 		return nil, err
 	}
@@ -108,13 +108,26 @@ type decoratedSampled struct {
 	sampled Sampled
 }
 
+func (d decoratedSampled) Settled() bool { return d.sampled.Settled() }
+
 func (d decoratedSampled) Sample(head []byte) (Format, error) {
 	f, err := d.sampled.Sample(head)
 	if err != nil {
 		return nil, err
 	}
-	// What it has become needs no second sample.
-	x, err := withExtracts(f, d.extracts)
+	if s, ok := f.(Sampled); ok && !s.Settled() {
+		return With(f, d.extracts, d.schema)
+	}
+	return d.become(f)
+}
+
+// become decorates what the format has become, which needs no more samples.
+func (d decoratedSampled) become(f Format) (Format, error) {
+	own := f.Fields()
+	if _, any := d.sampled.(autoFormat); any {
+		own = d.sampled.Fields() // an extract of a field that only other lines have never matches
+	}
+	x, err := withExtracts(f, own, d.extracts)
 	if err != nil {
 		return nil, err
 	}
@@ -123,6 +136,15 @@ func (d decoratedSampled) Sample(head []byte) (Format, error) {
 		return decoratedFramer{decorated{Format: x, base: f}, framer}, nil
 	}
 	return x, nil
+}
+
+func (d decoratedSampled) guess() Format {
+	if g, ok := d.sampled.(guesser); ok {
+		if f, err := d.become(g.guess()); err == nil {
+			return f
+		}
+	}
+	return d
 }
 
 type decoratedFramer struct {

@@ -34,18 +34,29 @@ func (f w3cFormat) Fields() []string { return f.fields }
 
 const fieldsDirective = "#Fields:"
 
-// Sample finds the directive #Fields.
+// Sample finds the directive #Fields, which only blank lines and other directives
+// may precede.
 func (f w3cFormat) Sample(head []byte) (Format, error) {
 	for line := range bytes.Lines(head) {
-		line = trimCR(bytes.TrimSuffix(line, []byte{'\n'}))
-		if !bytes.HasPrefix(line, []byte{'#'}) {
+		if f.Settled() {
 			break
 		}
+		line = trimCR(bytes.TrimSuffix(line, []byte{'\n'}))
 		if rest, ok := strings.CutPrefix(string(line), fieldsDirective); ok {
 			return f.withColumns(strings.Fields(rest))
 		}
+		if len(line) > 0 && line[0] != '#' {
+			return nil, f.noColumns()
+		}
 	}
-	return nil, fault.Hint(fault.Usagef("w3c: no %s line at the head of the input", fieldsDirective), "it is the line that names the columns; keep it, or use `delimited --delimiter ' ' --fields …`")
+	return f, nil
+}
+
+// Settled tells that the columns are known.
+func (f w3cFormat) Settled() bool { return f.columns != nil }
+
+func (f w3cFormat) noColumns() error {
+	return fault.Hint(fault.Usagef("w3c: no %s line at the head of the input", fieldsDirective), "it is the line that names the columns; keep it, or use `delimited --delimiter ' ' --fields …`")
 }
 
 func (f w3cFormat) withColumns(columns []string) (Format, error) {

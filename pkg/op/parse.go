@@ -165,15 +165,9 @@ func (p *parse) Explain() (answer string, ok bool, err error) {
 	if p.explain == "" {
 		return "", false, nil
 	}
-	if p.needsHead() && p.name() != "access" {
+	if p.name() != "access" && unsettled(p.format) != nil {
 		return "", true, fault.Hint(fault.Usagef("parse: --explain: one line of %s does not tell the names of its fields", p.name()),
 			"name them: parse csv --fields a,b:int --explain LINE")
 	}
 	return format.Explain(p.format, []byte(p.explain)).String(), true, nil
-}
-
-// needsHead tells whether the format is fixed by the head of the input.
-func (p *parse) needsHead() bool {
-	_, sampled := p.format.(format.Sampled)
-	return sampled && !(p.name() == "csv" && p.fields != "" && !p.header)
 }

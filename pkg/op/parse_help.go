@@ -4,7 +4,7 @@ import "strings"
 
 // parseFormats is what help says of each format of package format.
 var parseFormats = []struct{ name, help string }{
-	{"access", "log of Apache, nginx or IIS, recognised by its head"},
+	{"access", "log of Apache, nginx or IIS, recognised by its lines"},
 	{"combined", "ip - user [time] \"request\" status bytes \"referer\" \"agent\""},
 	{"common", "the same without referer and agent"},
 	{"vhost-combined", "host:port in front of combined"},
@@ -32,6 +32,10 @@ Access logs give time (RFC 3339, with the offset of the line), ip, user, method,
 path, query, proto, status, bytes, referer and agent; what the line has as - is left
 out. A request that is none stands in request as it is. Values of delimited, csv and
 regex are texts unless they are given a type: string, int, float, bool, time or json.
+
+access reads each of the first hundred lines by what fits it, of the formats below
+and w3c, and then all lines by the one that fitted most of them. Where none fits one
+of a hundred lines, the input is refused.
 
 --extract takes fields out of the text of another one: the template
 path=/course/{course:int}.html gives course where the whole path looks like this;

@@ -3,9 +3,12 @@ package op
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
+	"slices"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/logpipe/logpipe/pkg/fault"
@@ -81,8 +84,65 @@ func TestParseReadsFiles(t *testing.T) {
 	}
 }
 
-// TestParseAccessAnyBlocks recognises formats by the head, with bad lines among
-// the good ones, the first one too.
+// TestParseAccessByLinesAlone recognises an access log however its lines arrive:
+// one by one, in pieces, at once; alone and behind another stage.
+func TestParseAccessByLinesAlone(t *testing.T) {
+	base := strings.TrimSuffix(logLines[1], ` "-" "-"`)
+	lines := map[string]string{"combined": logLines[1], "common": base, "vhost": "x.org:80 " + logLines[1], "main": logLines[1] + ` "1.1.1.1"`,
+		"time": base + " 0.5", "cut": base[:40], "json": `{"a":1}`, "blank": "", "directive": "#Fields: c-ip sc-status", "comment": "# x", "w3c": "10.0.0.9 200"}
+	many := func(what string, n int) []string { return slices.Repeat([]string{what}, n) }
+	for _, c := range []struct {
+		name     string
+		in       []string
+		out, bad int64
+		err      string
+	}{
+		{"one common line before combined ones", append(many("common", 1), many("combined", 150)...), 151, 0, ""},
+		{"a hundred decide", append(append(many("common", 49), many("combined", 51)...), "common", "combined", "vhost"), 101, 2, ""},
+		{"a tie is combined", append(append(many("common", 50), many("combined", 50)...), "common", "combined"), 101, 1, ""},
+		{"virtual hosts", append([]string{"comment", "cut", "blank"}, many("vhost", 120)...), 120, 1, ""},
+		{"others", append(many("main", 3), many("time", 3)...), 6, 0, ""},
+		{"none of a few", many("json", 99), 0, 99, ""},
+		{"none of a hundred", many("json", 100), 0, 0, "no known access-log format"},
+		{"a log of W3C", append([]string{"comment", "directive"}, many("w3c", 200)...), 200, 0, ""},
+		{"directives too late", append([]string{"combined", "directive"}, many("w3c", 3)...), 1, 4, ""},
+	} {
+		var in strings.Builder
+		for _, k := range c.in {
+			in.WriteString(lines[k] + "\n")
+		}
+		var first string
+		for _, way := range []struct {
+			reader io.Reader
+			behind bool
+		}{{strings.NewReader(in.String()), false}, {iotest.OneByteReader(strings.NewReader(in.String())), false}, {strings.NewReader(in.String()), true}} {
+			stages := []stream.Stage{buildStage(t, Parse, "access", "--extract", "agent={x}/{*}", "--schema", "ecs")}
+			if way.behind {
+				stages = append([]stream.Stage{buildStage(t, Head, "1000")}, stages...)
+			}
+			sink := &memorySink{}
+			l, err := stream.Run(t.Context(), stream.Pipeline{Source: stream.NewReader(way.reader, "", nil), Stages: stages, Sink: sink}, stream.Options{Workers: 2, Env: &stream.Env{}})
+			if c.err != "" {
+				if fault.CodeOf(err) != fault.Usage || !strings.Contains(fmt.Sprint(err), c.err) || sink.Len() > 0 {
+					t.Errorf("%s: %v", c.name, err)
+				}
+				continue
+			}
+			if err != nil || l.Out != c.out || l.Rejected != c.bad {
+				t.Errorf("%s: %+v, %v", c.name, l, err)
+			}
+			if first == "" {
+				first = sink.String()
+			}
+			if sink.String() != first {
+				t.Errorf("%s: the output depends on the way", c.name)
+			}
+		}
+	}
+}
+
+// TestParseAccessAnyBlocks recognises formats with bad lines among the good ones,
+// the first one too.
 func TestParseAccessAnyBlocks(t *testing.T) {
 	for _, tail := range []string{"", ` 0.25`, ` "10.1.1.1"`} {
 		var in strings.Builder
@@ -105,7 +165,7 @@ func TestParseAccessAnyBlocks(t *testing.T) {
 }
 
 func TestParseAccessRefusesOtherInput(t *testing.T) {
-	_, err := stream.Run(t.Context(), stream.Pipeline{Source: stream.NewReader(strings.NewReader(strings.Repeat("{\"a\":1}\n", fewLines)), "", nil),
+	_, err := stream.Run(t.Context(), stream.Pipeline{Source: stream.NewReader(strings.NewReader(strings.Repeat("{\"a\":1}\n", 100)), "", nil),
 		Stages: []stream.Stage{buildStage(t, Parse, "access")}, Sink: &memorySink{}}, stream.Options{Env: &stream.Env{}})
 	if fault.CodeOf(err) != fault.Usage || !strings.Contains(fault.HintOf(err), "json") {
 		t.Errorf("%v, hint %s", err, fault.HintOf(err))
@@ -218,10 +278,11 @@ func TestParseBehindOtherStages(t *testing.T) {
 	if o.out != "{\"status\":304}\n{\"status\":304}\n" {
 		t.Errorf("behind head: %s", o.out)
 	}
-	_, err := stream.Run(t.Context(), stream.Pipeline{Source: stream.NewReader(strings.NewReader(rows), "", nil),
-		Stages: []stream.Stage{buildStage(t, Select, "n"), buildStage(t, Parse, "csv")}, Sink: &memorySink{}}, stream.Options{Workers: 2, Env: &stream.Env{}})
-	if fault.CodeOf(err) != fault.Usage || fault.HintOf(err) == "" {
-		t.Errorf("a header behind a stage on several cores: %v", err)
+	o = everyWay(t, rows+rows, func() []stream.Stage {
+		return []stream.Stage{buildStage(t, Where, "n > 0"), buildStage(t, Select, "n"), buildStage(t, Parse, "csv")}
+	})
+	if want := "{\"{\\\"n\\\":1}\":\"{\\\"n\\\":2}\"}\n"; o.out != want+want {
+		t.Errorf("a header behind stages on several cores: %s", o.out)
 	}
 }
 

@@ -15,7 +15,7 @@ type Batch struct {
 	Rejected []Reject
 	Block    uint64 // number of the block
 	Time     int64  // arrival of the block, ns since 1970 UTC
-	Sniffed  any    // what the first stage's Sniff returned for the input, or nil
+	Sniffed  any    // what the first stage's Sniff returned for the block, or nil
 	pool     []*record.Record
 	used     int
 }

@@ -12,13 +12,9 @@ type plan struct {
 
 func newPlan(stages []Stage, env *Env) (*plan, error) {
 	p := &plan{all: stages}
-	i := 0
-	for ; i < len(stages); i++ {
-		s, ok := stages[i].(Parallel)
-		if !ok {
-			break
-		}
-		p.head = append(p.head, s)
+	i := Spread(stages)
+	for _, s := range stages[:i] {
+		p.head = append(p.head, s.(Parallel))
 	}
 	if i < len(stages) {
 		if f, ok := stages[i].(Fold); ok {
@@ -35,6 +31,20 @@ func newPlan(stages []Stage, env *Env) (*plan, error) {
 		}
 	}
 	return p, nil
+}
+
+// Spread is how many of stages, from the first on, run on all cores: the Parallel
+// ones, up to one that must see the output of another in its order.
+func Spread(stages []Stage) int {
+	for i, s := range stages {
+		_, parallel := s.(Parallel)
+		_, sniffs := s.(Sniffer)
+		_, frames := s.(Framer)
+		if !parallel || i > 0 && (sniffs || frames) {
+			return i
+		}
+	}
+	return len(stages)
 }
 
 // first is the stage that reads the input, or nil.

@@ -155,7 +155,6 @@ func (e *engine) read(ctx context.Context) {
 	prev := &turn{done: make(chan struct{}), max: MinTime}
 	close(prev.done)
 	sniffer, _ := e.plan.first().(Sniffer)
-	begun := false
 	var sniffed any
 	for {
 		select {
@@ -165,9 +164,11 @@ func (e *engine) read(ctx context.Context) {
 			return
 		}
 		b, err := e.source.Read(ctx)
-		if err == nil && sniffer != nil && (!begun || b.Line == 1) {
-			begun = true
-			sniffed, err = sniffer.Sniff(b.head())
+		if err == nil && sniffer != nil {
+			if b.Line == 1 {
+				sniffed = nil
+			}
+			sniffed, err = sniffer.Sniff(sniffed, b.Data)
 		}
 		if err != nil {
 			if err == io.EOF || ctx.Err() != nil {
@@ -182,13 +183,6 @@ func (e *engine) read(ctx context.Context) {
 			return
 		}
 	}
-}
-
-func (b *Block) head() []byte {
-	if b.Head != nil {
-		return b.Head
-	}
-	return b.Data
 }
 
 // issue gives j its number and hands it to a worker.

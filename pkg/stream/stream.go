@@ -145,12 +145,14 @@ type Framer interface {
 	Next(data []byte) (line []byte, next int)
 }
 
-// Sniffer is a first stage that fixes what it does by the head of its input: the
-// header of a table, the lines by which a format is recognised. Sniff is called
-// with the head of every input (file) before its first block goes to a worker;
-// what it returns comes with the batches of that input.
+// Sniffer is a stage that finds out from its input what it does: from the header
+// of a table, from the lines by which a format is recognised. Where it is the
+// first one, Sniff is called with every block, in order, before the block goes to
+// a worker; before is what it returned for the block before in the same input
+// (file), nil for the first. What it returns comes with the batches of the block.
+// Behind other stages it sees the records in input order and finds out by itself.
 type Sniffer interface {
-	Sniff(head []byte) (any, error)
+	Sniff(before any, block []byte) (any, error)
 }
 
 // Source gives blocks of lines until io.EOF. ctx ends it early.
@@ -170,7 +172,6 @@ type Block struct {
 	Data []byte // has record.Padding bytes of capacity behind it
 	Name string // of the file, for messages; "" for standard input
 	Line int64  // number of the first line in Name, from 1; 0 = one more than the block before
-	Head []byte // with Line 1: what a Sniffer is shown of the input; nil = Data
 	// Long are lines that were too long to read: their numbers, from 0 within
 	// the block, in order. They are not in Data.
 	Long []LongLine
