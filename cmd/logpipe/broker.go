@@ -57,6 +57,12 @@ func newBroker(app *cli.App) *cobra.Command {
 			if cmd.ArgsLenAtDash() > 0 {
 				return fault.Usagef("takes no word before --, but got %q", args[0])
 			}
+			if cfg.Nodes < 1 {
+				return fault.Usagef("--nodes: want a number of addresses from 1, not %d", cfg.Nodes)
+			}
+			if cmd.ArgsLenAtDash() == 0 && len(args) == 0 {
+				return fault.Hint(fault.Usagef("say which command is to run behind --"), "without -- the broker runs until Ctrl-C")
+			}
 			if len(args) == 0 {
 				return serve(cmd.Context(), app, cfg)
 			}
@@ -79,6 +85,7 @@ func serve(ctx context.Context, app *cli.App, cfg broker.Config) error {
 	if err != nil {
 		return err
 	}
+	defer app.AtLeave(b.Abandon)()
 	kept := "its records end with it, --dir keeps them"
 	if cfg.Dir != "" {
 		kept = "records in " + b.Dir()
@@ -96,6 +103,7 @@ func serveCommand(ctx context.Context, app *cli.App, cfg broker.Config, args []s
 	if err != nil {
 		return err
 	}
+	defer app.AtLeave(b.Abandon)()
 	status, err := runChild(ctx, app, args, append(os.Environ(), "LOGPIPE_BROKERS="+strings.Join(b.Addr(), ",")))
 	if closeErr := b.Close(); err == nil {
 		err = closeErr

@@ -8,6 +8,8 @@ import (
 	"os/exec"
 	"os/signal"
 	"runtime"
+	"syscall"
+	"time"
 
 	"github.com/logpipe/logpipe/pkg/cli"
 	"github.com/logpipe/logpipe/pkg/fault"
@@ -40,23 +42,13 @@ func runChild(ctx context.Context, app *cli.App, args, env []string) (int, error
 	if err := cmd.Start(); err != nil {
 		return 0, fmt.Errorf("run %s: %w", args[0], err)
 	}
-	ended, passing, told := make(chan struct{}), make(chan struct{}), false
-	go func() {
-		defer close(passing)
-		for {
-			select {
-			case s := <-signals:
-				passSignal(cmd.Process, s, !typed)
-				told = true
-			case <-ended:
-				return
-			}
-		}
-	}()
+	ended := make(chan struct{})
+	passed := passSignals(cmd.Process, signals, ended, !typed)
 	err = cmd.Wait()
 	close(ended)
-	<-passing
-	if !told { // a second signal would cut short what the first has begun
+	// A second SIGTERM would cut short what the first has begun; of SIGINT a
+	// shell's background commands hear nothing.
+	if !<-passed {
 		endGroup(cmd.Process, !typed)
 	}
 	var exit *exec.ExitError
@@ -64,4 +56,29 @@ func runChild(ctx context.Context, app *cli.App, args, env []string) (int, error
 		return 0, fmt.Errorf("run %s: %w", args[0], err)
 	}
 	return statusOf(cmd.ProcessState), nil
+}
+
+// passSignals hands signals on until ended is closed, those that ask for an end
+// and come together once. It then tells whether SIGTERM was among them.
+func passSignals(p *os.Process, signals <-chan os.Signal, ended <-chan struct{}, group bool) <-chan bool {
+	passed := make(chan bool, 1)
+	go func() {
+		last := map[os.Signal]time.Time{}
+		for {
+			select {
+			case s := <-signals:
+				t, ok := last[s]
+				if ok && time.Since(t) < cli.Together && (s == os.Interrupt || s == syscall.SIGTERM) {
+					continue
+				}
+				last[s] = time.Now()
+				passSignal(p, s, group)
+			case <-ended:
+				_, ok := last[syscall.SIGTERM]
+				passed <- ok
+				return
+			}
+		}
+	}()
+	return passed
 }

@@ -119,6 +119,48 @@ func TestBrokerLeavesNothing(t *testing.T) {
 	}
 }
 
+// TestBrokerInterrupted holds that SIGINT leaves nothing behind: a shell's
+// background commands do not hear it.
+func TestBrokerInterrupted(t *testing.T) {
+	r := begin(t, start(t, "logpipe", "broker", "--", "sh", "-c", `sleep 60 >/dev/null 2>&1 & echo $!; wait`))
+	pid := 0
+	if _, err := fmt.Sscan(r.read(t), &pid); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Process.Signal(syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	if code, _ := r.code(t); code != 130 {
+		t.Errorf("exit code %d, %s", code, r.err)
+	}
+	for until := time.Now().Add(10 * time.Second); !ended(pid); time.Sleep(time.Millisecond) {
+		if time.Now().After(until) {
+			t.Fatalf("process %d is still there", pid)
+		}
+	}
+}
+
+// TestTimeout holds that what `timeout` does, a signal to its command and the
+// same to the whole group, leaves no folder.
+func TestTimeout(t *testing.T) {
+	if _, err := exec.LookPath("timeout"); err != nil {
+		t.Skip("no timeout here")
+	}
+	for range 5 {
+		cmd := start(t, "timeout", "0.5", "logpipe", "broker", "--listen", "127.0.0.1:0")
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+		temp := t.TempDir()
+		cmd.Env = append(cmd.Env, "TMPDIR="+temp)
+		got := finish(t, cmd, "")
+		if got.code != 124 || strings.Contains(got.err, "left at once") {
+			t.Errorf("exit code %d, %s", got.code, got.err)
+		}
+		if left, _ := filepath.Glob(filepath.Join(temp, "*")); len(left) > 0 {
+			t.Errorf("left: %v", left)
+		}
+	}
+}
+
 // ended tells whether a process is gone, or is a zombie that its new parent has
 // not looked at.
 func ended(pid int) bool {

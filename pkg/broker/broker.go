@@ -148,17 +148,16 @@ func (cfg Config) addresses() (host string, ports []int, err error) {
 // one log.
 func (b *Broker) openDir(dir string) error {
 	if dir == "" {
-		temp, err := os.MkdirTemp("", "logpipe-broker-")
-		if err != nil {
-			return fmt.Errorf("temporary folder for the broker: %w", err)
+		var err error
+		if dir, err = b.openTemp(); err != nil {
+			return err
 		}
-		dir, b.temp = temp, true
 	}
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return fault.Hint(fmt.Errorf("folder of the broker: %w", err), "--dir names another folder")
 	}
 	b.dir = dir
-	lock, err := lockDir(filepath.Join(dir, "broker.lock"))
+	lock, err := lockDir(filepath.Join(dir, lockName))
 	if err == nil {
 		b.lock = lock
 		return nil

@@ -5,6 +5,7 @@ package broker
 import (
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"syscall"
 )
@@ -28,6 +29,12 @@ func lockDir(path string) (io.Closer, error) {
 		return nil, err
 	}
 	return f, nil
+}
+
+// isOurs tells whether a file belongs to the user of this process.
+func isOurs(info fs.FileInfo) bool {
+	st, ok := info.Sys().(*syscall.Stat_t)
+	return ok && int(st.Uid) == os.Geteuid()
 }
 
 func isAddrInUse(err error) bool { return errors.Is(err, syscall.EADDRINUSE) }

@@ -3,6 +3,7 @@ package broker
 import (
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"syscall"
 )
@@ -44,6 +45,9 @@ func holderOf(path string) int {
 	defer f.Close()
 	return pidIn(f)
 }
+
+// isOurs is true: the temporary folder is the user's own here.
+func isOurs(fs.FileInfo) bool { return true }
 
 func isAddrInUse(err error) bool {
 	return errors.Is(err, errAddressInUse) || errors.Is(err, syscall.EADDRINUSE)

@@ -25,8 +25,9 @@ type App struct {
 	Environ func(name string) (string, bool) // os.LookupEnv
 
 	command atomic.Pointer[string]
-	mu      sync.Mutex // of Err
+	mu      sync.Mutex // of Err and of what follows
 	drawn   bool       // a progress line stands on the terminal
+	leaving []*func()  // what AtLeave was told
 	state   atomic.Pointer[func() string]
 	grace   atomic.Int64
 	passing atomic.Bool // signals are a child's

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 	"time"
 
@@ -28,6 +29,11 @@ func Signalled(ctx context.Context) bool {
 	return ok
 }
 
+// Together is how close to the first signal others count as the same one:
+// `timeout` signals its command and then the command's whole group, a service
+// manager may do so too, and nobody presses Ctrl-C twice so fast in earnest.
+const Together = 250 * time.Millisecond
+
 // guard runs f until it ends, a second signal comes, or the grace is over.
 //
 // SIGPIPE is caught, not ignored: writing to a closed pipe then fails with
@@ -45,6 +51,7 @@ func (a *App) guard(ctx context.Context, f func(ctx context.Context) error) erro
 	done := make(chan error, 1)
 	go func() { done <- f(ctx) }()
 	var end *signalled
+	var first time.Time
 	var over <-chan time.Time
 	for {
 		select {
@@ -59,11 +66,14 @@ func (a *App) guard(ctx context.Context, f func(ctx context.Context) error) erro
 			if a.passing.Load() {
 				continue // it is the child's
 			}
+			if end != nil && time.Since(first) < Together {
+				continue
+			}
 			if end != nil {
 				a.left("left at once")
 				return &signalled{codeOf(sig)}
 			}
-			end = &signalled{codeOf(sig)}
+			end, first = &signalled{codeOf(sig)}, time.Now()
 			cancel(end)
 			grace := time.Duration(a.grace.Load())
 			timer := time.NewTimer(grace + time.Duration(a.closing.Load()))
@@ -86,6 +96,21 @@ func (a *App) PassSignals() (release func()) {
 	return func() { a.passing.Store(false) }
 }
 
+// AtLeave has f called where Main ends without waiting for the command: at a
+// second signal, and when the grace is over. It is for what must not stay behind,
+// such as a temporary folder, and has to be quick. forget takes it back.
+func (a *App) AtLeave(f func()) (forget func()) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	at := &f
+	a.leaving = append(a.leaving, at)
+	return func() {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		a.leaving = slices.DeleteFunc(a.leaving, func(o *func()) bool { return o == at })
+	}
+}
+
 // ended turns the result of a command that a signal has ended into its exit code.
 func (a *App) ended(err error, end *signalled) error {
 	if err != nil && !errors.Is(err, context.Canceled) && !errors.As(err, new(*signalled)) && !brokenPipe(err) {
@@ -94,8 +119,15 @@ func (a *App) ended(err error, end *signalled) error {
 	return end
 }
 
-// left tells what remains where a command had to leave before its end.
+// left tells what remains where a command had to leave before its end, and does
+// what AtLeave was told.
 func (a *App) left(why string) {
+	a.mu.Lock()
+	leaving := slices.Clone(a.leaving)
+	a.mu.Unlock()
+	for _, f := range leaving {
+		(*f)()
+	}
 	if state := a.state.Load(); state != nil {
 		a.Say("%s; %s", why, (*state)())
 		return

@@ -32,6 +32,8 @@ const (
 	agentName = "demo"
 	logName   = "access.log"
 	confName  = "demo.conf"
+	brokerDir = "broker"
+	prefix    = "logpipe-demo-" // of the folder
 
 	// catchUp is how long the lines that were written last may take through
 	// agent and topic before the demo ends without them.
@@ -55,7 +57,11 @@ type Options struct {
 	Settings catalog.Settings // of the stages; may be nil
 	Messages io.Writer        // what the agent tells
 	Quietly  bool             // the output is a live table: messages wait until it has ended
-	Log      *slog.Logger     // of the broker
+	Log      *slog.Logger     // of the broker; nil = nowhere
+
+	// AtLeave, where set, is told how to remove the demo's folder if the process
+	// ends before Run does; forget takes it back.
+	AtLeave func(remove func()) (forget func())
 }
 
 // Ledger counts the records of a run.
@@ -87,13 +93,16 @@ func Run(ctx context.Context, o Options) (l Ledger, err error) {
 	if err := o.Check(); err != nil {
 		return l, err
 	}
-	dir, err := os.MkdirTemp("", "logpipe-demo-")
+	dir, err := o.folder()
 	if err != nil {
-		return l, fmt.Errorf("folder of the demo: %w", err)
+		return l, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	if o.AtLeave != nil {
+		defer o.AtLeave(func() { os.RemoveAll(dir) })()
+	}
 	b, err := broker.Start(context.WithoutCancel(ctx),
-		broker.Config{Listen: "127.0.0.1:0", Dir: filepath.Join(dir, "broker"), Logger: o.Log})
+		broker.Config{Listen: "127.0.0.1:0", Dir: filepath.Join(dir, brokerDir), Logger: o.Log})
 	if err != nil {
 		return l, err
 	}
@@ -106,6 +115,20 @@ func Run(ctx context.Context, o Options) (l Ledger, err error) {
 	err = r.run(ctx, dir, addr)
 	r.messages.release()
 	return Ledger{r.written.Load(), r.read.Load()}, err
+}
+
+// folder makes the folder of a demo, and removes those of demos that were killed.
+func (o Options) folder() (string, error) {
+	log := o.Log
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	broker.RemoveDead(prefix, brokerDir, log)
+	dir, err := os.MkdirTemp("", prefix)
+	if err != nil {
+		return "", fmt.Errorf("folder of the demo: %w", err)
+	}
+	return dir, nil
 }
 
 func createTopic(ctx context.Context, addr string) error {
