@@ -156,7 +156,8 @@ func (s *produceSink) Open(ctx context.Context, env *stream.Env) (stream.Sink, e
 // said otherwise.
 const defaultRecordLimit = 1_000_000
 
-// recordLimit asks for the topic's own limit. Not being told is no error.
+// recordLimit asks for the topic's own limit. Not being told is no error; a topic
+// that is not there and that nobody will make is one, before a record is read.
 func recordLimit(ctx context.Context, cfg kafka.Config, topic string) (int, error) {
 	a, err := kafka.NewAdmin(ctx, cfg)
 	if err != nil {
@@ -165,8 +166,8 @@ func recordLimit(ctx context.Context, cfg kafka.Config, topic string) (int, erro
 	defer a.Close()
 	topics, err := a.DescribeTopics(ctx, topic)
 	if err != nil || len(topics) == 0 {
-		if fault.CodeOf(err) == fault.Usage { // the name
-			return 0, err
+		if fault.CodeOf(err) == fault.Usage || errors.Is(err, kafka.ErrNoTopic) && !a.CreatesTopics(ctx) {
+			return 0, err // the name
 		}
 		return defaultRecordLimit, nil
 	}

@@ -148,6 +148,13 @@ func (a *Admin) DescribeTopics(ctx context.Context, names ...string) ([]Topic, e
 	return topics, nil
 }
 
+// CreatesTopics reports whether the brokers make a topic that a producer names.
+// Where they do not say, they may.
+func (a *Admin) CreatesTopics(ctx context.Context) bool {
+	resp, err := a.conn.metadata(ctx, []string{}, false)
+	return err != nil || a.conn.createsOnDemand(ctx, resp)
+}
+
 // DeleteTopics deletes topics, and stops at the first that cannot be.
 func (a *Admin) DeleteTopics(ctx context.Context, names ...string) error {
 	for _, name := range names {
