@@ -77,7 +77,7 @@ func runDemo(ctx context.Context, app *cli.App, o demo.Options) error {
 	o.Settings, o.Messages, o.Log = app.Settings(), app.Err, app.Log
 	o.Quietly, o.AtLeave = app.OutTerminal, app.AtLeave
 	o.Compute = func(ctx context.Context, p *catalog.Pipeline) error {
-		return app.Run(ctx, cli.Job{Pipeline: p})
+		return app.Run(ctx, cli.Job{Pipeline: p, Fixed: true})
 	}
 	var kept bytes.Buffer // messages that only a failure makes worth reading
 	if app.Shared.Quiet {

@@ -143,6 +143,9 @@ func TestDemo(t *testing.T) {
 			if quiet := slices.Contains(c.args, "-q"); quiet && r.err.Len() > 0 || !quiet && !told {
 				t.Errorf("standard error: %s", r.err)
 			}
+			if strings.Contains(r.err.String(), "--emit") {
+				t.Errorf("the demo has no such flag: %s", r.err)
+			}
 			nothingLeft(t, members, temp, addr)
 		})
 	}

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -20,7 +21,6 @@ var layers = []string{
 	"cmd/logpipe",
 	"pkg/logpipetest", // for tests alone
 	"pkg/cli",
-	"pkg/demo",
 	"pkg/demo",
 	"pkg/agent",
 	"pkg/catalog",
@@ -203,5 +203,35 @@ func TestFileLength(t *testing.T) {
 		if f.lines > 700 {
 			t.Errorf("%s has %d lines", f.path, f.lines)
 		}
+	}
+}
+
+// TestReleaseVariables holds that the linker sets variables that there are: it
+// is silent about others.
+func TestReleaseVariables(t *testing.T) {
+	b, err := os.ReadFile(top(".goreleaser.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var set []string
+	for _, m := range regexp.MustCompile(`-X main\.(\w+)=`).FindAllSubmatch(b, -1) {
+		set = append(set, string(m[1]))
+	}
+	f, err := parser.ParseFile(token.NewFileSet(), "version.go", nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var there []string
+	for _, d := range f.Decls {
+		if g, ok := d.(*ast.GenDecl); ok && g.Tok == token.VAR {
+			for _, s := range g.Specs {
+				for _, name := range s.(*ast.ValueSpec).Names {
+					there = append(there, name.Name)
+				}
+			}
+		}
+	}
+	if !slices.Equal(set, there) {
+		t.Errorf("the linker sets %v, version.go has %v", set, there)
 	}
 }

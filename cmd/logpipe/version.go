@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"runtime"
 	"runtime/debug"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -13,8 +15,8 @@ import (
 	"github.com/logpipe/logpipe/pkg/geo"
 )
 
-// Set by the linker for releases: -X main.version=1.2.3 -X main.commit=…
-var version, commit string
+// Set by the linker for releases: -X main.version=1.2.3 -X main.commit=… -X main.date=…
+var version, commit, date string
 
 // newVersion makes the command that says what this program is made of.
 func newVersion(app *cli.App) *cobra.Command {
@@ -32,7 +34,10 @@ func newVersion(app *cli.App) *cobra.Command {
 
 // printVersion prints what `logpipe version` and --version do.
 func printVersion(app *cli.App) error {
-	v, c := build()
+	v, c, d := build()
+	if d != "" {
+		c += " of " + d
+	}
 	_, err := fmt.Fprintf(app.Out, "logpipe %s (commit %s, %s, %s/%s)\n%s\n",
 		v, c, runtime.Version(), runtime.GOOS, runtime.GOARCH, places())
 	return err
@@ -44,28 +49,26 @@ func places() string {
 	return fmt.Sprintf("countries: %s of %s, %s, %s networks", a.Name, a.Date, a.Licence, cli.Count(int64(a.Entries)))
 }
 
-// build is the version and the commit, from the linker or from what Go notes in
-// the binary.
-func build() (v, c string) {
-	v, c = version, commit
+// build is the version, the commit and its day ("" if it is not known), from the
+// linker or from what Go notes in the binary.
+func build() (v, c, d string) {
+	v, c, d = version, commit, date
 	info, ok := debug.ReadBuildInfo()
 	if v == "" && ok && info.Main.Version != "(devel)" {
 		v = info.Main.Version
 	}
-	if c == "" && ok {
+	if ok {
 		for _, s := range info.Settings {
-			if s.Key == "vcs.revision" {
+			switch {
+			case s.Key == "vcs.revision" && c == "":
 				c = s.Value[:min(len(s.Value), 12)]
+			case s.Key == "vcs.time" && d == "":
+				d = s.Value
 			}
 		}
 	}
-	if v == "" {
-		v = "dev"
-	}
-	if c == "" {
-		c = "unknown"
-	}
-	return v, c
+	d, _, _ = strings.Cut(d, "T")
+	return cmp.Or(v, "dev"), cmp.Or(c, "unknown"), d
 }
 
 // noArgs refuses words that a command has no use for.

@@ -21,6 +21,7 @@ type Job struct {
 	Files    []string
 	Typed    bool   // records typed on a terminal are welcome
 	Help     func() // prints the help of the command
+	Fixed    bool   // the command has none of the stages' flags: they are not recommended
 }
 
 // Run runs a job with the shared settings and reports on it.
@@ -53,7 +54,7 @@ func (a *App) Run(ctx context.Context, j Job) error {
 	}
 	ctx, forget := a.whileRead(ctx, p, env)
 	defer forget()
-	err = a.stream(ctx, stream.Pipeline{Source: ends.source, Stages: p.Stages(), Sink: ends}, env)
+	err = a.stream(ctx, stream.Pipeline{Source: ends.source, Stages: p.Stages(), Sink: ends}, env, j.Fixed)
 	return errors.Join(err, ends.end(a, err), side.Close())
 }
 
@@ -112,8 +113,9 @@ func (a *App) source(ctx context.Context, j Job, files []string, env *stream.Env
 	return a.openFiles(files, stream.CutterOf(j.Pipeline.Stages())), nil
 }
 
-// stream runs a pipeline and reports what it rejects, holds and counts.
-func (a *App) stream(ctx context.Context, p stream.Pipeline, env *stream.Env) error {
+// stream runs a pipeline and reports what it rejects, counts and, unless it is
+// fixed, holds.
+func (a *App) stream(ctx context.Context, p stream.Pipeline, env *stream.Env, fixed bool) error {
 	rejected, err := newRejects(a, env.Files)
 	if err != nil {
 		return err
@@ -137,7 +139,7 @@ func (a *App) stream(ctx context.Context, p stream.Pipeline, env *stream.Env) er
 				bar.draw(l)
 			}
 		}}
-	if drawn := a.conclude(p.Stages); env.Live && !a.Shared.Quiet && !drawn {
+	if drawn := a.conclude(p.Stages); env.Live && !a.Shared.Quiet && !drawn && !fixed {
 		o.OnHold = func(text string) { a.Say("%s", text) }
 	}
 	ledger, err := stream.Run(ctx, p, o)
