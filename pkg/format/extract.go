@@ -25,6 +25,7 @@ type Extract struct {
 	source string // field it reads
 	head   []byte
 	parts  []hole
+	plain  bool // all of its fields are texts, of different names
 }
 
 // hole is a value in a template with the literal behind it.
@@ -81,6 +82,8 @@ func (e *Extract) compile(template string) error {
 	if len(e.names()) == 0 {
 		return errors.New("the template names no field")
 	}
+	e.plain = len(e.names()) == len(e.parts) &&
+		!slices.ContainsFunc(e.parts, func(h hole) bool { return h.Type != String })
 	return nil
 }
 
@@ -183,6 +186,7 @@ func (x *extracting) Fields() []string {
 
 func (x *extracting) New() Parser {
 	p := &extractParser{extracting: x, base: -1}
+	p.indexes = make([]int, len(x.extracts))
 	for _, e := range x.extracts {
 		p.sources = append(p.sources, record.FlatField(e.source))
 		var slots []int
@@ -205,11 +209,19 @@ type extractParser struct {
 	Parser
 	*extracting
 	sources []*record.Field
+	seen    *record.Shape // in which indexes holds
+	indexes []int         // of sources
 	slots   [][]int       // for each hole of each extract its place in names
 	base    int           // how many fields the shape has room for; -1 for none
 	shape   *record.Shape // of the extracted fields, where they become edits
 	at      []int
 	one     record.Record
+}
+
+// place is where a text begins, in the line or in the arena.
+type place struct {
+	off   uint32
+	arena bool
 }
 
 // Parse lets the format read the line. A template that does not match, or a
@@ -219,27 +231,74 @@ func (p *extractParser) Parse(line []byte, r *record.Record, a *record.Arena) er
 		return err
 	}
 	for k, e := range p.extracts {
-		s, text := r.Span(p.sources[k])
-		if s.Enc != record.Text && s.Enc != record.TextEscape {
-			v := r.Get(p.sources[k])
-			if v.Kind != record.String {
-				continue
-			}
-			s.Arena, text = true, v.Bytes
-			s.Off = uint32(len(a.Buf))
-			a.Buf = append(a.Buf, text...)
+		s, text, ok := p.source(k, r)
+		if !ok {
+			continue
 		}
-		var ok bool
-		if p.at, ok = e.match(p.at[:0], text); ok {
+		if p.at, ok = e.match(p.at[:0], text); ok && !p.setPlain(r, k, s, text) {
 			p.set(r, k, s, text)
 		}
 	}
 	return nil
 }
 
+// source finds the text that extract number x reads, and where it lies.
+func (p *extractParser) source(x int, r *record.Record) (place, []byte, bool) {
+	if r.Shape != p.seen {
+		p.seen = r.Shape
+		for k, f := range p.sources {
+			p.indexes[k] = r.Shape.Index(f.Name())
+		}
+	}
+	// As Record.Span, which would copy the whole; there are no edits in the way
+	// where records have room.
+	if i := p.indexes[x]; i >= 0 && p.base >= 0 {
+		switch s := &r.Spans[i]; {
+		case s.Enc == record.Absent:
+			return place{}, nil, false
+		case s.Enc != record.Text && s.Enc != record.TextEscape:
+		case s.Arena:
+			return place{s.Off, true}, r.Arena.Buf[s.Off:s.End:s.End], true
+		default:
+			return place{s.Off, false}, r.Line[s.Off:s.End:s.End], true
+		}
+	}
+	s, text := r.Span(p.sources[x])
+	if s.Enc == record.Text || s.Enc == record.TextEscape {
+		return place{s.Off, s.Arena}, text, true
+	}
+	v := r.Get(p.sources[x])
+	if v.Kind != record.String {
+		return place{}, nil, false
+	}
+	off, _ := r.Arena.Add(v.Bytes)
+	return place{off, true}, v.Bytes, true
+}
+
+// setPlain is set for texts that need no escapes, which are never of a wrong
+// type, in a record that has room for them; false where there is more to do.
+func (p *extractParser) setPlain(r *record.Record, x int, s place, text []byte) bool {
+	e := p.extracts[x]
+	if p.base < 0 || !e.plain {
+		return false
+	}
+	for k := range e.parts {
+		if marksOf(text[p.at[2*k]:p.at[2*k+1]]) != 0 {
+			return false
+		}
+	}
+	base := len(r.Spans) - p.base
+	for k, slot := range p.slots[x] {
+		if slot >= 0 && r.Spans[base+slot].Enc == record.Absent {
+			r.Spans[base+slot] = record.Span{Off: s.off + uint32(p.at[2*k]), End: s.off + uint32(p.at[2*k+1]), Arena: s.arena, Enc: record.Text}
+		}
+	}
+	return true
+}
+
 // set sets the fields of the extract number x, whose source lies at s; all of
 // them or none. Values are read into a record beside r first.
-func (p *extractParser) set(r *record.Record, x int, s record.Span, text []byte) {
+func (p *extractParser) set(r *record.Record, x int, s place, text []byte) {
 	e := p.extracts[x]
 	base := 0
 	if p.base >= 0 {
@@ -258,16 +317,16 @@ func (p *extractParser) set(r *record.Record, x int, s record.Span, text []byte)
 		value := text[from:end]
 		if h.Type == String {
 			span := &p.one.Spans[i]
-			*span = record.Span{Off: s.Off + uint32(from), End: s.Off + uint32(end), Arena: s.Arena, Enc: record.Text}
+			*span = record.Span{Off: s.off + uint32(from), End: s.off + uint32(end), Arena: s.arena, Enc: record.Text}
 			if marksOf(value) != 0 {
 				*span = p.one.Encode(record.StringValue(appendValid(nil, value)))
 			}
 			continue
 		}
-		if setField(&p.one, i, int(s.Off)+from, value, 0, &h.Field, nil) != "" {
+		if setField(&p.one, i, int(s.off)+from, value, 0, &h.Field, nil) != "" {
 			return
 		}
-		if s.Arena {
+		if s.arena {
 			p.one.Spans[i].Arena = true
 		}
 	}

@@ -182,6 +182,7 @@ func compileTemplate(name, text string, o Options) (*template, error) {
 		for _, f := range owned[i].names {
 			v.fields = append(v.fields, slices.Index(t.fields, f))
 		}
+		v.choose()
 		t.vars = append(t.vars, v)
 		before = p.lit
 	}

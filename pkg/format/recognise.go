@@ -34,9 +34,10 @@ func Recognise(sample []byte) (Format, error) {
 // and the result does not depend on how the input arrives.
 type autoFormat struct {
 	options Options
-	lines   int             // of the sample so far; blank ones and directives do not count
-	fits    [len(named)]int // how many of them each format has read
-	first   []byte          // the first of them
+	lines   int                     // of the sample so far; blank ones and directives do not count
+	fits    [len(named)]int         // how many of them each format has read
+	first   []byte                  // the first of them
+	keep    func(field string) bool // nil where all fields are read
 }
 
 // trial is the order in which the named formats are tried on a line. A line fits
@@ -127,7 +128,7 @@ func (f autoFormat) extended(extra []string) Parser {
 	p := &autoParser{format: f, extra: extra}
 	for i, n := range named {
 		if t, ok := accessFormat(n.name, f.options); ok {
-			p.parsers[i] = t.(extender).extended(extra)
+			p.parsers[i] = f.narrowed(t).(extender).extended(extra)
 		}
 	}
 	return p
@@ -177,7 +178,15 @@ func (p *autoParser) directive(text []byte) error {
 }
 
 func (p *autoParser) settle(f Format) {
-	p.become, p.parser = f, f.(extender).extended(p.extra)
+	p.become, p.parser = f, p.format.narrowed(f).(extender).extended(p.extra)
+}
+
+// narrowed is g for the fields that are read.
+func (f *autoFormat) narrowed(g Format) Format {
+	if f.keep == nil {
+		return g
+	}
+	return Narrow(g, f.keep)
 }
 
 // try reads line by the format that fits it. The error is that of the format

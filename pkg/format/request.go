@@ -21,6 +21,12 @@ const (
 	httpMask = 1<<40 - 1
 )
 
+// get is "GET " likewise.
+const (
+	get     = 'G' | 'E'<<8 | 'T'<<16 | ' '<<24
+	getMask = 1<<32 - 1
+)
+
 // token has the bytes that a method may have (RFC 9110, 5.6.2).
 var token = func() (t [256]bool) {
 	for _, c := range []byte("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ") {
@@ -32,9 +38,10 @@ var token = func() (t [256]bool) {
 // fastRequest reads `METHOD target HTTP/x.y` at i in one pass, up to the closing
 // quote, whose place it returns; 0 where the request needs more care.
 func fastRequest(v *variable, r *record.Record, b []byte, i, n int) int {
-	k := i
-	for token[b[k]] {
-		k++
+	k := i + len("GET")
+	if le64(b, i)&getMask != get {
+		for k = i; token[b[k]]; k++ {
+		}
 	}
 	if b[k] != ' ' || k == i {
 		return 0
@@ -51,9 +58,9 @@ func fastRequest(v *variable, r *record.Record, b []byte, i, n int) int {
 	if b[q] != '"' || q == proto+len("HTTP/") {
 		return 0
 	}
-	setText(r, v.fields[methodField], i, k, 0)
+	putText(r, v.fields[methodField], i, k, 0)
 	setTarget(v, r, b, k+1, end, m)
-	setText(r, v.fields[protoField], proto, q, 0)
+	putText(r, v.fields[protoField], proto, q, 0)
 	return q
 }
 
@@ -69,12 +76,12 @@ func setRequest(v *variable, r *record.Record, b []byte, i, end int, m marks) {
 	}
 	first, last := bytes.IndexByte(raw, ' '), bytes.LastIndexByte(raw, ' ')
 	if first <= 0 || last <= first+1 || !isToken(raw[:first]) || !isProto(raw[last+1:]) {
-		setText(r, v.fields[requestField], i, end, m)
+		putText(r, v.fields[requestField], i, end, m)
 		return
 	}
-	setText(r, v.fields[methodField], i, i+first, 0)
+	putText(r, v.fields[methodField], i, i+first, 0)
 	setTarget(v, r, b, i+first+1, i+last, m)
-	setText(r, v.fields[protoField], i+last+1, end, 0)
+	putText(r, v.fields[protoField], i+last+1, end, 0)
 }
 
 func isToken(text []byte) bool {
@@ -97,6 +104,13 @@ func isProto(text []byte) bool {
 	return ok && len(version) > 0
 }
 
+// putText is setText for a field that may not be read.
+func putText(r *record.Record, i, off, end int, m marks) {
+	if i >= 0 {
+		setText(r, i, off, end, m)
+	}
+}
+
 // setTarget sets the fields path and query of the target from i to end. The
 // query is what follows the first question mark; an empty one is none.
 func setTarget(v *variable, r *record.Record, b []byte, i, end int, m marks) {
@@ -106,11 +120,11 @@ func setTarget(v *variable, r *record.Record, b []byte, i, end int, m marks) {
 	}
 	if q := bytes.IndexByte(b[i:end], '?'); q >= 0 {
 		if i+q+1 < end {
-			setText(r, query, i+q+1, end, m)
+			putText(r, query, i+q+1, end, m)
 		}
 		end = i + q
 	}
 	if end > i {
-		setText(r, path, i, end, m)
+		putText(r, path, i, end, m)
 	}
 }

@@ -21,19 +21,18 @@ const (
 const (
 	ones   = 0x0101010101010101
 	tops   = 0x8080808080808080
-	quotes = ones * '"'
 	slants = ones * '\\'
-	spaces = ones * ' '
 )
 
 func le64(b []byte, i int) uint64 { return binary.LittleEndian.Uint64(b[i : i+8]) }
 
 // specials has the top bit set for bytes of x that are quotes, backslashes or
 // control bytes. Above the first hit there may be false ones (the borrow of the
-// zero-byte test), never before it.
+// zero-byte test), never before it. With bit 1 turned over, quotes and blanks
+// change places, and what is below 0x21 are quotes and control bytes.
 func specials(x uint64) uint64 {
-	q, s := x^quotes, x^slants
-	return ((q-ones)&^q | (s-ones)&^s | (x-spaces)&^x) & tops
+	q, s := x^ones*2, x^slants
+	return ((q-ones*0x21)&^q | (s-ones)&^s) & tops
 }
 
 // untilByte returns the first place of stop from i on, or n, the end of the

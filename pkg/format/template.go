@@ -26,8 +26,11 @@ const (
 type variable struct {
 	kind   kind
 	name   string // of its field, for messages
-	fields []int  // indexes of its fields, in the order of its kind
+	fields []int  // indexes of its fields, in the order of its kind; -1 for one that nobody reads
 	quoted bool   // stands in quotes: a backslash takes the next byte with it
+	unread bool   // nobody reads its fields: its value is only checked
+	way    way    // the short way to read it
+	dash   bool   // a dash before the literal is no value
 	stop   byte   // first byte of literal, 0 at the end of the line
 	lit    []byte // literal behind the value
 	word   uint64 // its first 8 bytes
@@ -48,7 +51,9 @@ func (t *template) Fields() []string { return t.fields }
 func (t *template) New() Parser      { return t.extended(nil) }
 
 func (t *template) extended(extra []string) Parser {
-	return &templateParser{template: t, shape: shapeOf(t.fields, extra)}
+	p := &templateParser{template: t, shape: shapeOf(t.fields, extra)}
+	p.spare = newSpare(&p.waste)
+	return p
 }
 
 // shapeOf is the shape of fields followed by extra ones.
@@ -82,6 +87,8 @@ type templateParser struct {
 	shape *record.Shape
 	buf   []byte
 	clock clock
+	spare record.Record // where values that nobody reads are checked
+	waste record.Arena  // of spare
 }
 
 // Parse reads the variables from left to right.
@@ -95,9 +102,15 @@ func (p *templateParser) Parse(line []byte, r *record.Record, a *record.Arena) e
 	if !bytes.HasPrefix(b[:n], p.head) {
 		return p.mismatch(commonPrefix(b[:n], p.head), fmt.Sprintf("%q", p.head))
 	}
-	i := len(p.head)
-	for k := range p.vars {
+	for k, i := p.quick(r, b, 0, len(p.head), n); ; k, i = p.quick(r, b, k+1, i, n) {
+		if k == len(p.vars) {
+			if i != n {
+				return p.mismatch(i, "the end of the line")
+			}
+			return nil
+		}
 		v := &p.vars[k]
+		v.clear(r)
 		end, want := p.read(v, r, b, i, n)
 		if want != "" {
 			return p.mismatch(end, want)
@@ -107,23 +120,15 @@ func (p *templateParser) Parse(line []byte, r *record.Record, a *record.Arena) e
 		}
 		i = end + len(v.lit)
 	}
-	if i != n {
-		return p.mismatch(i, "the end of the line")
-	}
-	return nil
 }
 
 // read reads the value at i and returns where it ends; or where it does not fit
-// and what should stand there. Here are the short ways, taken by nearly all
-// lines; they give up where anything is unusual.
+// and what should stand there.
 func (p *templateParser) read(v *variable, r *record.Record, b []byte, i, n int) (end int, want string) {
+	if v.unread {
+		r = p.scrap(r)
+	}
 	switch v.kind {
-	case requestKind:
-		if v.quoted {
-			if end = fastRequest(v, r, b, i, n); end > 0 {
-				return end, ""
-			}
-		}
 	case timeKind:
 		if end = i + accessLen; end <= n && b[end] == v.stop && b[i+2] == '/' {
 			if p.clock.set(r, v.fields[0], b, i) {
@@ -138,7 +143,7 @@ func (p *templateParser) read(v *variable, r *record.Record, b []byte, i, n int)
 	}
 	end, m := p.value(v, b, i, n)
 	switch {
-	case v.kind == skipKind:
+	case v.forgotten():
 		return end, ""
 	case v.kind == requestKind:
 		setRequest(v, r, b, i, end, m)
