@@ -86,14 +86,16 @@ func serve(ctx context.Context, app *cli.App, cfg broker.Config) error {
 		return err
 	}
 	defer app.AtLeave(b.Abandon)()
-	kept := "its records end with it, --dir keeps them"
-	if cfg.Dir != "" {
-		kept = "records in " + b.Dir()
+	kept := "records in " + b.Dir()
+	if cfg.Dir == "" {
+		kept += ", which goes with it; --dir keeps them"
 	}
 	addrs := strings.Join(b.Addr(), ",")
 	app.Say("ready on %s (%s): export LOGPIPE_BROKERS=%s", addrs, kept, addrs)
-	<-ctx.Done()
-	return b.Close()
+	return whileTerminal(ctx, func(ctx context.Context) error {
+		<-ctx.Done()
+		return b.Close()
+	})
 }
 
 // serveCommand runs a command with a broker of its own and ends with its exit

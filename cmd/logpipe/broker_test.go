@@ -40,9 +40,9 @@ func at(t *testing.T, addr string, args ...string) *exec.Cmd {
 }
 
 // TestBrokerSignals holds that a broker ends with the exit code of the signal
-// and leaves no folder, and that it says how to use it.
+// and leaves no folder, and that it says how to use it and where its folder is.
 func TestBrokerSignals(t *testing.T) {
-	for signal, code := range map[syscall.Signal]int{syscall.SIGINT: 130, syscall.SIGTERM: 143} {
+	for signal, code := range map[syscall.Signal]int{syscall.SIGINT: 130, syscall.SIGTERM: 143, syscall.SIGHUP: 129, syscall.SIGQUIT: 131} {
 		cmd := start(t, "logpipe", "broker", "--listen", "127.0.0.1:0")
 		temp := t.TempDir()
 		cmd.Env = append(cmd.Env, "TMPDIR="+temp)
@@ -63,6 +63,9 @@ func TestBrokerSignals(t *testing.T) {
 		_, addr, ok := strings.Cut(strings.TrimSpace(string(line[:n])), "export LOGPIPE_BROKERS=")
 		if !ok || !strings.HasPrefix(string(line[:n]), "logpipe broker: ready on "+addr) || strings.Count(string(line[:n]), "\n") != 1 {
 			t.Fatalf("%q", line[:n])
+		}
+		if !strings.Contains(string(line[:n]), "(records in "+temp) {
+			t.Errorf("the folder is not told: %q", line[:n])
 		}
 		if got := finish(t, at(t, addr, "topic", "create", "t"), ""); got.code != 0 {
 			t.Errorf("exit code %d: %s", got.code, got.err)

@@ -101,28 +101,30 @@ func runDemo(ctx context.Context, app *cli.App, o demo.Options) error {
 	return err
 }
 
-// whileTerminal runs f, whose context ends when the terminal is closed (SIGHUP):
-// a window that is closed must not leave a folder behind.
+// whileTerminal runs f, whose context ends too when the terminal is closed
+// (SIGHUP) or the program is told to quit (SIGQUIT): neither may leave a folder
+// behind.
 func whileTerminal(ctx context.Context, f func(ctx context.Context) error) error {
-	if signal.Ignored(syscall.SIGHUP) { // nohup
-		return f(ctx)
+	ends := []os.Signal{syscall.SIGQUIT}
+	if !signal.Ignored(syscall.SIGHUP) { // not nohup
+		ends = append(ends, syscall.SIGHUP)
 	}
-	closed := make(chan os.Signal, 1)
-	signal.Notify(closed, syscall.SIGHUP)
-	defer signal.Stop(closed)
+	came := make(chan os.Signal, 1)
+	signal.Notify(came, ends...)
+	defer signal.Stop(came)
 	inner, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	hangUp := cli.ExitStatus(128 + int(syscall.SIGHUP))
 	go func() {
 		select {
-		case <-closed:
-			cancel(hangUp)
+		case s := <-came:
+			cancel(cli.ExitStatus(128 + int(s.(syscall.Signal))))
 		case <-inner.Done():
 		}
 	}()
 	err := f(inner)
-	if err == nil && errors.Is(context.Cause(inner), hangUp) {
-		return hangUp
+	var status cli.ExitStatus
+	if err == nil && errors.As(context.Cause(inner), &status) {
+		return status
 	}
 	return err
 }
