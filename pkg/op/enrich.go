@@ -70,6 +70,32 @@ type enrich struct {
 	unreadable      sync.Once     // an unreadable record of database is told once
 }
 
+// projectedEnrich adds only the fields that are read behind it.
+type projectedEnrich struct {
+	*enrich
+	read stream.Fields
+}
+
+// Project leaves out what nobody reads. The address and the user agent are read
+// even so, to tell where they are missing.
+func (e *enrich) Project(out stream.Fields) (stream.Stage, stream.Fields) {
+	if out.All() {
+		return e, out
+	}
+	in := out
+	for _, f := range []*record.Field{e.address, e.client} {
+		if f != nil {
+			in = in.With(f)
+		}
+	}
+	return projectedEnrich{e, out}, in
+}
+
+// Parallel is that of all fields, for fewer of them.
+func (e projectedEnrich) Parallel(env *stream.Env) (stream.Operator, error) {
+	return newEnricher(e.enrich, e.read, env), nil
+}
+
 // Options declares the settings.
 func (e *enrich) Options(s *option.Set) {
 	s.String(&e.ip, "ip", "ip", "`FIELD` with the address").Field = true
@@ -139,7 +165,7 @@ func (e *enrich) Input() stream.Input { return stream.Objects }
 // Parallel enriches on all cores. Each worker keeps the answers that it has
 // found: a log repeats its visitors.
 func (e *enrich) Parallel(env *stream.Env) (stream.Operator, error) {
-	return newEnricher(e, env), nil
+	return newEnricher(e, stream.AllFields(), env), nil
 }
 
 // tellUnreadable reports the first record of the database that could not be read.

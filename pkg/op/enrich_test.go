@@ -62,7 +62,7 @@ func TestEnrichKeepsTheEditsOfOtherStages(t *testing.T) {
 
 // TestEnrichForgets fills the memory of answers more than once.
 func TestEnrichForgets(t *testing.T) {
-	w := newEnricher(buildStage(t, Enrich, "--only", "country").(*enrich), &stream.Env{})
+	w := newEnricher(buildStage(t, Enrich, "--only", "country").(*enrich), stream.AllFields(), &stream.Env{})
 	b := stream.NewBatch()
 	check := func(ip, want string) {
 		t.Helper()
@@ -149,7 +149,7 @@ func TestEnrichFromADatabase(t *testing.T) {
 }
 
 func TestEnrichDoesNotAllocate(t *testing.T) {
-	w := newEnricher(buildStage(t, Enrich).(*enrich), &stream.Env{})
+	w := newEnricher(buildStage(t, Enrich).(*enrich), stream.AllFields(), &stream.Env{})
 	b, line, s := stream.NewBatch(), padded(`{"ip":"8.8.8.8","agent":"`+chromeAgent+`"}`), record.NewScanner()
 	emit := func(*stream.Batch) error { return nil }
 	step := func() {
@@ -181,7 +181,7 @@ func FuzzParseIPv4(f *testing.F) {
 }
 
 func BenchmarkEnrich(b *testing.B) {
-	w := newEnricher(buildStageB(b, Enrich).(*enrich), &stream.Env{})
+	w := newEnricher(buildStageB(b, Enrich).(*enrich), stream.AllFields(), &stream.Env{})
 	batch, s := stream.NewBatch(), record.NewScanner()
 	var lines [][]byte
 	for i := range 256 {

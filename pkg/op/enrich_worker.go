@@ -27,6 +27,8 @@ type enricher struct {
 	env         *stream.Env
 	address     *record.Field // nil where nothing of it is wanted
 	client      *record.Field
+	locates     bool         // places are looked up
+	identifies  bool         // clients are looked up
 	finder      geo.Finder   // opened by the first address
 	table       *geo.Table   // finder, where it is the built-in table
 	countries   [256]*answer // by number of the built-in table
@@ -38,8 +40,11 @@ type enricher struct {
 	firstDone   bool           // the first records have been looked at for the fields
 }
 
-func newEnricher(e *enrich, env *stream.Env) *enricher {
-	w := &enricher{spec: e, env: env, placeNames: e.names(placeFields), clientNames: e.names(clientFields)}
+func newEnricher(e *enrich, read stream.Fields, env *stream.Env) *enricher {
+	w := &enricher{spec: e, env: env, placeNames: e.names(placeFields, read), clientNames: e.names(clientFields, read)}
+	// A database is asked in any case, as it may tell of records that it cannot read.
+	w.locates = slices.ContainsFunc(w.placeNames, isName) || e.database != nil
+	w.identifies = slices.ContainsFunc(w.clientNames, isName)
 	if e.address != nil {
 		w.address = e.address.Clone()
 	}
@@ -49,26 +54,32 @@ func newEnricher(e *enrich, env *stream.Env) *enricher {
 	return w
 }
 
-// names interns the wanted ones of fields.
-func (e *enrich) names(fields []string) []*record.Name {
+// names interns those of fields that are wanted and read.
+func (e *enrich) names(fields []string, read stream.Fields) []*record.Name {
 	list := make([]*record.Name, len(fields))
 	for i, f := range fields {
-		if len(e.only) == 0 || slices.Contains(e.only, f) {
+		if (len(e.only) == 0 || slices.Contains(e.only, f)) && read.Has(f) {
 			list[i] = record.Intern(f)
 		}
 	}
 	return list
 }
 
+func isName(n *record.Name) bool { return n != nil }
+
 func (w *enricher) Process(b *stream.Batch, emit stream.Emit) error {
 	w.turn++
-	found := false
+	if !w.firstDone && b.Block == 0 && len(b.Records) > 0 {
+		w.firstDone = true
+		if !slices.ContainsFunc(b.Records, w.hasText) {
+			w.tellMissing(len(b.Records))
+		}
+	}
 	for _, r := range b.Records {
 		// Without edits none can be of the same name, and they need no search.
 		fresh := len(r.Edits) == 0
-		if w.address != nil {
+		if w.locates {
 			if v := r.Get(w.address); v.Kind == record.String {
-				found = true
 				a, err := w.place(v.Bytes)
 				if err != nil {
 					return err
@@ -76,20 +87,19 @@ func (w *enricher) Process(b *stream.Batch, emit stream.Emit) error {
 				a.put(r, w.turn, fresh)
 			}
 		}
-		if w.client != nil {
+		if w.identifies {
 			if v := r.Get(w.client); v.Kind == record.String {
-				found = true
 				w.clientOf(v.Bytes).put(r, w.turn, fresh)
 			}
 		}
 	}
-	if !w.firstDone && b.Block == 0 && len(b.Records) > 0 {
-		w.firstDone = true
-		if !found {
-			w.tellMissing(len(b.Records))
-		}
-	}
 	return emit(b)
+}
+
+// hasText reports whether r has something to work on.
+func (w *enricher) hasText(r *record.Record) bool {
+	return w.address != nil && r.Get(w.address).Kind == record.String ||
+		w.client != nil && r.Get(w.client).Kind == record.String
 }
 
 func (w *enricher) Flush(stream.Emit) error { return nil }

@@ -58,7 +58,7 @@ func (p *parse) Build(args []string) (stream.Stage, error) {
 	if err := p.build(args); err != nil {
 		return nil, fmt.Errorf("parse: %w", err)
 	}
-	return newParseStage(p), nil
+	return newParseStage(p, stream.AllFields()), nil
 }
 
 func (p *parse) build(args []string) error {

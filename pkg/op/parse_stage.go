@@ -14,14 +14,15 @@ import (
 // order of its input what it is and does not stand first.
 type parseStage struct {
 	spec    *parse
+	read    stream.Fields // that must be in the records
 	format  format.Format // with times that name no zone in that of the run
 	sniffed atomic.Bool   // it is the first stage: the engine shows it all blocks
 }
 
 // newParseStage makes the stage with those of the interfaces Sniffer and Framer
 // that the format needs: without them the engine has less to do.
-func newParseStage(p *parse) stream.Stage {
-	s := &parseStage{spec: p, format: p.format}
+func newParseStage(p *parse, read stream.Fields) stream.Stage {
+	s := &parseStage{spec: p, read: read, format: p.format}
 	framer, framed := p.format.(format.Framer)
 	switch sniffs := unsettled(p.format) != nil; {
 	case sniffs && framed:
@@ -46,6 +47,11 @@ func unsettled(f format.Format) format.Sampled {
 		return s
 	}
 	return nil
+}
+
+// Project leaves out of the records what nobody reads. Of a line all is read.
+func (s *parseStage) Project(out stream.Fields) (stream.Stage, stream.Fields) {
+	return newParseStage(s.spec, out), stream.AllFields()
 }
 
 // Name is "parse".
@@ -105,7 +111,13 @@ type parsing struct {
 	text    []byte
 }
 
-func (p *parsing) begin(f format.Format) { p.open, p.parser = unsettled(f), f.New() }
+func (p *parsing) begin(f format.Format) {
+	p.open = unsettled(f)
+	if read := p.stage.read; !read.All() {
+		f = format.Narrow(f, read.Has)
+	}
+	p.parser = f.New()
+}
 
 // Process reads the line of each record. Lines that are no records by their
 // nature, blank ones and headers, are left out.

@@ -51,7 +51,7 @@ func Run(ctx context.Context, p Pipeline, o Options) (Ledger, error) {
 	if o.HoldFor == 0 {
 		o.HoldFor = 3 * time.Second
 	}
-	pl, err := newPlan(p.Stages, o.Env)
+	pl, err := newPlan(project(p.Stages), o.Env)
 	if err != nil {
 		return Ledger{}, err
 	}
