@@ -72,14 +72,60 @@ func (s *setting) UsesClock() bool {
 
 // Parallel sets on all cores.
 func (s *setting) Parallel(env *stream.Env) (stream.Operator, error) {
-	programs := make([]*expr.Program, len(s.list))
+	o := &assigner{list: make([]setter, len(s.list))}
 	for i, a := range s.list {
-		programs[i] = a.expr.Compile(exprEnv(env))
+		o.list[i] = setter{name: a.name, program: a.expr.Compile(exprEnv(env))}
 	}
-	return stream.Map(func(r *record.Record) (bool, error) {
-		for i, p := range programs {
-			r.Set(s.list[i].name, p.Eval(r))
+	return o, nil
+}
+
+// assigner is the operator of one worker.
+type assigner struct {
+	list []setter
+	turn uint64 // number of the batch
+}
+
+func (o *assigner) Process(b *stream.Batch, emit stream.Emit) error {
+	o.turn++
+	for _, r := range b.Records {
+		for i := range o.list {
+			o.list[i].set(r, o.turn)
 		}
-		return true, nil
-	}), nil
+	}
+	return emit(b)
+}
+
+func (o *assigner) Flush(stream.Emit) error { return nil }
+
+// setter is an assignment of one worker. Many expressions choose among a few
+// texts: it keeps where it has put some of the last ones, so that the records of
+// a batch share their bytes.
+type setter struct {
+	name    *record.Name
+	program *expr.Program
+	recent  [32]recentText
+}
+
+// recentText is a text that lies in an arena.
+type recentText struct {
+	arena *record.Arena
+	turn  uint64 // of the batch that the arena belonged to
+	span  record.Span
+}
+
+// maxRecent is the length of a text that is worth keeping, in bytes.
+const maxRecent = 64
+
+func (s *setter) set(r *record.Record, turn uint64) {
+	v := s.program.Eval(r)
+	n := len(v.Bytes)
+	if v.Kind != record.String || n == 0 || n > maxRecent {
+		r.Set(s.name, v)
+		return
+	}
+	t := &s.recent[(n*7+int(v.Bytes[0])+int(v.Bytes[n-1])*3)%len(s.recent)]
+	if t.turn != turn || t.arena != r.Arena || string(r.Arena.Buf[t.span.Off:t.span.End]) != string(v.Bytes) {
+		t.arena, t.turn, t.span = r.Arena, turn, r.Encode(v)
+	}
+	r.SetSpan(s.name, t.span)
 }
