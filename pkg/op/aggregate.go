@@ -45,7 +45,8 @@ func aggregateLong() string {
 end of the input, or every so often with --emit every=2s. With --window a row
 leaves when the watermark, the largest event time so far less --lateness, has
 passed the end of its window; a record that comes later than that is late: it
-is counted, and --late file=F keeps it.
+is counted, and --late file=F keeps it. Windows are cut in UTC: where those of
+a day do not fit --tz they are refused, and trunc_time gives days to group by.
 
 AGG is FUNCTION(EXPR) or NAME=FUNCTION(EXPR); without any it is count. Null
 values count for nothing; values of a wrong type are counted and told.
@@ -201,6 +202,11 @@ func (a *aggregate) Fold(env *stream.Env) (stream.Folder, error) {
 	f.rows = newRows(f)
 	if a.window == 0 {
 		return f.running(), nil
+	}
+	if !a.windows.Cuts(env.Location) {
+		err := fault.Usagef("windows that begin every %s are cut in UTC and do not fit the clocks of %s",
+			option.FormatDuration(time.Duration(a.windows.Slide)), env.Location)
+		return nil, fault.Hint(err, "set 'day=trunc_time(time, \"1d\")' | aggregate --by day counts the days of --tz; --tz UTC has windows of UTC")
 	}
 	var late io.Writer
 	if name, ok := strings.CutPrefix(a.late, "file="); ok {

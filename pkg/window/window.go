@@ -28,6 +28,26 @@ func New(size, slide time.Duration) (Windows, error) {
 	return Windows{int64(size), int64(slide)}, nil
 }
 
+// Cuts reports whether windows that divide the day, or are whole days, begin
+// where the clocks of loc show it: windows of 1h do in Berlin, those of 1d do
+// not, as they begin at midnight UTC. Other windows begin at no time of the day
+// anywhere.
+func (w Windows) Cuts(loc *time.Location) bool {
+	const day = int64(24 * time.Hour)
+	if loc == nil || day%w.Slide != 0 && w.Slide%day != 0 {
+		return true
+	}
+	for year := 2000; year <= 2040; year++ {
+		for _, month := range []time.Month{time.January, time.July} {
+			_, offset := time.Date(year, month, 1, 0, 0, 0, 0, loc).Zone()
+			if int64(offset)*int64(time.Second)%w.Slide != 0 {
+				return false
+			}
+		}
+	}
+	return true
+}
+
 // Pane is the length of the pieces of which every window is made: the greatest
 // common divisor of Size and Slide.
 func (w Windows) Pane() int64 {
