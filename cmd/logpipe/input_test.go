@@ -103,3 +103,35 @@ func TestCompressed(t *testing.T) {
 		t.Errorf("cut off: %q, exit code %d, %s", got.out, got.code, got.err)
 	}
 }
+
+// TestLongQuotedRecord holds that a quoted value of 40 MB is told and skipped as
+// one record, and that memory does not grow with it.
+func TestLongQuotedRecord(t *testing.T) {
+	many := strings.Repeat("a line of some text\n", 50_000)
+	for name, end := range map[string]string{"closed": "\",x\n3,y,z\n", "open": ""} {
+		t.Run(name, func(t *testing.T) {
+			cmd := start(t, "logpipe", "parse", "csv")
+			parts := []io.Reader{strings.NewReader("a,b,c\n1,x,x\n2,\"")}
+			for range 40 {
+				parts = append(parts, strings.NewReader(many))
+			}
+			cmd.Stdin = io.MultiReader(append(parts, strings.NewReader(end))...)
+			got := finish(t, cmd, "")
+			want := `{"a":"1","b":"x","c":"x"}` + "\n"
+			if end != "" {
+				want += `{"a":"3","b":"y","c":"z"}` + "\n"
+			}
+			if got.out != want || got.code != 0 {
+				t.Errorf("output %q, exit code %d", got.out, got.code)
+			}
+			for _, text := range []string{"stdin:3: record of 400000", " in 200000", " lines is longer than the limit of 16 MiB and was skipped", "rejected 1 "} {
+				if !strings.Contains(got.err, text) {
+					t.Errorf("no %q in standard error: %s", text, got.err)
+				}
+			}
+			if kb := peak(cmd); kb > 100<<10 {
+				t.Errorf("%d KB of memory", kb)
+			}
+		})
+	}
+}

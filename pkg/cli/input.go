@@ -87,18 +87,18 @@ func fileError(name string, err error) error {
 }
 
 // openFiles returns the source that reads files one after the other.
-func (a *App) openFiles(files []string, cut func([]byte) int) stream.Source {
+func (a *App) openFiles(files []string, framer stream.Framer) stream.Source {
 	opens := make([]func() (stream.Source, error), len(files))
 	for i, name := range files {
 		opens[i] = func() (stream.Source, error) {
 			if name == "-" {
-				return &file{Reader: stream.NewReader(a.In, "", cut), name: "standard input", closer: func() error { return nil }}, nil
+				return &file{Reader: stream.NewReader(a.In, "", framer), name: "standard input", closer: func() error { return nil }}, nil
 			}
 			r, closer, err := openFile(name)
 			if err != nil {
 				return nil, err
 			}
-			return &file{Reader: stream.NewReader(r, name, cut), name: name, closer: closer}, nil
+			return &file{Reader: stream.NewReader(r, name, framer), name: name, closer: closer}, nil
 		}
 	}
 	return stream.NewInputs(opens...)

@@ -110,7 +110,7 @@ func (a *App) source(ctx context.Context, j Job, files []string, env *stream.Env
 		}
 		files = []string{"-"}
 	}
-	return a.openFiles(files, stream.CutterOf(j.Pipeline.Stages())), nil
+	return a.openFiles(files, stream.FramerOf(j.Pipeline.Stages())), nil
 }
 
 // stream runs a pipeline and reports what it rejects, counts and, unless it is

@@ -56,7 +56,9 @@ func (s *single) Read(ctx context.Context) (*stream.Block, error) {
 		b.Line = s.block.Line
 	}
 	if s.long < len(s.block.Long) && s.block.Long[s.long].Before <= s.lines {
-		b.Long = []stream.LongLine{{Size: s.block.Long[s.long].Size}}
+		long := s.block.Long[s.long]
+		long.Before = 0
+		b.Long = []stream.LongLine{long}
 		s.long++
 		return s.acked(b), nil
 	}

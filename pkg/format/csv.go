@@ -11,7 +11,8 @@ import (
 
 // csvFormat is RFC 4180: values between commas, in quotes where they hold a
 // comma, a quote (written twice) or a newline. A quote inside a value that does
-// not begin with one is a plain byte. Every record has as many values as there
+// not begin with one is a plain byte. A value whose quotes are not closed as they
+// should be ends its record on the line on which they open. Every record has as many values as there
 // are fields. A record that equals the header is no data: files follow each
 // other, each with its own.
 type csvFormat struct {
@@ -119,7 +120,7 @@ func (f *csvFormat) value(line []byte, i int) (value []byte, off, next int, err 
 	for next = i + 1; ; next++ {
 		k := bytes.IndexByte(line[next:], '"')
 		if k < 0 {
-			return nil, i, len(line), f.mismatch(len(line), "a closing quote")
+			return nil, i, len(line), f.notClosed(i)
 		}
 		if next += k + 1; next == len(line) || line[next] != '"' {
 			break
@@ -129,6 +130,12 @@ func (f *csvFormat) value(line []byte, i int) (value []byte, off, next int, err 
 		return nil, i, next, f.mismatch(next, fmt.Sprintf("%q or the end of the record behind the closing quote", f.comma))
 	}
 	return line[i+1 : next-1], i + 1, next, nil
+}
+
+// notClosed refuses a record that ends within quotes: recordAt ended it there.
+func (f *csvFormat) notClosed(at int) error {
+	return &Mismatch{Column: at + 1, Want: fmt.Sprintf("a closing quote, with %q or the line end behind it, for the one", f.comma),
+		Format: "csv", Note: "the next line begins a record again"}
 }
 
 func (f *csvFormat) mismatch(at int, want string) error {
@@ -220,68 +227,4 @@ func (p *csvParser) set(r *record.Record, k, off int, value []byte) error {
 		return p.mismatch(off, want)
 	}
 	return nil
-}
-
-// Cut returns the length of the whole records at the head of data.
-func (f *csvFormat) Cut(data []byte) int {
-	n, _ := cutRecords(data, f.comma, false, false)
-	return n
-}
-
-// Next returns the record at the head of data, without its line end, and where
-// the next one begins. Data without a border is one record.
-func (f *csvFormat) Next(data []byte) (line []byte, next int) {
-	n, _ := cutRecords(data, f.comma, false, true)
-	if n == 0 {
-		return data, len(data)
-	}
-	return trimCR(data[: n-1 : n-1]), n
-}
-
-// Cut finds where a block of comma-separated records can be cut: n is the length
-// of its longest head that ends with a record, 0 where none does, and open tells
-// whether the block ends inside quotes. The block begins with a record, or, with
-// inQuote, inside quotes, as the block before it ended.
-func Cut(block []byte, inQuote bool) (n int, open bool) {
-	return cutRecords(block, ',', inQuote, false)
-}
-
-// cutRecords goes through lines; only those with a quote are looked at closely.
-// A quote opens a value only where the value begins.
-func cutRecords(b []byte, comma byte, open, one bool) (n int, inQuote bool) {
-	for i := 0; i < len(b); {
-		if open {
-			k := bytes.IndexByte(b[i:], '"')
-			if k < 0 {
-				return n, true
-			}
-			i += k + 1
-			if i < len(b) && b[i] == '"' {
-				i++
-				continue
-			}
-			open = false
-			continue
-		}
-		end := bytes.IndexByte(b[i:], '\n')
-		rest := b[i:]
-		if end >= 0 {
-			rest = b[i : i+end]
-		}
-		if q := bytes.IndexByte(rest, '"'); q >= 0 {
-			at := i + q
-			open = at == 0 || b[at-1] == comma || b[at-1] == '\n'
-			i = at + 1
-			continue
-		}
-		if end < 0 {
-			return n, false
-		}
-		i += end + 1
-		n = i
-		if one {
-			return n, false
-		}
-	}
-	return n, open
 }

@@ -67,6 +67,10 @@ type Framer interface {
 	// Next returns the record at the head of data, without its line end, and
 	// where the next one begins.
 	Next(data []byte) (line []byte, next int)
+	// Skip returns what reads over one record that is too long to be held. It is
+	// given the record piece by piece and tells how much of a piece belongs to it,
+	// whether it ends there, and what is wrong with it so far, "" for nothing.
+	Skip() func(piece []byte) (n int, ended bool, fault string)
 }
 
 // ErrHeader is returned for a line that is part of the format and no record,
@@ -79,10 +83,15 @@ type Mismatch struct {
 	Column int    // 1-based, in bytes
 	Want   string // what should stand there
 	Format string // name of the format
+	Note   string // what follows from it for the lines behind, or ""
 }
 
 func (m *Mismatch) Error() string {
-	return fmt.Sprintf("not %s: want %s at column %d", m.Format, m.Want, m.Column)
+	text := fmt.Sprintf("not %s: want %s at column %d", m.Format, m.Want, m.Column)
+	if m.Note != "" {
+		text += "; " + m.Note
+	}
+	return text
 }
 
 // Options are what a format may need to know beside its own text.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -63,7 +64,7 @@ func TestCSV(t *testing.T) {
 			{"a,b", "not csv: want a whole number for field n at column 3"},
 			{"a,1", `not csv: want ',' and field column3 at column 4`},
 			{"a,1,2,3,4,5", "not csv: want the end of the record behind field f, the last of 5 at column 10"},
-			{"\"a,1,2,3,4", "not csv: want a closing quote at column 11"},
+			{"\"a,1,2,3,4", "not csv: want a closing quote, with ',' or the line end behind it, for the one at column 1; the next line begins a record again"},
 			{"\"a\"x,1,2,3,4", `not csv: want ',' or the end of the record behind the closing quote at column 4`},
 			{"", "blank line"},
 		}.run(t, f)
@@ -96,34 +97,90 @@ func TestCSV(t *testing.T) {
 	}
 }
 
-func TestCut(t *testing.T) {
+func TestCSVRecords(t *testing.T) {
+	f := lookup(t, "csv", Options{}).(Framer)
 	for _, c := range []struct {
-		block   string
-		inQuote bool
-		n       int
-		open    bool
+		data string
+		cut  int    // of data with more behind it
+		want string // records of data alone, with | between them
 	}{
-		{"", false, 0, false}, {"a,b", false, 0, false}, {"a,b\nc", false, 4, false}, {"a\nb\n", false, 4, false},
-		{"a,\"b\nc\"\nd", false, 8, false}, {"a,\"b\nc", false, 0, true}, {"x\na,\"b\nc", false, 2, true},
-		{"b\"\nc\n", true, 5, false}, {"b\n\"\"c\n", true, 0, true}, {"5\" disk\nx\n", false, 10, false}, {"\"\"\n\"\"\"\n\"\n", false, 9, false},
+		{"", 0, ""}, {"a,b", 0, "a,b"}, {"a,b\nc", 4, "a,b|c"}, {"a\nb\n", 4, "a|b"}, {"a\r\n\r\nb\r", 5, "a||b\r"},
+		{"a,\"b\nc\"\nd", 8, "a,\"b\nc\"|d"}, {"a,\"b\r\nc\"\r\n\nd,e\n", 15, "a,\"b\r\nc\"||d,e"},
+		{"5\" disk\nx\n", 10, "5\" disk|x"}, {"\"\"\n\"\"\"\n\"\n", 9, "\"\"|\"\"\"\n\""},
+		{"a,\"b\nc", 0, "a,\"b|c"}, {"x\na,\"b\nc\n", 2, "x|a,\"b|c"}, // not closed
+		{"a,\"b\nc,\"d\"\ne\n", 13, "a,\"b|c,\"d\"|e"},                   // closed by the next opening one
+		{"a,\"b\"c\nd\n", 9, "a,\"b\"c|d"},                               // closed with more behind it
+		{"\"a\nb\",\"c\nd\ne\"x\n", 15, "\"a\nb\",\"c|d|e\"x"},           // on a later line of its record
+		{"a,\"b\n\"", 0, "a,\"b\n\""}, {"a,\"b\n\"\r", 0, "a,\"b\n\"\r"}, // perhaps the first of two
+		{"a,\"b\"\rc\n", 8, "a,\"b\"\rc"}, {"\"a", 0, "\"a"}, {"\"a\"b", 0, "\"a\"b"},
 	} {
-		if n, open := Cut([]byte(c.block), c.inQuote); n != c.n || open != c.open {
-			t.Errorf("%q %v: %d %v, want %d %v", c.block, c.inQuote, n, open, c.n, c.open)
+		if n := f.Cut([]byte(c.data)); n != c.cut {
+			t.Errorf("%q is cut at %d, want %d", c.data, n, c.cut)
+		}
+		var got []string
+		for i := 0; i < len(c.data); {
+			line, n := f.Next([]byte(c.data)[i:])
+			got = append(got, string(line))
+			i += n
+		}
+		if strings.Join(got, "|") != c.want {
+			t.Errorf("%q: records %q, want %q", c.data, got, c.want)
 		}
 	}
+}
+
+// TestCSVFarQuotes tells rows behind a stray quote from a long text, by the same
+// bytes however many of them there are.
+func TestCSVFarQuotes(t *testing.T) {
 	f := lookup(t, "csv", Options{}).(Framer)
-	data := []byte("a,\"b\r\nc\"\r\n\nd,e\n")
-	var got []string
-	for i := 0; i < f.Cut(data); {
-		line, n := f.Next(data[i:])
-		got = append(got, string(line))
-		i += n
+	const opening = "7,\"stray\n"
+	for name, c := range map[string]struct {
+		row  string
+		cuts bool
+	}{"rows": {"1,row\n", true}, "text": {"a, b, c\n", false}, "no commas": {"abc\n", false}} {
+		behind := strings.Repeat(c.row, strayAfter/len(c.row)+10)
+		for _, end := range []string{"", "\"", "\"\n", "x\",\"y\"\n"} {
+			want := 0
+			if c.cuts {
+				want = len(opening)
+			}
+			if n, whole := f.(*csvFormat).recordAt([]byte(opening + behind + end)); c.cuts != (n == want && whole) {
+				t.Errorf("%s, then %q: %d %v", name, end, n, whole)
+			}
+		}
+		if n := f.Cut([]byte(opening + behind)[:strayAfter]); n != 0 {
+			t.Errorf("%s: cut at %d too early", name, n)
+		}
 	}
-	if want := "a,\"b\r\nc\"||d,e"; strings.Join(got, "|") != want {
-		t.Errorf("got %q, want %q", got, want)
-	}
-	if line, n := f.Next([]byte("a\"b")); string(line) != "a\"b" || n != 3 {
-		t.Errorf("without an end: %q %d", line, n)
+}
+
+// TestCSVSkip reads over records in one piece and byte by byte.
+func TestCSVSkip(t *testing.T) {
+	f := lookup(t, "csv", Options{}).(Framer)
+	for _, c := range []struct {
+		data  string
+		n     int // 0: the record does not end
+		fault string
+	}{
+		{"abc\nd", 4, ""}, {"a\"b,\"c\"\nd", 8, ""}, {"a,\"b\nc\"\"\n\",d\r\ne", 14, ""}, {"\"a\nb\"\r\nc", 7, ""},
+		{"a,\"b\nc\nd", 0, "the quote that opens on line 1 of it is not closed"}, {"\"a\n\",\"b\n", 0, "the quote that opens on line 2 of it is not closed"},
+		{"a,\"b\nc,\"d\"\ne\n", 11, "behind the quote that closes the one on line 1 of it stands neither ',' nor a line end"}, {"\"a\"\rb\nc", 6, "behind the quote that closes the one on line 1 of it stands neither ',' nor a line end"},
+	} {
+		for _, size := range []int{1, 100} {
+			step, got := f.Skip(), 0
+			var fault string
+			var ended bool
+			for piece := range slices.Chunk([]byte(c.data), size) {
+				var n int
+				n, ended, fault = step(piece)
+				if got += n; ended {
+					break
+				}
+			}
+			if ended != (c.n > 0) || ended && got != c.n || fault != c.fault {
+				t.Errorf("%q in pieces of %d: %d %v %q", c.data, size, got, ended, fault)
+			}
+		}
 	}
 }
 

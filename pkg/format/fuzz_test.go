@@ -3,6 +3,7 @@ package format
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 	"testing"
 
 	"github.com/logpipe/logpipe/pkg/record"
@@ -146,24 +147,35 @@ func FuzzCSVHeader(f *testing.F) {
 	})
 }
 
-// FuzzCut cuts a text in two at any place: the parts end where the whole does.
-func FuzzCut(f *testing.F) {
+// FuzzCSVRecords holds that the records of a text do not depend on how it comes:
+// cut anywhere, the records before the cut and behind it are those of the whole.
+// One that is read over ends where it would have ended.
+func FuzzCSVRecords(f *testing.F) {
 	f.Add("a,\"b\nc\"\"\nd\"\ne", 9)
-	f.Fuzz(func(t *testing.T, text string, at int) {
-		n, open := Cut([]byte(text), false)
-		if n > len(text) || n > 0 && text[n-1] != '\n' {
-			t.Fatalf("%q cut at %d", text, n)
+	f.Add("a,\"b\nc,\"d\"\ne\n", 5)
+	f.Add("\"a\nb\",\"c\nd\ne\"x\r\n\"\"\r\n", 11)
+	g := lookup(f, "csv", Options{}).(Framer)
+	records := func(text string) (list []string) {
+		for i := 0; i < len(text); {
+			_, n := g.Next([]byte(text)[i:])
+			list = append(list, text[i:i+n])
+			i += n
 		}
-		if at < 0 || at > n {
+		return list
+	}
+	f.Fuzz(func(t *testing.T, text string, at int) {
+		if at < 0 || at > len(text) {
 			return
 		}
-		head, _ := Cut([]byte(text[:at]), false)
-		if head > at {
-			t.Fatalf("%q: head %d of %d", text, head, at)
+		whole := records(text)
+		head := g.Cut([]byte(text[:at]))
+		parts := append(records(text[:head]), records(text[head:])...)
+		if head > at || head > 0 && text[head-1] != '\n' || !slices.Equal(whole, parts) {
+			t.Fatalf("%q: records %q, cut at %d %q", text, whole, head, parts)
 		}
-		tail, tailOpen := Cut([]byte(text[head:]), false)
-		if head+tail != n || open != tailOpen {
-			t.Fatalf("%q: %d %v, in two at %d: %d %v", text, n, open, head, head+tail, tailOpen)
+		step := g.Skip()
+		if n, ended, fault := step([]byte(text)); ended && fault == "" && text[:n] != whole[0] {
+			t.Fatalf("%q: read over %q instead of %q", text, text[:n], whole[0])
 		}
 	})
 }

@@ -124,7 +124,7 @@ func (d decoratedSampled) Sample(head []byte) (Format, error) {
 // become decorates what the format has become, which needs no more samples.
 func (d decoratedSampled) become(f Format) (Format, error) {
 	own := f.Fields()
-	if _, any := d.sampled.(autoFormat); any {
+	if _, auto := d.sampled.(autoFormat); auto {
 		own = d.sampled.Fields() // an extract of a field that only other lines have never matches
 	}
 	x, err := withExtracts(f, own, d.extracts)
@@ -154,6 +154,9 @@ type decoratedFramer struct {
 
 func (d decoratedFramer) Cut(data []byte) int            { return d.framer.Cut(data) }
 func (d decoratedFramer) Next(data []byte) ([]byte, int) { return d.framer.Next(data) }
+func (d decoratedFramer) Skip() func([]byte) (int, bool, string) {
+	return d.framer.Skip()
+}
 
 type sampledFramer struct {
 	decoratedSampled
@@ -162,3 +165,6 @@ type sampledFramer struct {
 
 func (d sampledFramer) Cut(data []byte) int            { return d.framer.Cut(data) }
 func (d sampledFramer) Next(data []byte) ([]byte, int) { return d.framer.Next(data) }
+func (d sampledFramer) Skip() func([]byte) (int, bool, string) {
+	return d.framer.Skip()
+}

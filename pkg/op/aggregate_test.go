@@ -81,7 +81,7 @@ func runStages(t *testing.T, input string, workers, chunk int, stages ...stream.
 	o := outcome{files: memoryFiles{}}
 	sink := &memorySink{}
 	l, err := stream.Run(context.Background(),
-		stream.Pipeline{Source: stream.NewReader(chunked{strings.NewReader(input), chunk}, "", stream.CutterOf(stages)), Stages: stages, Sink: sink},
+		stream.Pipeline{Source: stream.NewReader(chunked{strings.NewReader(input), chunk}, "", stream.FramerOf(stages)), Stages: stages, Sink: sink},
 		stream.Options{Workers: workers, Env: &stream.Env{Now: time.Now, Files: o.files}, OnReject: func(r stream.Rejection) error {
 			o.errs = append(o.errs, fmt.Sprintf("%d: %v", r.Num, r.Err))
 			return nil

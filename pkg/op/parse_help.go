@@ -37,6 +37,12 @@ access reads each of the first hundred lines by what fits it, of the formats bel
 and w3c, and then all lines by the one that fitted most of them. Where none fits one
 of a hundred lines, the input is refused.
 
+In csv a quoted value may hold commas, doubled quotes and line ends. Where a quote is
+not closed by one with a comma or a line end behind it, only the line on which it
+opens is rejected, and the next line begins a record again: before the end of the
+input, and within the first 1 MiB where the lines behind it are rows, with as many
+commas as that line. A record of more than 16 MiB is skipped as a whole.
+
 --extract takes fields out of the text of another one: the template
 path=/course/{course:int}.html gives course where the whole path looks like this;
 where it does not, the field is left out. {*} stands for anything. It may be given

@@ -21,7 +21,7 @@ const (
 type Reader struct {
 	in     io.Reader
 	name   string
-	cut    func([]byte) int
+	framer Framer
 	rest   []byte // the beginning of a line that has not ended yet
 	begun  bool
 	ended  bool
@@ -30,13 +30,39 @@ type Reader struct {
 	free   chan []byte
 }
 
-// NewReader reads in, which messages call name. cut finds the last record
-// border (nil: the last newline).
-func NewReader(in io.Reader, name string, cut func([]byte) int) *Reader {
-	if cut == nil {
-		cut = func(b []byte) int { return bytes.LastIndexByte(b, '\n') + 1 }
+// NewReader reads in, which messages call name. framer says where records end
+// (nil: with each line).
+func NewReader(in io.Reader, name string, framer Framer) *Reader {
+	if framer == nil {
+		framer = LineFramer{}
 	}
-	return &Reader{in: in, name: name, cut: cut, maxLen: MaxLine, free: make(chan []byte, 8)}
+	return &Reader{in: in, name: name, framer: framer, maxLen: MaxLine, free: make(chan []byte, 8)}
+}
+
+// LineFramer is the Framer of lines. With it a line keeps the carriage return
+// before its end, which it loses without a Framer.
+type LineFramer struct{}
+
+// Cut ends at the last newline.
+func (LineFramer) Cut(data []byte) int { return bytes.LastIndexByte(data, '\n') + 1 }
+
+// Next cuts at the next newline.
+func (LineFramer) Next(data []byte) (line []byte, next int) {
+	n := bytes.IndexByte(data, '\n')
+	if n < 0 {
+		return data, len(data)
+	}
+	return data[:n:n], n + 1
+}
+
+// Skip reads over the rest of a line.
+func (LineFramer) Skip() func([]byte) (int, bool, string) {
+	return func(piece []byte) (n int, ended bool, fault string) {
+		if n = bytes.IndexByte(piece, '\n'); n >= 0 {
+			return n + 1, true, ""
+		}
+		return len(piece), false, ""
+	}
 }
 
 // buffer returns a buffer of at least n bytes and the padding.
@@ -70,7 +96,7 @@ func (r *Reader) Read(ctx context.Context) (*Block, error) {
 		return nil, r.err
 	}
 	buf := append(r.buffer(max(BlockSize, min(2*len(r.rest), r.maxLen+1), len(r.rest)+1)), r.rest...)
-	if end := r.cut(buf); end > 0 && r.begun {
+	if end := r.framer.Cut(buf); end > 0 && r.begun {
 		r.rest = append(r.rest[:0], buf[end:]...)
 		return r.block(buf[:end]), nil
 	}
@@ -83,7 +109,7 @@ func (r *Reader) Read(ctx context.Context) (*Block, error) {
 		if err != nil {
 			return r.last(buf, err)
 		}
-		if end := r.cut(buf); end > 0 {
+		if end := r.framer.Cut(buf); end > 0 {
 			r.rest = append(r.rest[:0], buf[end:]...)
 			return r.block(buf[:end]), nil
 		}
@@ -116,7 +142,7 @@ func (r *Reader) block(data []byte) *Block {
 func (r *Reader) last(buf []byte, err error) (*Block, error) {
 	r.ended, r.err = true, err
 	if len(buf) > 0 && !errors.Is(err, io.EOF) {
-		buf = buf[:r.cut(buf)]
+		buf = buf[:r.framer.Cut(buf)]
 	}
 	if len(buf) == 0 {
 		return nil, err
@@ -127,28 +153,34 @@ func (r *Reader) last(buf []byte, err error) (*Block, error) {
 	return r.block(buf), nil
 }
 
-// skip reads over a line that is longer than MaxLine.
+// skip reads over a record that is longer than MaxLine and begins with buf.
 func (r *Reader) skip(ctx context.Context, buf []byte) (*Block, error) {
-	size := int64(len(buf))
+	var long LongLine
+	var failed error
+	step, piece := r.framer.Skip(), buf
 	buf = buf[:cap(buf)-record.Padding-1]
 	for {
+		n, ended, fault := step(piece)
+		long.Size += int64(n)
+		long.Lines += int64(bytes.Count(piece[:n], []byte{'\n'}))
+		long.Fault = fault
+		if ended {
+			long.Size-- // the line end
+			r.rest = append(r.rest[:0], piece[n:]...)
+			break
+		}
+		if failed != nil {
+			r.ended, r.err = true, failed
+			break
+		}
 		if err := ctx.Err(); err != nil {
 			return nil, context.Cause(ctx)
 		}
-		n, err := r.in.Read(buf)
-		if i := bytes.IndexByte(buf[:n], '\n'); i >= 0 {
-			r.rest = append(r.rest[:0], buf[i+1:n]...)
-			size += int64(i)
-			break
-		}
-		size += int64(n)
-		if err != nil {
-			r.ended, r.err = true, err
-			break
-		}
+		n, failed = r.in.Read(buf)
+		piece = buf[:n]
 	}
 	b := r.block(r.buffer(0))
-	b.Long = []LongLine{{Size: size}}
+	b.Long = []LongLine{long}
 	return b, nil
 }
 

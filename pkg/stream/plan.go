@@ -61,12 +61,12 @@ func needsIndex(stages []Stage, i int) bool {
 	return stages[i].Input() == Objects && (i == 0 || stages[i-1].Input() == Lines)
 }
 
-// CutterOf returns how the input of stages is cut into records, for NewReader;
-// nil is by lines.
-func CutterOf(stages []Stage) func([]byte) int {
+// FramerOf returns the framer of the input of stages, for NewReader; nil is by
+// lines.
+func FramerOf(stages []Stage) Framer {
 	if len(stages) > 0 {
 		if f, ok := stages[0].(Framer); ok {
-			return f.Cut
+			return f
 		}
 	}
 	return nil

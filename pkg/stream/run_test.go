@@ -54,7 +54,7 @@ func runText(t *testing.T, in io.Reader, workers int, stages ...Stage) (string, 
 	t.Helper()
 	var rejected []Rejection
 	sink := &memory{}
-	l, err := Run(context.Background(), Pipeline{NewReader(in, "in.json", CutterOf(stages)), stages, sink}, Options{
+	l, err := Run(context.Background(), Pipeline{NewReader(in, "in.json", FramerOf(stages)), stages, sink}, Options{
 		Workers: workers, Env: &Env{Now: time.Now},
 		OnReject: func(r Rejection) error { rejected = append(rejected, r); return nil },
 	})

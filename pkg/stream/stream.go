@@ -134,15 +134,18 @@ type ValueRejecter interface{ RejectedValues() int64 }
 // MinTime is the event time before all others.
 const MinTime = -1 << 63
 
-// Framer is a first stage whose records are not plain lines (CSV with quoted
-// newlines).
+// Framer is a stage whose records are not plain lines (CSV with quoted newlines).
 type Framer interface {
 	// Cut returns the length of the whole records at the head of data, 0 for
 	// none; the data that it is given next begins where it cut.
 	Cut(data []byte) int
 	// Next returns the record at the head of data, without its line end, and
-	// where the next one begins.
+	// where the next one begins. The end of data is the end of a record.
 	Next(data []byte) (line []byte, next int)
+	// Skip returns what reads over one record that is too long to be held. It is
+	// given the record piece by piece and tells how much of a piece belongs to it,
+	// whether it ends there, and what is wrong with it so far, "" for nothing.
+	Skip() func(piece []byte) (n int, ended bool, fault string)
 }
 
 // Sniffer is a stage that finds out from its input what it does: from the header
@@ -179,10 +182,13 @@ type Block struct {
 	Time time.Time   // of arrival
 }
 
-// LongLine is a line that was skipped because of its length.
+// LongLine is a line, or a record of several lines, that was skipped because of
+// its length.
 type LongLine struct {
-	Before int   // how many lines of the block's Data come before it
-	Size   int64 // bytes
+	Before int    // how many lines of the block's Data come before it
+	Size   int64  // bytes
+	Lines  int64  // line ends; 0 counts as one
+	Fault  string // what else is wrong with it, or ""
 }
 
 // Env is what stages may ask of the run that they are part of.

@@ -38,10 +38,22 @@ type result struct {
 }
 
 // errLong refuses a line that was not read.
-type errLong int64
+type errLong LongLine
 
 func (e errLong) Error() string {
-	return fmt.Sprintf("line of %d bytes is longer than the limit of %d MiB and was skipped", int64(e), MaxLine>>20)
+	what := "line"
+	if e.Lines > 1 || e.Fault != "" {
+		what = "record"
+	}
+	text := fmt.Sprintf("%s of %d bytes", what, e.Size)
+	if e.Lines > 1 {
+		text += fmt.Sprintf(" in %d lines", e.Lines)
+	}
+	text += fmt.Sprintf(" is longer than the limit of %d MiB and was skipped", MaxLine>>20)
+	if e.Fault != "" {
+		text += ": " + e.Fault
+	}
+	return text
 }
 
 func newWorker(e *engine) (*worker, error) {
@@ -133,7 +145,7 @@ func (w *worker) run(j *job) {
 	res := &j.result
 	res.rejected = res.rejected[:0]
 	for _, l := range j.block.Long {
-		res.rejected = append(res.rejected, Rejection{Reject: Reject{Pos: uint32(l.Before), Err: errLong(l.Size)}})
+		res.rejected = append(res.rejected, Rejection{Reject: Reject{Pos: uint32(l.Before), Err: errLong(l)}})
 	}
 	select {
 	case res.out = <-w.engine.outs:
@@ -146,7 +158,9 @@ func (w *worker) run(j *job) {
 	} else {
 		err = w.splitLines(j.block.Data)
 	}
-	res.lines += int64(len(j.block.Long))
+	for _, l := range j.block.Long {
+		res.lines += max(1, l.Lines)
+	}
 	if err == nil && w.fold != nil {
 		err = w.foldBlock()
 	}
