@@ -190,6 +190,10 @@ func (f *Field) Clone() *Field {
 // Nested reports whether the field may be a path into an object.
 func (f *Field) Nested() bool { return f.rest != nil }
 
+// Flat returns the name where the field is a top-level one, whatever it holds,
+// and ok is false where it may be a path.
+func (f *Field) Flat() (name *Name, ok bool) { return f.flat, f.rest == nil }
+
 // Top returns the top-level names a record must have for the field to be there.
 func (f *Field) Top() []*Name {
 	if f.head == nil {

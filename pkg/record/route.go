@@ -140,7 +140,13 @@ func quickString(b []byte, i, off int, s *Span) int {
 		if (high|x&(1<<n-1))&tops != 0 {
 			enc = JSONHigh
 		}
-		*s = Span{Off: uint32(off), End: uint32(off + i - from), Enc: enc}
+		s.Off = uint32(off)
+		s.End = uint32(off + i - from)
+		s.Mant = 0
+		s.Enc = enc
+		s.Exp = 0
+		s.Neg = false
+		s.Arena = false
 		return i + 1
 	}
 }
@@ -177,7 +183,13 @@ func quickNumber(b []byte, i, base int, s *Span) int {
 	if b[i]|0x20 == 'e' {
 		return -1
 	}
-	*s = Span{Off: uint32(from - base), End: uint32(i - base), Mant: mant, Enc: enc, Exp: exp, Neg: neg}
+	s.Off = uint32(from - base)
+	s.End = uint32(i - base)
+	s.Mant = mant
+	s.Enc = enc
+	s.Exp = exp
+	s.Neg = neg
+	s.Arena = false
 	return i
 }
 
@@ -210,7 +222,13 @@ func passNumber(b []byte, i, base int, s *Span) int {
 	if b[i]|0x20 == 'e' {
 		return -1
 	}
-	*s = Span{Off: uint32(from - base), End: uint32(i - base), Enc: JSONUnread}
+	s.Off = uint32(from - base)
+	s.End = uint32(i - base)
+	s.Mant = 0
+	s.Enc = JSONUnread
+	s.Exp = 0
+	s.Neg = false
+	s.Arena = false
 	return i
 }
 
