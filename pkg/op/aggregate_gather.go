@@ -14,16 +14,25 @@ type gather struct {
 	plain   []bool // the input is a field: its bytes live as long as the batch
 	numeric []bool // no column looks at the input's bytes
 	columns []aggregateColumn
-	key     []byte // keys one behind the other
-	ends    []int
+	key     []byte   // encoded keys one behind the other
+	refs    []keyRef // where the key of each record lies
+	block   []byte   // in which plain keys lie
 	hashes  []uint64
-	values  [][]record.Value
+	values  [][]record.Value  // of inputs that are not numeric
+	numbers [][]record.Number // of those that are
 	at      []state.Position
 	groups  []uint32
 	text    []byte // bytes of computed values
 	placed  bool
-	block   uint64 // of the record placed last
+	placing uint64 // block of the record placed last
 	line    uint32 // records placed in it
+}
+
+// keyRef says where a key lies: encoded among the gathered ones, or as a plain
+// text without the byte 0x00 in the block.
+type keyRef struct {
+	off, end uint32
+	plain    bool
 }
 
 func newGather(f *fold) *gather {
@@ -32,6 +41,7 @@ func newGather(f *fold) *gather {
 		g.keys = append(g.keys, k.Clone())
 	}
 	g.values = make([][]record.Value, len(g.progs))
+	g.numbers = make([][]record.Number, len(g.progs))
 	for _, e := range f.spec.plan.inputs {
 		_, ok := e.Field()
 		g.plain = append(g.plain, ok)
@@ -56,37 +66,31 @@ func (c aggregateColumn) numeric() bool {
 	return false
 }
 
-// position is the place of r among the records that have come: its number in
-// its block, not its line, which the elements of an array share.
-func (g *gather) position(r *record.Record) state.Position {
-	if r.Block != g.block {
-		g.block, g.line = r.Block, 0
+// position is the place of the next record of a block among the records that
+// have come: its number in its block, not its line, which the elements of an
+// array share.
+func (g *gather) position(block uint64) state.Position {
+	if block != g.placing {
+		g.placing, g.line = block, 0
 	}
 	g.line++
-	return state.Position{Block: r.Block, Line: g.line}
-}
-
-// input evaluates input j; its bytes are good until the next evaluation.
-func (g *gather) input(j int, r *record.Record) (v record.Value) {
-	if g.numeric[j] {
-		v.Num, v.Kind = g.progs[j].Number(r)
-		return v
-	}
-	return g.progs[j].Eval(r)
+	return state.Position{Block: block, Line: g.line}
 }
 
 // batch gathers the arguments of one batch, whose bytes stay until its end.
 func (g *gather) batch(b *stream.Batch) {
 	g.reset()
 	for j, p := range g.progs {
-		list := grow(g.values[j], len(b.Records))
-		g.values[j] = list
 		if g.numeric[j] {
+			list := grow(g.numbers[j], len(b.Records))
+			g.numbers[j] = list
 			for i, r := range b.Records {
-				list[i].Num, list[i].Kind = p.Number(r)
+				list[i].Bits, list[i].Kind = p.Number(r)
 			}
 			continue
 		}
+		list := grow(g.values[j], len(b.Records))
+		g.values[j] = list
 		for i, r := range b.Records {
 			v := p.Eval(r)
 			if v.Bytes != nil && !g.plain[j] {
@@ -97,16 +101,16 @@ func (g *gather) batch(b *stream.Batch) {
 	}
 	if g.placed {
 		for _, r := range b.Records {
-			g.at = append(g.at, g.position(r))
+			g.at = append(g.at, g.position(r.Block))
 		}
 	}
 	g.groups = grow(g.groups, len(b.Records))
 }
 
 func (g *gather) reset() {
-	g.key, g.ends, g.hashes, g.at, g.text = g.key[:0], g.ends[:0], g.hashes[:0], g.at[:0], g.text[:0]
+	g.key, g.refs, g.hashes, g.at, g.text = g.key[:0], g.refs[:0], g.hashes[:0], g.at[:0], g.text[:0]
 	for j := range g.values {
-		g.values[j] = g.values[j][:0]
+		g.values[j], g.numbers[j] = g.values[j][:0], g.numbers[j][:0]
 	}
 }
 
@@ -131,8 +135,13 @@ func (g *gather) keyFor(r *record.Record) {
 		}
 		g.key = state.AppendKey(g.key, r.Get(f))
 	}
-	g.ends = append(g.ends, len(g.key))
-	g.hashes = append(g.hashes, state.HashKey(g.key[from:]))
+	g.encoded(from, state.HashKey(g.key[from:]))
+}
+
+// encoded notes a key that has been appended to key.
+func (g *gather) encoded(from int, hash uint64) {
+	g.refs = append(g.refs, keyRef{off: uint32(from), end: uint32(len(g.key))})
+	g.hashes = append(g.hashes, hash)
 }
 
 // oneKey is keyFor with a single field: a text is hashed by itself, however it
@@ -142,16 +151,21 @@ func (g *gather) oneKey(r *record.Record) {
 	text, ok := plainText(r, g.keys[0])
 	if ok {
 		g.key = state.AppendTextKey(g.key, text)
-	} else {
-		g.key = state.AppendKey(g.key, r.Get(g.keys[0]))
-		text, ok = state.CutTextKey(g.key[from:])
+		g.encoded(from, state.HashText(text))
+		return
 	}
-	g.ends = append(g.ends, len(g.key))
-	if ok {
-		g.hashes = append(g.hashes, state.HashText(text))
-	} else {
-		g.hashes = append(g.hashes, state.HashKey(g.key[from:]))
+	g.oneEncoded(r.Get(g.keys[0]))
+}
+
+// oneEncoded appends the only key of a record.
+func (g *gather) oneEncoded(v record.Value) {
+	from := len(g.key)
+	g.key = state.AppendKey(g.key, v)
+	if text, ok := state.CutTextKey(g.key[from:]); ok {
+		g.encoded(from, state.HashText(text))
+		return
 	}
+	g.encoded(from, state.HashKey(g.key[from:]))
 }
 
 // upsert finds the groups of a batch in t.
@@ -159,11 +173,11 @@ func (g *gather) upsert(t *state.Table, list []*record.Record) {
 	for i, r := range list {
 		if len(g.keys) == 1 {
 			if text, ok := plainText(r, g.keys[0]); ok {
-				g.groups[i], _ = t.UpsertText(state.HashText(text), text)
+				g.groups[i] = t.Text(text)
 				continue
 			}
 		}
-		g.key, g.ends, g.hashes = g.key[:0], g.ends[:0], g.hashes[:0]
+		g.key, g.refs, g.hashes = g.key[:0], g.refs[:0], g.hashes[:0]
 		g.keyFor(r)
 		g.groups[i], _ = t.Upsert(g.hashes[0], g.key)
 	}
@@ -176,18 +190,25 @@ func (g *gather) keep(b []byte) []byte {
 	return g.text[from:len(g.text):len(g.text)]
 }
 
-func (g *gather) keyOf(i int) []byte {
-	from := 0
-	if i > 0 {
-		from = g.ends[i-1]
+// upsertOne returns the group of gathered record i in t.
+func (g *gather) upsertOne(t *state.Table, i int) uint32 {
+	k := g.refs[i]
+	if k.plain {
+		n, _ := t.UpsertText(g.hashes[i], g.block[k.off:k.end])
+		return n
 	}
-	return g.key[from:g.ends[i]]
+	n, _ := t.Upsert(g.hashes[i], g.key[k.off:k.end])
+	return n
 }
 
 // addTo adds records from to to, whose groups are set, to the columns of dst.
 func (g *gather) addTo(dst *state.Group, from, to int) {
 	dst.Grow()
 	for i, c := range g.columns {
+		if c.input >= 0 && g.numeric[c.input] {
+			dst.Columns[i].(state.NumberColumn).AddNumbers(g.groups[from:to], g.numbers[c.input][from:to])
+			continue
+		}
 		var values []record.Value
 		if c.input >= 0 {
 			values = g.values[c.input][from:to]

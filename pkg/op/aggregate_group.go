@@ -169,6 +169,9 @@ type groupWorker struct {
 	added  int      // records since local was empty
 	direct *scatter // where most keys are new: blocks go straight to the shared tables
 	block  bool     // direct holds records of the current block
+
+	asked   bool          // columns is decided
+	columns *columnInputs // or nil
 }
 
 // Watermarked implements stream.FoldWorker.
@@ -193,11 +196,7 @@ func (w *groupWorker) Process(b *stream.Batch, turn func()) error {
 		return nil
 	}
 	g := w.gather
-	if w.f.spec.every > 0 {
-		w.f.mu.Lock()
-		w.f.changed = true
-		w.f.mu.Unlock()
-	}
+	w.noteChange()
 	if w.direct != nil {
 		w.keep(b, turn)
 		return nil
@@ -213,16 +212,31 @@ func (w *groupWorker) Process(b *stream.Batch, turn func()) error {
 	table := w.local.Table
 	g.upsert(table, b.Records)
 	g.addTo(w.local, 0, len(b.Records))
-	w.added += len(b.Records)
-	if table.Len() > maxLocal {
+	w.grown(len(b.Records))
+	return nil
+}
+
+// noteChange notes that records have come, for the next tick.
+func (w *groupWorker) noteChange() {
+	if w.f.spec.every > 0 {
+		w.f.mu.Lock()
+		w.f.changed = true
+		w.f.mu.Unlock()
+	}
+}
+
+// grown moves on to the shared tables when n more records have made the
+// worker's own too large.
+func (w *groupWorker) grown(n int) {
+	w.added += n
+	if table := w.local.Table; table.Len() > maxLocal {
 		if table.Len() > w.added/2 {
 			w.direct = new(scatter)
 		}
 		w.share()
 		w.added = 0
-		g.reset()
+		w.gather.reset()
 	}
-	return nil
 }
 
 // keep gathers the records of a block for Finish.

@@ -10,12 +10,13 @@ func shardOf(hash uint64) uint64 { return hash >> 58 }
 // scatter gives the records of a block to the shared tables, shard by shard, so
 // that each is locked once a block and its cache misses overlap.
 type scatter struct {
-	order  []uint32 // records by shard
-	hashes []uint64 // theirs
-	groups []uint32
-	values []record.Value
-	at     []state.Position
-	warm   byte // keeps the loads of Touch from being left out
+	order   []uint32 // records by shard
+	hashes  []uint64 // theirs
+	groups  []uint32
+	values  []record.Value
+	numbers []record.Number
+	at      []state.Position
+	warm    byte // keeps the loads of Touch from being left out
 }
 
 // give adds everything gathered to the shards.
@@ -52,11 +53,20 @@ func (s *scatter) shard(sh *shard, g *gather, from, to int) {
 	t := sh.group.Table
 	s.warm += t.Touch(s.hashes[from:to], s.groups[from:to])
 	for k := from; k < to; k++ {
-		s.groups[k], _ = t.Upsert(s.hashes[k], g.keyOf(int(s.order[k])))
+		s.groups[k] = g.upsertOne(t, int(s.order[k]))
 	}
 	sh.group.Grow()
 	s.warm += sh.group.Touch(s.groups[from:to])
 	for c, col := range g.columns {
+		if col.input >= 0 && g.numeric[col.input] {
+			s.numbers = s.numbers[:0]
+			all := g.numbers[col.input]
+			for _, i := range s.order[from:to] {
+				s.numbers = append(s.numbers, all[i])
+			}
+			sh.group.Columns[c].(state.NumberColumn).AddNumbers(s.groups[from:to], s.numbers)
+			continue
+		}
 		s.values, s.at = s.values[:0], s.at[:0]
 		if col.input >= 0 {
 			all := g.values[col.input]

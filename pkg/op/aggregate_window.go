@@ -172,6 +172,8 @@ type windowWorker struct {
 	rawEnds    []int
 	max        int64
 	begun      bool
+	asked      bool          // columns is decided
+	columns    *columnInputs // or nil
 
 	mu       sync.Mutex
 	panes    map[paneID]*state.Group
@@ -187,12 +189,7 @@ func (w *windowWorker) MaxTime() (int64, bool) { return w.max, len(w.times) > 0 
 // Process gathers times, keys and arguments; records without a time are
 // rejected.
 func (w *windowWorker) Process(b *stream.Batch, turn func()) error {
-	if !w.begun {
-		w.begun = true
-		w.gather.reset()
-		w.times, w.lines, w.raw, w.rawEnds = w.times[:0], w.lines[:0], w.raw[:0], w.rawEnds[:0]
-		w.max = stream.MinTime
-	}
+	w.begin()
 	for _, r := range b.Records {
 		ns := b.Time
 		if !w.f.arrival {
@@ -220,6 +217,17 @@ func (w *windowWorker) Process(b *stream.Batch, turn func()) error {
 	return nil
 }
 
+// begin empties what was gathered before the first batch of a block.
+func (w *windowWorker) begin() {
+	if w.begun {
+		return
+	}
+	w.begun = true
+	w.gather.reset()
+	w.times, w.lines, w.raw, w.rawEnds = w.times[:0], w.lines[:0], w.raw[:0], w.rawEnds[:0]
+	w.max = stream.MinTime
+}
+
 var errTimeRange = errors.New("no event time: so far from 1970 that its window has no borders")
 
 // inRange reports whether the windows of ns and the watermark lie within int64.
@@ -231,15 +239,20 @@ func (f *windowFold) inRange(ns int64) bool {
 // keepRecord gathers one record whose bytes go with its batch.
 func (g *gather) keepRecord(r *record.Record, ns int64) {
 	g.keyFor(r)
-	for j := range g.progs {
-		v := g.input(j, r)
+	for j, p := range g.progs {
+		if g.numeric[j] {
+			bits, kind := p.Number(r)
+			g.numbers[j] = append(g.numbers[j], record.Number{Bits: bits, Kind: kind})
+			continue
+		}
+		v := p.Eval(r)
 		if v.Bytes != nil {
 			v.Bytes = g.keep(v.Bytes)
 		}
 		g.values[j] = append(g.values[j], v)
 	}
 	if g.placed {
-		at := g.position(r)
+		at := g.position(r.Block)
 		at.Time = ns
 		g.at = append(g.at, at)
 	}
@@ -268,7 +281,7 @@ func (w *windowWorker) Finish(before int64, late func(stream.Reject)) error {
 			late(w.lateRecord(i, t, &c))
 			continue
 		}
-		w.gather.groups[i], _ = g.Table.Upsert(w.gather.hashes[i], w.gather.keyOf(i))
+		w.gather.groups[i] = w.gather.upsertOne(g.Table, i)
 	}
 	if current != nil {
 		w.gather.addTo(current, run, n)

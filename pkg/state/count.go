@@ -34,6 +34,11 @@ func (c *Count) Add(groups []uint32, values []record.Value, _ []Position) {
 		}
 		return
 	}
+	addValues(c, groups, values)
+}
+
+// AddNumbers implements NumberColumn, with OfValues.
+func (c *Count) AddNumbers(groups []uint32, values []record.Number) {
 	for i, g := range groups {
 		if values[i].Kind != record.Null {
 			*c.n.at(g)++

@@ -70,6 +70,22 @@ func (c *Numbers) Add(groups []uint32, values []record.Value, _ []Position) {
 	}
 }
 
+// AddNumbers implements NumberColumn, for a column that counts no distinct
+// values.
+func (c *Numbers) AddNumbers(groups []uint32, values []record.Number) {
+	for i, g := range groups {
+		switch v := values[i]; v.Kind {
+		case record.Null:
+		case record.Float:
+			c.push(g, v.Float())
+		case record.Int:
+			c.push(g, float64(v.Int()))
+		default:
+			c.rejected++
+		}
+	}
+}
+
 // other notes a value that must be told apart by its key.
 func (c *Numbers) other(g uint32, v record.Value) {
 	if !c.distinct {

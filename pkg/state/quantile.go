@@ -44,11 +44,19 @@ func (c *ApproxQuantiles) Grow(n int) { c.v = growTo(c.v, n) }
 
 // Add implements Column: other values than numbers are rejected.
 func (c *ApproxQuantiles) Add(groups []uint32, values []record.Value, _ []Position) {
+	addValues(c, groups, values)
+}
+
+// AddNumbers implements NumberColumn.
+func (c *ApproxQuantiles) AddNumbers(groups []uint32, values []record.Number) {
 	for i, g := range groups {
-		switch {
-		case values[i].IsNumber():
-			c.v[g].add(values[i].Float())
-		case values[i].Kind != record.Null:
+		switch v := values[i]; v.Kind {
+		case record.Null:
+		case record.Int:
+			c.v[g].add(float64(v.Int()))
+		case record.Float:
+			c.v[g].add(v.Float())
+		default:
 			c.rejected++
 		}
 	}

@@ -44,6 +44,27 @@ type Column interface {
 	Rejected() int64
 }
 
+// NumberColumn is a column that can do with the numbers of values: it looks at no
+// other bytes of them.
+type NumberColumn interface {
+	Column
+	// AddNumbers is Add for a column that needs no positions.
+	AddNumbers(groups []uint32, values []record.Number)
+}
+
+// addValues gives values to AddNumbers, some at a time.
+func addValues(c NumberColumn, groups []uint32, values []record.Value) {
+	var some [64]record.Number
+	for len(groups) > 0 {
+		n := min(len(groups), len(some))
+		for i := range n {
+			some[i] = values[i].Number()
+		}
+		c.AddNumbers(groups[:n], some[:n])
+		groups, values = groups[n:], values[n:]
+	}
+}
+
 // Group is a table of keys with its columns.
 type Group struct {
 	Table   *Table

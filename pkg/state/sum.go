@@ -19,11 +19,14 @@ type pair struct{ hi, lo float64 }
 func (p pair) add(x float64) (pair, bool) {
 	s, e := twoSum(p.hi, x)
 	l, rest := twoSum(p.lo, e)
-	if rest != 0 || math.IsInf(s, 0) || math.IsNaN(s) {
+	if rest != 0 || s-s != 0 { // s-s is NaN for NaN and the infinities
 		return p, false
 	}
-	s, l = twoSum(s, l)
-	return pair{s, l}, true
+	// Dekker's FastTwoSum: s is 0, where it is exact, or not below l. A sum that
+	// cancels to less than the old lo would need an x of finer digits than hi's
+	// that is nearly -hi, and then s is exact and a multiple of half a unit of hi.
+	hi := s + l
+	return pair{hi, l - (hi - s)}, true
 }
 
 func twoSum(a, b float64) (s, e float64) {
@@ -113,6 +116,15 @@ func (s *sums) merge(g uint32, from *sums, other uint32) {
 	}
 }
 
+// single returns the sum of g where one float64 holds it exactly.
+func (s *sums) single(g uint32) (f float64, ok bool) {
+	if s.spill != nil && s.spill[g] != nil {
+		return 0, false
+	}
+	p := s.v.at(g)
+	return p.hi, p.lo == 0
+}
+
 // round returns the sum of g rounded once.
 func (s *sums) round(g uint32) float64 {
 	if b := s.spill[g]; b != nil {
@@ -191,15 +203,21 @@ func (c *Sum) touch(groups []uint32) (sum byte) {
 
 // Add implements Column: other values than numbers are rejected.
 func (c *Sum) Add(groups []uint32, values []record.Value, _ []Position) {
+	addValues(c, groups, values)
+}
+
+// AddNumbers implements NumberColumn.
+func (c *Sum) AddNumbers(groups []uint32, values []record.Number) {
+	values = values[:len(groups)]
 	for i, g := range groups {
 		switch v := &values[i]; v.Kind {
 		case record.Null:
 		case record.Float:
 			*c.flags.at(g) |= sawValue | sawFloat
-			c.add(g, math.Float64frombits(v.Num))
+			c.add(g, v.Float())
 		case record.Int:
 			*c.flags.at(g) |= sawValue
-			c.addInt(g, int64(v.Num))
+			c.addInt(g, v.Int())
 		default:
 			c.rejected++
 		}
@@ -258,20 +276,25 @@ func (c *Moments) Grow(n int) {
 
 // Add implements Column: other values than numbers are rejected.
 func (c *Moments) Add(groups []uint32, values []record.Value, _ []Position) {
+	addValues(c, groups, values)
+}
+
+// AddNumbers implements NumberColumn.
+func (c *Moments) AddNumbers(groups []uint32, values []record.Number) {
 	for i, g := range groups {
 		v := values[i]
-		if !v.IsNumber() {
-			if v.Kind != record.Null {
-				c.rejected++
-			}
+		switch v.Kind {
+		case record.Null:
+			continue
+		case record.Int:
+			c.sum.addInt(g, v.Int())
+		case record.Float:
+			c.sum.add(g, v.Float())
+		default:
+			c.rejected++
 			continue
 		}
 		*c.n.at(g)++
-		if v.Kind == record.Int {
-			c.sum.addInt(g, v.Int())
-		} else {
-			c.sum.add(g, v.Float())
-		}
 		if c.square {
 			c.addSquare(g, v)
 		}
@@ -287,7 +310,7 @@ func (c *Moments) touch(groups []uint32) (sum byte) {
 }
 
 // addSquare adds x·x as product and rounding error (FMA), both exact.
-func (c *Moments) addSquare(g uint32, v record.Value) {
+func (c *Moments) addSquare(g uint32, v record.Number) {
 	hi, lo := v.Float(), 0.0
 	if v.Kind == record.Int {
 		hi, lo = split(v.Int())
@@ -340,6 +363,9 @@ func (c *Moments) Rejected() int64 { return c.rejected }
 func (c *Moments) Mean(g uint32) record.Value {
 	if *c.n.at(g) == 0 {
 		return record.Value{}
+	}
+	if f, ok := c.sum.single(g); ok && *c.n.at(g) < 1<<53 {
+		return record.FloatValue(f / float64(*c.n.at(g)))
 	}
 	q := c.sum.exact(g)
 	f, _ := q.Quo(q, new(big.Float).SetPrec(sumPrecision).SetInt64(*c.n.at(g))).Float64()

@@ -67,6 +67,17 @@ func (t *Table) UpsertText(hash uint64, text []byte) (number uint32, fresh bool)
 	return t.upsertLong(hash, text, true)
 }
 
+// Text is UpsertText for callers that have no hash yet.
+func (t *Table) Text(text []byte) (number uint32) {
+	if len(text) <= maxText {
+		p := packText(text)
+		number, _ = t.upsert(p.hash(), p)
+		return number
+	}
+	number, _ = t.upsertLong(hashLong(text), text, true)
+	return number
+}
+
 func (t *Table) upsert(hash uint64, key packed) (number uint32, fresh bool) {
 	at, piece, mask := t.slot(hash), t.piece(hash), t.mask
 	for {

@@ -20,7 +20,8 @@ type worker struct {
 	names   []string
 	emit    []Emit // emit[i] hands a batch to op i, the last one to the end
 	fold    FoldWorker
-	keep    bool // batches go on to the collector as they are
+	columns *columnReader // where the fold reads columns, or nil
+	keep    bool          // batches go on to the collector as they are
 	batch   *Batch
 	job     *job
 	in      int64
@@ -75,6 +76,9 @@ func newWorker(e *engine) (*worker, error) {
 	if p.fold != nil {
 		w.fold = e.tail.folder.Worker()
 		e.tail.watermarked = w.fold.Watermarked()
+		if c, ok := w.fold.(ColumnWorker); ok && w.objects && len(p.head) == 0 {
+			w.columns = &columnReader{fold: c}
+		}
 		if i := len(p.head); i > 0 && needsIndex(p.all, i) {
 			w.add("", indexer(w.scanner))
 		}
@@ -153,9 +157,12 @@ func (w *worker) run(j *job) {
 	default:
 	}
 	var err error
-	if w.objects {
+	switch {
+	case w.columns != nil && w.columns.begin(j):
+		w.scanColumns(j.block.Data)
+	case w.objects:
 		err = w.scanObjects(j.block.Data)
-	} else {
+	default:
 		err = w.splitLines(j.block.Data)
 	}
 	for _, l := range j.block.Long {
