@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -145,8 +146,17 @@ func (s *consumed) Read(ctx context.Context) (*stream.Block, error) {
 	data := s.lines(b.Records)
 	return &stream.Block{Data: data, Name: fmt.Sprintf("%s/%d", b.Topic, b.Partition), Line: b.Records[0].Offset + 1,
 		Time: time.Now(), Ack: func(err error) {
-			if err == nil && s.commits != nil {
+			var split stream.Split
+			if errors.As(err, &split) {
+				b.Records = s.through(b.Records, split.Lines)
+			} else if err != nil {
+				b.Records = nil
+			}
+			if len(b.Records) > 0 && s.commits != nil {
 				s.commits.done(b)
+			}
+			if err != nil {
+				return // somebody may still look at data
 			}
 			select {
 			case s.free <- data[:0]:
@@ -178,6 +188,21 @@ func (s *consumed) lines(records []kafka.Record) []byte {
 		buf = append(buf, '\n')
 	}
 	return slices.Grow(buf, record.Padding)
+}
+
+// through is the records, from the first on, all of whose lines are among the
+// first so many.
+func (s *consumed) through(records []kafka.Record, lines int) []kafka.Record {
+	for i := range records {
+		lines--
+		if !s.envelope {
+			lines -= bytes.Count(records[i].Value, []byte{'\n'})
+		}
+		if lines < 0 {
+			return records[:i]
+		}
+	}
+	return records
 }
 
 // PipeNote is told when the records go into a pipe: a commit then says that

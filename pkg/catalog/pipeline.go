@@ -156,7 +156,8 @@ func (p *Pipeline) Stages() []stream.Stage {
 func (p *Pipeline) Holds() bool {
 	return slices.ContainsFunc(p.Stages(), func(s stream.Stage) bool {
 		_, parallel := s.(stream.Parallel)
-		return !parallel
+		_, passes := s.(stream.Passer)
+		return !parallel && !passes
 	})
 }
 

@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 
 	"github.com/logpipe/logpipe/pkg/record"
@@ -65,14 +66,25 @@ func (s *single) Read(ctx context.Context) (*stream.Block, error) {
 	n := s.next(s.block.Data[s.at:])
 	b.Data = append(make([]byte, 0, n+record.Padding), s.block.Data[s.at:s.at+n]...)
 	s.at += n
-	s.lines++
+	s.lines += bytes.Count(b.Data, []byte{'\n'})
 	return s.acked(b), nil
 }
 
-// acked gives the last record of a block the block's Ack.
+// acked gives the last record of a block the block's Ack, and the others what
+// tells it that the run ends with them.
 func (s *single) acked(b *stream.Block) *stream.Block {
-	if s.at == len(s.block.Data) && s.long == len(s.block.Long) {
-		b.Ack = s.block.Ack
+	if s.block.Ack == nil {
+		return b
+	}
+	ack, before := s.block.Ack, s.lines-bytes.Count(b.Data, []byte{'\n'})
+	last := s.at == len(s.block.Data) && s.long == len(s.block.Long)
+	b.Ack = func(err error) {
+		var split stream.Split
+		if errors.As(err, &split) {
+			ack(stream.Split{Lines: before + split.Lines})
+		} else if last {
+			ack(err)
+		}
 	}
 	return b
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -117,7 +118,16 @@ func (b *blocks) Read(context.Context) (*stream.Block, error) {
 // TestSinglyAcks holds that a block is acknowledged with its last record only.
 func TestSinglyAcks(t *testing.T) {
 	var acked []int
-	ack := func(i int) func(error) { return func(error) { acked = append(acked, i) } }
+	var splits []int
+	ack := func(i int) func(error) {
+		return func(err error) {
+			if split := (stream.Split{}); errors.As(err, &split) {
+				splits = append(splits, i, split.Lines)
+				return
+			}
+			acked = append(acked, i)
+		}
+	}
 	p := singly(stream.Pipeline{Source: &blocks{
 		{Data: []byte("a\nb\n"), Ack: ack(1)},
 		{Data: []byte("c\n"), Long: []stream.LongLine{{Before: 1, Size: 5}}, Ack: ack(2)},
@@ -131,6 +141,7 @@ func TestSinglyAcks(t *testing.T) {
 			t.Fatal(err)
 		}
 		if b.Ack != nil {
+			b.Ack(stream.Split{Lines: bytes.Count(b.Data, []byte("\n"))}) // as where the run ends here
 			b.Ack(nil)
 		}
 		if string(b.Data) != want.data || len(acked) != want.acks {
@@ -139,5 +150,8 @@ func TestSinglyAcks(t *testing.T) {
 	}
 	if _, err := p.Source.Read(t.Context()); err != io.EOF {
 		t.Error(err)
+	}
+	if want := []int{1, 1, 1, 2, 2, 1, 2, 1}; !slices.Equal(splits, want) {
+		t.Errorf("splits %v, want %v", splits, want)
 	}
 }

@@ -66,6 +66,9 @@ func (e *each) Name() string { return "each" }
 // Input is objects.
 func (e *each) Input() stream.Input { return stream.Objects }
 
+// Expands tells that a line may have several records.
+func (e *each) Expands() {}
+
 // UsesClock reports whether the result depends on the time of day.
 func (e *each) UsesClock() bool { return e.list.UsesClock() }
 

@@ -5,6 +5,7 @@ import (
 
 	"github.com/logpipe/logpipe/pkg/fault"
 	"github.com/logpipe/logpipe/pkg/option"
+	"github.com/logpipe/logpipe/pkg/record"
 	"github.com/logpipe/logpipe/pkg/stream"
 )
 
@@ -53,22 +54,34 @@ func (h *head) Input() stream.Input { return stream.Lines }
 // Serial counts records in input order.
 func (h *head) Serial(*stream.Env) (stream.Operator, error) { return &heading{left: h.n}, nil }
 
+// Passes tells that records go through as they are.
+func (h *head) Passes() {}
+
 type heading struct{ left int64 }
 
 func (h *heading) Process(b *stream.Batch, emit stream.Emit) error {
-	if h.left < int64(len(b.Records)) {
-		b.Records = b.Records[:h.left]
-	}
-	h.left -= int64(len(b.Records))
-	if len(b.Records) > 0 {
-		if err := emit(b); err != nil {
-			return err
+	n := min(h.left, int64(len(b.Records)))
+	if n == 0 {
+		if h.left == 0 {
+			return stream.ErrStop
 		}
+		return nil
 	}
+	last := b.Records[n-1]
+	var next *record.Record
+	if n < int64(len(b.Records)) {
+		next = b.Records[n]
+	}
+	h.left -= n
+	var end error
 	if h.left == 0 {
-		return stream.ErrStop
+		end = stream.StopAfter(last, next) // emit may change the batch
 	}
-	return nil
+	b.Records = b.Records[:n]
+	if err := emit(b); err != nil {
+		return err
+	}
+	return end
 }
 
 func (h *heading) Flush(stream.Emit) error { return nil }

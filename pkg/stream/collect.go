@@ -34,9 +34,7 @@ func (e *engine) finish(ctx context.Context, j *job) error {
 	case e.outs <- j.result.out:
 	default:
 	}
-	if j.block.Ack != nil {
-		j.block.Ack(err)
-	}
+	e.ack(j, err)
 	return err
 }
 
@@ -118,8 +116,11 @@ func newTail(e *engine) (*tail, error) {
 	env.InOrder = true
 	from := len(p.all) - len(p.rest)
 	var names []string
+	var places []placing
+	placings := p.placings()
+	stage := 0
 	add := func(name string, op Operator) {
-		t.ops, names = append(t.ops, op), append(names, name)
+		t.ops, names, places = append(t.ops, op), append(names, name), append(places, placings[stage])
 		if tk, ok := op.(Ticker); ok {
 			t.tickers = append(t.tickers, tk)
 		}
@@ -133,11 +134,12 @@ func newTail(e *engine) (*tail, error) {
 			return nil, err
 		}
 		add(s.Name(), op)
+		stage++
 	}
 	t.emit = make([]Emit, len(t.ops)+1)
 	t.emit[len(t.ops)] = t.write
 	for i := len(t.ops) - 1; i >= 0; i-- {
-		t.emit[i] = t.step(t.ops[i], names[i], t.emit[i+1])
+		t.emit[i] = t.step(t.ops[i], names[i], places[i], t.emit[i+1])
 	}
 	return t, nil
 }
@@ -158,10 +160,10 @@ func spare(f Folder, behind Stage) {
 	}
 }
 
-func (t *tail) step(op Operator, name string, next Emit) Emit {
+func (t *tail) step(op Operator, name string, place placing, next Emit) Emit {
 	return func(b *Batch) error {
 		before := len(b.Rejected)
-		err := op.Process(b, next)
+		err := placed(op.Process(b, next), place)
 		list := b.Rejected[min(before, len(b.Rejected)):]
 		b.Rejected = b.Rejected[:min(before, len(b.Rejected))]
 		for _, r := range list {

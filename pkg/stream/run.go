@@ -257,6 +257,7 @@ func (e *engine) inOrder(ctx context.Context, j *job) error {
 		delete(e.col.waiting, e.col.next)
 		if j.more {
 			if err := e.part(ctx, j); err != nil {
+				e.ack(j, err)
 				return err
 			}
 			j.more = false

@@ -223,9 +223,13 @@ func (o *file) block(data []byte, long []stream.LongLine) *stream.Block {
 	run, end := o.run, o.pos-int64(len(o.rest))-o.skip
 	o.given = end
 	b := &stream.Block{Data: data, Name: o.name, Line: o.line, Long: long, Time: time.Now(), Ack: func(err error) {
-		if err == nil {
-			o.acked(run, end)
+		if split := (stream.Split{}); errors.As(err, &split) {
+			o.acked(run, end-int64(len(after(data, split.Lines))))
 		}
+		if err != nil {
+			return // somebody may still look at data
+		}
+		o.acked(run, end)
 		if cap(data) <= 4*stream.BlockSize {
 			select {
 			case o.free <- data[:0]:
@@ -235,6 +239,14 @@ func (o *file) block(data []byte, long []stream.LongLine) *stream.Block {
 	}}
 	o.line += int64(bytes.Count(data, []byte{'\n'}) + len(long))
 	return b
+}
+
+// after is what follows the first so many lines of data.
+func after(data []byte, lines int) []byte {
+	for range lines {
+		data = data[bytes.IndexByte(data, '\n')+1:]
+	}
+	return data
 }
 
 func (o *file) acked(run int, end int64) {
