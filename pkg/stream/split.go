@@ -60,7 +60,9 @@ func (p *plan) placings() []placing {
 		_, parallel := s.(Parallel)
 		_, passes := s.(Passer)
 		_, expands := s.(Expander)
-		now.known = now.known && (parallel || passes)
+		_, frames := s.(Framer)
+		// Records that are put together of others' lines have no certain place.
+		now.known = now.known && (parallel || passes) && !(i > 0 && frames)
 		now.several = now.several || expands
 	}
 	return list

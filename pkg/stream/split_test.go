@@ -55,13 +55,14 @@ func TestSplit(t *testing.T) {
 		{"head 4 | sort n", "1/4"},
 		{"sort n | head 2", "1 2 3"},
 		{"parse csv --fields=a | head 2", "1/3"},
+		{"head 9 | parse csv --fields=a | head 2", "1:no more records wanted"},
 	} {
 		for _, workers := range []int{1, 3} {
 			t.Run(fmt.Sprint(c.stages, workers), func(t *testing.T) {
 				var acks []string
 				var in blocks
 				text := lines
-				if strings.HasPrefix(c.stages, "parse csv") {
+				if strings.Contains(c.stages, "parse csv") {
 					text = "a\n\"b\nc\"\nd\n"
 				}
 				for i := range 3 {
