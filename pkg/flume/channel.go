@@ -49,6 +49,8 @@ type Env struct {
 	Name   string                           // the component's name in the property file
 	Logf   func(format string, args ...any) // one short line for people, on stderr
 	Stdout io.Writer                        // for sinks that print events; safe for concurrent use
+	// Counters are the component's; nil where nobody asks.
+	Counters *Counters
 }
 
 // FatalError stops the whole agent, where a retry could not help: for example
