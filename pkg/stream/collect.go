@@ -126,8 +126,11 @@ func newTail(e *engine) (*tail, error) {
 		}
 	}
 	for i, s := range p.rest {
-		if from+i > 0 && needsIndex(p.all, from+i) {
-			add("", indexer(t.scanner))
+		if at := from + i; at > 0 && (s.Input() == Lines || needsIndex(p.all, at)) {
+			add("", joint(s))
+			if s.Input() == Objects {
+				add("", indexer(t.scanner))
+			}
 		}
 		op, err := serialOperator(s, &env)
 		if err != nil {
