@@ -28,7 +28,9 @@ func produceCommand() Command {
 			"replicas in sync, without repetitions. If one is not acknowledged, produce ends with 1 and says why.\n\n" +
 			"With --key-field the lines are JSON objects, and the field's value is the key: records with the same " +
 			"key go to the same partition, the one that Kafka's own clients choose. A record without the field has " +
-			"no key.",
+			"no key.\n\n" +
+			"With -J the lines are what consume -J prints: key, headers, timestamp and value are those of the record " +
+			"that was read, and its partition too where the topic has it. Other lines are refused.",
 		Examples: []op.Example{{
 			Note:    "a broker for this one line",
 			Command: `logpipe broker -- sh -c 'echo hello | logpipe produce greetings; logpipe consume greetings -o beginning -e'`,
@@ -51,6 +53,7 @@ type produceBuilder struct {
 	kafka  Kafka
 	topics []string
 	key    string
+	wraps  bool // lines are envelopes
 	files  []string
 	field  *record.Field // of the key, or nil
 	o      kafka.ProducerConfig
@@ -60,6 +63,7 @@ func (b *produceBuilder) Options(s *option.Set) {
 	acks, codecs := []string{"all", "1", "0"}, []string{"none", "gzip", "snappy", "lz4", "zstd"}
 	b.kafka.Options(s)
 	s.String(&b.key, "key-field", "", "the value of this `field` is the record's key").Field = true
+	s.Bool(&b.wraps, "envelope,J", "lines are what consume -J prints: value, key, headers, timestamp and partition")
 	s.Choice(&b.o.Acks, "acks", "all", append(acks, "-1"), "which brokers have to acknowledge a record").Words = acks
 	s.Choice(&b.o.Compression, "compression", "none", codecs, "how batches of records are compressed")
 	s.Choice(&b.o.Acks, "request-required-acks", "all", append(acks, "-1"), "the same as --acks").Hidden = true
@@ -78,6 +82,10 @@ func (b *produceBuilder) Build(args []string) (Sink, error) {
 	if len(b.topics) != 1 {
 		return nil, fault.Hint(fault.Usagef("produce: say which topic"), "logpipe topic list shows the topics")
 	}
+	if b.key != "" && b.wraps {
+		return nil, fault.Usagef("produce: --key-field and --envelope contradict each other: an envelope has a key")
+	}
+	b.o.Elsewhere = b.wraps
 	if b.key != "" {
 		var err error
 		if b.field, err = record.NewField(b.key); err != nil {
@@ -97,9 +105,9 @@ type produceSink struct {
 
 func (s *produceSink) Name() string { return "produce" }
 
-// Input is any line, or objects where one of their fields is the key.
+// Input is any line, or objects where their fields count.
 func (s *produceSink) Input() stream.Input {
-	if s.field != nil {
+	if s.field != nil || s.wraps {
 		return stream.Objects
 	}
 	return stream.Lines
@@ -109,8 +117,12 @@ func (s *produceSink) Input() stream.Input {
 // producer counts it.
 const recordOverhead = 36
 
-// Parallel refuses records that are too large.
+// Parallel refuses records that are too large, and what is no envelope where it
+// has to be one.
 func (s *produceSink) Parallel(*stream.Env) (stream.Operator, error) {
+	if s.wraps {
+		return stream.Map(s.checkEnvelope), nil
+	}
 	var scratch []byte
 	field := s.field
 	if field != nil {
@@ -135,6 +147,18 @@ func (s *produceSink) Parallel(*stream.Env) (stream.Operator, error) {
 		s.tooLarge.Add(1)
 		return false, &kafka.TooLargeError{Size: size, Limit: limit}
 	}), nil
+}
+
+func (s *produceSink) checkEnvelope(r *record.Record) (bool, error) {
+	var out kafka.Record
+	if err := readEnvelope(&out, r); err != nil {
+		return false, err
+	}
+	if size, limit := out.Size(), int(s.limit.Load()); size > limit {
+		s.tooLarge.Add(1)
+		return false, &kafka.TooLargeError{Size: size, Limit: limit}
+	}
+	return true, nil
 }
 
 func (s *produceSink) Open(ctx context.Context, env *stream.Env) (stream.Sink, error) {
@@ -200,8 +224,8 @@ func (p *produced) Write(ctx context.Context, lines []byte) error {
 	for at := 0; at < len(data); {
 		end := at + bytes.IndexByte(data[at:], '\n')
 		r := kafka.Record{Topic: p.topic, Partition: -1, Value: data[at:end:end]}
-		if p.sink.field != nil {
-			if err := p.key(&r, data, at); err != nil {
+		if p.sink.field != nil || p.sink.wraps {
+			if err := p.fill(&r, data, at); err != nil {
 				return err
 			}
 		}
@@ -213,12 +237,15 @@ func (p *produced) Write(ctx context.Context, lines []byte) error {
 	return p.producer.Flush(ctx)
 }
 
-// key gives r the key in the line that begins at data[at].
-func (p *produced) key(r *kafka.Record, data []byte, at int) error {
+// fill gives r what is in the line that begins at data[at].
+func (p *produced) fill(r *kafka.Record, data []byte, at int) error {
 	p.arena.Buf = p.arena.Buf[:0]
 	p.rec.Reset(nil, &p.arena)
 	if _, err := p.scanner.Scan(data, at, &p.rec); err != nil {
-		return fmt.Errorf("--key-field: %w", err)
+		return fmt.Errorf("the line is no JSON object: %w", err)
+	}
+	if p.sink.wraps {
+		return readEnvelope(r, &p.rec)
 	}
 	if r.Key = keyOf(nil, p.rec.Get(p.sink.field)); r.Key == nil {
 		p.keyless++
@@ -248,13 +275,17 @@ func (p *produced) Summary() string {
 	if p.keyless > 0 {
 		text += fmt.Sprintf("; %s had no field %s and no key", countRecords(p.keyless), p.sink.field)
 	}
+	if moved := p.producer.Moved(); moved > 0 {
+		text += fmt.Sprintf("; the topic does not have the partition of %s: their keys have chosen another", countRecords(moved))
+	}
 	return text
 }
 
-// Incomplete reports whether records were given up or refused, or have no key.
+// Incomplete reports whether records were given up or refused, or have no key or
+// another partition than theirs.
 func (p *produced) Incomplete() bool {
 	_, failed := p.producer.Counts()
-	return failed > 0 || p.sink.tooLarge.Load() > 0 || p.keyless > 0
+	return failed > 0 || p.sink.tooLarge.Load() > 0 || p.keyless > 0 || p.producer.Moved() > 0
 }
 
 // Close ends the connection. Records that were too large make it fail: they are

@@ -16,11 +16,14 @@ const stickyBytes = 16 << 10
 // by the murmur2 hash of the key, or one that sticks for a while. The library
 // makes one for each topic and calls it from one goroutine.
 type partitioner struct {
-	current int32 // -1 = none chosen
-	room    int   // bytes until the next is chosen
+	current   int32 // -1 = none chosen
+	room      int   // bytes until the next is chosen
+	elsewhere bool  // a partition that the topic does not have is none
 }
 
-func newPartitioner(string) sarama.Partitioner { return &partitioner{current: -1} }
+func newPartitioner(elsewhere bool) sarama.PartitionerConstructor {
+	return func(string) sarama.Partitioner { return &partitioner{current: -1, elsewhere: elsewhere} }
+}
 
 // Partition implements sarama.Partitioner.
 func (p *partitioner) Partition(m *sarama.ProducerMessage, n int32) (int32, error) {
@@ -30,9 +33,9 @@ func (p *partitioner) Partition(m *sarama.ProducerMessage, n int32) (int32, erro
 	}
 	r := &s.record
 	switch {
-	case r.Partition >= n:
+	case r.Partition >= n && !p.elsewhere:
 		return 0, fmt.Errorf("%w: %d of %d", sarama.ErrInvalidPartition, r.Partition, n)
-	case r.Partition >= 0:
+	case r.Partition >= 0 && r.Partition < n:
 		return r.Partition, nil
 	case r.Key != nil:
 		return javaPartition(r.Key, n), nil

@@ -18,6 +18,7 @@ type ProducerConfig struct {
 	MayRepeat       bool          // gives up idempotence: a retry may then write a record twice. Acks other than all imply it
 	MaxMessageBytes int           // largest record and batch; 0 = 1,000,000, below what brokers take by default
 	Linger          time.Duration // how long to wait for more records to fill a request; 0 = send when the last one is answered
+	Elsewhere       bool          // a record for a partition that its topic does not have goes where its key belongs, and fails otherwise
 	BufferBytes     int64         // records sent and not acknowledged, before Send waits; 0 = 32 MiB
 
 	// OnAck, where set, is told about every record: acknowledged (with its
@@ -32,6 +33,15 @@ const (
 	headerOverhead = 10
 	memoryOverhead = 512
 )
+
+// Size is how many bytes the record takes in the log at most.
+func (r Record) Size() int {
+	size := recordOverhead + len(r.Key) + len(r.Value)
+	for _, h := range r.Headers {
+		size += len(h.Key) + len(h.Value) + headerOverhead
+	}
+	return size
+}
 
 // TooLargeError is a record that no broker would take; it was not sent.
 type TooLargeError struct{ Size, Limit int }
@@ -54,6 +64,7 @@ type Producer struct {
 	bytes   int64           // their size in memory
 	acked   int64
 	failed  int64
+	moved   int64            // went to another partition than theirs
 	reasons map[string]int64 // of failures since the last Flush
 	first   error            // the first of them
 	changed chan struct{}    // closed when open shrinks and somebody waits; nil = nobody does
@@ -114,7 +125,7 @@ func (pc ProducerConfig) settings() (func(*sarama.Config), error) {
 		s.Producer.Compression = codec
 		s.Producer.Idempotent = acks == sarama.WaitForAll && !pc.MayRepeat
 		s.Producer.Retry.Max = recordRetries
-		s.Producer.Partitioner = newPartitioner
+		s.Producer.Partitioner = newPartitioner(pc.Elsewhere)
 		s.Producer.Return.Successes = true
 		s.Producer.Return.Errors = true
 		// One request at a time keeps the order when a request is repeated. No
@@ -133,10 +144,7 @@ func (pc ProducerConfig) settings() (func(*sarama.Config), error) {
 // (ErrNoTopic), or the end of ctx. What happens later is told by OnAck, Flush
 // and the counters.
 func (p *Producer) Send(ctx context.Context, r Record) error {
-	size := recordOverhead + len(r.Key) + len(r.Value)
-	for _, h := range r.Headers {
-		size += len(h.Key) + len(h.Value) + headerOverhead
-	}
+	size := r.Size()
 	if size > p.cfg.MaxMessageBytes {
 		return &TooLargeError{size, p.cfg.MaxMessageBytes}
 	}
@@ -276,6 +284,9 @@ func (p *Producer) answered(m *sarama.ProducerMessage, err error) {
 	p.settle(s.memory, func() {
 		if err == nil {
 			p.acked++
+			if s.record.Partition >= 0 && r.Partition != s.record.Partition {
+				p.moved++
+			}
 			return
 		}
 		p.failed++
@@ -291,6 +302,14 @@ func (p *Producer) Counts() (acknowledged, failed int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.acked, p.failed
+}
+
+// Moved tells how many of the acknowledged records went to another partition than
+// theirs, because their topic does not have it.
+func (p *Producer) Moved() int64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.moved
 }
 
 // Flush waits until every record has its answer. Its error tells how many

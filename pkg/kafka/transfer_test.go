@@ -117,7 +117,7 @@ func TestMurmur2(t *testing.T) {
 }
 
 func TestStickyFillsPartitions(t *testing.T) {
-	p := newPartitioner("x").(*partitioner)
+	p := newPartitioner(false)("x").(*partitioner)
 	counts := map[int32]int{}
 	runs, before := 0, int32(-1)
 	for range 10_000 {
