@@ -49,7 +49,8 @@ where it does not, the field is left out. {*} stands for anything. It may be giv
 several times.
 
 A line that does not fit is rejected and told; --explain LINE shows where it stops
-fitting and which format would read it. Blank lines are no records, but for text.
+fitting and which format would read it. Blank lines
+and headers are no records and do not count, but for text, where any line is one.
 Files that begin with the same csv header follow each other. The plan of the stage
 is shown by logpipe run --explain 'parse FORMAT'.`)
 	return b.String()

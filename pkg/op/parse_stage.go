@@ -168,6 +168,7 @@ func (p *parsing) follow(line []byte) error {
 
 func (p *parsing) refuse(b *stream.Batch, r *record.Record, line []byte, err error) {
 	if errors.Is(err, record.ErrBlank) || errors.Is(err, format.ErrHeader) {
+		b.Blank++
 		return
 	}
 	r.Reset(line, r.Arena)

@@ -15,6 +15,7 @@ type Batch struct {
 	Rejected []Reject
 	Block    uint64 // number of the block
 	Time     int64  // arrival of the block, ns since 1970 UTC
+	Blank    int    // lines that the first stage has taken for no records: blank ones, headers
 	Sniffed  any    // what the first stage's Sniff returned for the block, or nil
 	pool     []*record.Record
 	used     int
@@ -36,7 +37,7 @@ func NewBatch() *Batch { return &Batch{} }
 func (b *Batch) Reset() {
 	b.Records, b.Rejected = b.Records[:0], b.Rejected[:0]
 	b.Arena.Buf = b.Arena.Buf[:0]
-	b.used = 0
+	b.used, b.Blank = 0, 0
 }
 
 // New appends a record to the batch; the caller resets or begins it.

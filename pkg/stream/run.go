@@ -34,7 +34,8 @@ type Rejection struct {
 	Num   int64  // line in the input, from 1
 }
 
-// Ledger counts the records of a run: In = Out + Rejected + Late + what the
+// Ledger counts the records of a run. Blank lines and headers are no records and
+// not counted, but where a stage takes any line for one. In = Out + Rejected + Late + what the
 // stages drop or fold by their purpose.
 type Ledger struct {
 	In, Out, Rejected, Late int64

@@ -99,12 +99,25 @@ func (w *worker) link() {
 	for i := len(w.ops) - 1; i >= 0; i-- {
 		op, next := w.ops[i], w.emit[i+1]
 		name := w.names[i]
+		if i == 0 {
+			next = w.uncount(next)
+		}
 		w.emit[i] = func(b *Batch) error {
 			before := len(b.Rejected)
 			err := op.Process(b, next)
 			w.refused(b, before, name)
 			return err
 		}
+	}
+}
+
+// uncount stands behind the first stage: lines that it has taken for no records
+// do not count as such.
+func (w *worker) uncount(next Emit) Emit {
+	return func(b *Batch) error {
+		w.job.result.in -= int64(b.Blank)
+		b.Blank = 0
+		return next(b)
 	}
 }
 
