@@ -1,8 +1,6 @@
 package format
 
 import (
-	"math/bits"
-
 	"github.com/logpipe/logpipe/pkg/record"
 )
 
@@ -85,7 +83,7 @@ func (p *templateParser) quick(r *record.Record, b []byte, k, i, n int) (next, a
 		case skipWay:
 			end = findByte(b, i, n, v.stop)
 		case passWay:
-			end = findQuote(b, i, n)
+			end, _ = untilQuote(b, i, n)
 		case wordWay:
 			end, m = untilByte(b, i, n, v.stop)
 		case quotedWay:
@@ -119,25 +117,9 @@ func (p *templateParser) quick(r *record.Record, b []byte, k, i, n int) (next, a
 // findByte is untilByte where the text is forgotten.
 func findByte(b []byte, i, n int, stop byte) int {
 	stops := ones * uint64(stop)
-	for ; i < n; i += 8 {
-		t := le64(b, i) ^ stops
-		if hit := (t - ones) &^ t & tops; hit != 0 {
-			return min(i+bits.TrailingZeros64(hit)>>3, n)
-		}
-	}
-	return n
-}
-
-// findQuote is untilQuote where the text is forgotten.
-func findQuote(b []byte, i, n int) int {
-	for at := i; at < n; at += 8 {
-		if hit := specials(le64(b, at)); hit != 0 {
-			at += bits.TrailingZeros64(hit) >> 3
-			if at < n && b[at] == '"' {
-				return at
-			}
-			end, _ := untilQuote(b, at, n)
-			return end
+	for ; i < n; i += 16 {
+		if h0, h1 := hits(le64(b, i), stops), hits(le64(b, i+8), stops); h0|h1 != 0 {
+			return min(i+first(h0, h1), n)
 		}
 	}
 	return n

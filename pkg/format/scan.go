@@ -35,24 +35,53 @@ func specials(x uint64) uint64 {
 	return ((q-ones*0x21)&^q | (s-ones)&^s) & tops
 }
 
+// hits has the top bit set for bytes of x that are c, whose eight copies are cs;
+// above the first there may be false ones, as in specials.
+func hits(x, cs uint64) uint64 {
+	t := x ^ cs
+	return (t - ones) &^ t & tops
+}
+
+// first returns how far the first hit of two words is; one of them has a hit.
+// It takes no branch, because where a text ends cannot be foretold.
+func first(h0, h1 uint64) int {
+	h, k := h1, 8
+	if h0 != 0 {
+		h, k = h0, 0
+	}
+	return k + bits.TrailingZeros64(h)>>3
+}
+
+// first4 is first for four words.
+func first4(h0, h1, h2, h3 uint64) int {
+	h, k := h3, 24
+	if h2 != 0 {
+		h, k = h2, 16
+	}
+	if h1 != 0 {
+		h, k = h1, 8
+	}
+	if h0 != 0 {
+		h, k = h0, 0
+	}
+	return k + bits.TrailingZeros64(h)>>3
+}
+
 // untilByte returns the first place of stop from i on, or n, the end of the
-// line; b has pad bytes behind n. stop must not be a control byte.
+// line; b has pad bytes behind n. stop must not be a control byte. The marks may
+// tell of bytes behind the text.
 func untilByte(b []byte, i, n int, stop byte) (end int, m marks) {
 	var seen uint64
 	stops := ones * uint64(stop)
 	for i < n {
-		x := le64(b, i)
-		t := x ^ stops
-		hit := (t-ones)&^t&tops | specials(x)
-		if hit == 0 {
-			seen |= x
-			i += 8
+		x0, x1 := le64(b, i), le64(b, i+8)
+		h0, h1 := hits(x0, stops)|specials(x0), hits(x1, stops)|specials(x1)
+		seen |= x0 | x1
+		if h0|h1 == 0 {
+			i += 16
 			continue
 		}
-		k := bits.TrailingZeros64(hit) &^ 7
-		seen |= x & (1<<k - 1)
-		i += k >> 3
-		if i >= n {
+		if i += first(h0, h1); i >= n {
 			break
 		}
 		if b[i] == stop {
@@ -65,21 +94,19 @@ func untilByte(b []byte, i, n int, stop byte) (end int, m marks) {
 }
 
 // untilQuote returns the place of the quote that ends the text at i, or n; a
-// backslash takes the next byte with it.
+// backslash takes the next byte with it. The marks are those of untilByte.
 func untilQuote(b []byte, i, n int) (end int, m marks) {
 	var seen uint64
 	for i < n {
-		x := le64(b, i)
-		hit := specials(x)
-		if hit == 0 {
-			seen |= x
-			i += 8
+		w := b[i : i+32]
+		x0, x1, x2, x3 := le64(w, 0), le64(w, 8), le64(w, 16), le64(w, 24)
+		h0, h1, h2, h3 := specials(x0), specials(x1), specials(x2), specials(x3)
+		seen |= x0 | x1 | x2 | x3
+		if h0|h1|h2|h3 == 0 {
+			i += 32
 			continue
 		}
-		k := bits.TrailingZeros64(hit) &^ 7
-		seen |= x & (1<<k - 1)
-		i += k >> 3
-		if i >= n {
+		if i += first4(h0, h1, h2, h3); i >= n {
 			break
 		}
 		switch b[i] {

@@ -3,6 +3,7 @@ package format
 import (
 	"bytes"
 	"fmt"
+	"math/bits"
 	"time"
 
 	"github.com/logpipe/logpipe/pkg/record"
@@ -228,8 +229,27 @@ func inList(b []byte, i int) bool {
 }
 
 // smallInt reads up to 15 digits at i into s and returns the place behind them;
-// i where a leading zero needs more care.
+// i where a leading zero needs more care. Up to seven digits are read at once,
+// because how many there are cannot be foretold.
 func smallInt(s *record.Span, b []byte, i int) int {
+	d := le64(b, i) ^ ones*'0'
+	other := ((d + ones*(0x80-10)) | d) & tops // bytes that are no digits; above the first there may be false ones
+	if other == 0 {
+		return longInt(s, b, i)
+	}
+	k := bits.TrailingZeros64(other) >> 3
+	if k == 0 || b[i] == '0' && k > 1 {
+		return i
+	}
+	d <<= 64 - 8*k // zeros in front
+	d = d*10 + d>>8
+	d = ((d&0x000000FF000000FF)*(100+1_000_000<<32) + (d>>16&0x000000FF000000FF)*(1+10_000<<32)) >> 32
+	s.Off, s.End, s.Enc, s.Mant = uint32(i), uint32(i+k), record.JSONInt, d
+	return i + k
+}
+
+// longInt is smallInt digit by digit.
+func longInt(s *record.Span, b []byte, i int) int {
 	var n uint64
 	k := i
 	for ; b[k]-'0' <= 9; k++ {
