@@ -13,20 +13,12 @@ import (
 	"github.com/logpipe/logpipe/pkg/ua"
 )
 
-// The bounds of a worker's memory of answers. When one is reached it forgets
-// them all, which costs less than keeping account of their age.
-const (
-	maxAnswers     = 1 << 16
-	maxAnswerBytes = 16 << 20
-	maxAnswerKey   = 4 << 10 // longer texts are looked up anew
-)
-
 // enricher is the operator of one worker.
 type enricher struct {
 	spec        *enrich
 	env         *stream.Env
-	address     *record.Field // nil where nothing of it is wanted
-	client      *record.Field
+	address     *textField // nil where nothing of it is wanted
+	client      *textField
 	locates     bool         // places are looked up
 	identifies  bool         // clients are looked up
 	finder      geo.Finder   // opened by the first address
@@ -46,10 +38,10 @@ func newEnricher(e *enrich, read stream.Fields, env *stream.Env) *enricher {
 	w.locates = slices.ContainsFunc(w.placeNames, isName) || e.database != nil
 	w.identifies = slices.ContainsFunc(w.clientNames, isName)
 	if e.address != nil {
-		w.address = e.address.Clone()
+		w.address = newTextField(e.address)
 	}
 	if e.client != nil {
-		w.client = e.client.Clone()
+		w.client = newTextField(e.client)
 	}
 	return w
 }
@@ -79,8 +71,8 @@ func (w *enricher) Process(b *stream.Batch, emit stream.Emit) error {
 		// Without edits none can be of the same name, and they need no search.
 		fresh := len(r.Edits) == 0
 		if w.locates {
-			if v := r.Get(w.address); v.Kind == record.String {
-				a, err := w.place(v.Bytes)
+			if text, ok := w.address.of(r); ok {
+				a, err := w.place(text)
 				if err != nil {
 					return err
 				}
@@ -88,8 +80,8 @@ func (w *enricher) Process(b *stream.Batch, emit stream.Emit) error {
 			}
 		}
 		if w.identifies {
-			if v := r.Get(w.client); v.Kind == record.String {
-				w.clientOf(v.Bytes).put(r, w.turn, fresh)
+			if text, ok := w.client.of(r); ok {
+				w.clientOf(text).put(r, w.turn, fresh)
 			}
 		}
 	}
@@ -98,8 +90,14 @@ func (w *enricher) Process(b *stream.Batch, emit stream.Emit) error {
 
 // hasText reports whether r has something to work on.
 func (w *enricher) hasText(r *record.Record) bool {
-	return w.address != nil && r.Get(w.address).Kind == record.String ||
-		w.client != nil && r.Get(w.client).Kind == record.String
+	for _, f := range []*textField{w.address, w.client} {
+		if f != nil {
+			if _, ok := f.of(r); ok {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func (w *enricher) Flush(stream.Emit) error { return nil }
@@ -269,30 +267,6 @@ func textOrNull(s string) record.Value {
 		return record.Value{}
 	}
 	return record.StringValue([]byte(strings.ToValidUTF8(s, "\uFFFD")))
-}
-
-// answers remembers what is known of texts.
-type answers struct {
-	known map[string]*answer
-	size  int
-}
-
-// find returns the answer for text, or nil. It does not allocate.
-func (c *answers) find(text []byte) *answer { return c.known[string(text)] }
-
-func (c *answers) add(text []byte, a *answer) {
-	if len(text) > maxAnswerKey {
-		return
-	}
-	size := len(text) + a.size()
-	if c.known == nil {
-		c.known = make(map[string]*answer)
-	} else if len(c.known) >= maxAnswers || c.size+size > maxAnswerBytes {
-		clear(c.known)
-		c.size = 0
-	}
-	c.known[string(text)] = a
-	c.size += size
 }
 
 // answer is the fields that a text gives, ready to be set.
