@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -27,7 +28,8 @@ func consumeCommand() Command {
 		Short: "read records from Kafka topics",
 		Long: "Each record's value is a line; a value with newlines in it is several, which -J avoids. Reading begins " +
 			"at the end unless -o says otherwise: beginning, end, 100 (that offset), -100 (the last 100 of each " +
-			"partition), @2026-11-20T10:00 or @-1h. A topic that does not exist is not created.\n\n" +
+			"partition), @2026-11-20T10:00 or @-1h. Behind a colon stands the place before which it ends: 100:200, " +
+			":end (where the topic ends now), @-2h:@-1h. A topic that does not exist is not created.\n\n" +
 			"With -g the partitions are shared with the other members of the group, and reading goes on where the " +
 			"group has committed; -o counts only where it has not. What has been written is committed, about once a " +
 			"second and at the end; in `run` behind a stage that keeps records back, such as aggregate, at the end.\n\n" +
@@ -59,21 +61,25 @@ func consumeCommand() Command {
 type consumeBuilder struct {
 	kafka     Kafka
 	topics    []string
+	chosen    []string // partitions
 	beginning bool
 	envelope  bool
+	span      kafka.Range
 	o         kafka.ConsumerConfig
 }
 
 func (b *consumeBuilder) Options(s *option.Set) {
 	b.kafka.Options(s)
 	s.String(&b.o.Group, "group,g", "", "share the partitions with this consumer `group`, and commit")
-	s.Add("offset,o", &b.o.From, "`where` to begin: beginning, end, N, -N, @TIME, @-1h")
+	s.Add("offset,o", &b.span, "`where` to begin, and to end: beginning, end, N, -N, @TIME, @-1h, START:END, :end")
 	s.Bool(&b.o.ExitAtEnd, "exit,e", "end where the topic ended when reading began")
 	s.Int64(&b.o.MaxRecords, "count,n", 0, "end after this `number` of records; 0 = no limit")
 	s.Bool(&b.envelope, "envelope,J", "a JSON object with topic, partition, offset, timestamp, key, headers and value")
 	s.Bool(&b.beginning, "from-beginning", "the same as -o beginning")
 	s.Int64(&b.o.MaxRecords, "max-messages", 0, "the same as --count").Hidden = true
+	s.Strings(&b.chosen, "partition", "read only these `partitions`, 0,1,…")
 	topicFlag(s, &b.topics)
+	foreign(s, consumerFlags())
 }
 
 func (b *consumeBuilder) Build(args []string) (Source, error) {
@@ -87,10 +93,21 @@ func (b *consumeBuilder) Build(args []string) (Source, error) {
 		return nil, fault.Hint(fault.Usagef("consume: say which topic"), "logpipe topic list shows the topics")
 	case b.o.MaxRecords < 0:
 		return nil, fault.Usagef("consume: --count: want a number of records, not %d", b.o.MaxRecords)
-	case b.beginning && b.o.From != kafka.End && b.o.From != kafka.Beginning:
-		return nil, fault.Usagef("consume: --from-beginning and -o %s contradict each other", &b.o.From)
+	case b.beginning && b.span.From != kafka.End && b.span.From != kafka.Beginning:
+		return nil, fault.Usagef("consume: --from-beginning and -o %s contradict each other", &b.span)
 	case b.beginning:
-		b.o.From = kafka.Beginning
+		b.span.From = kafka.Beginning
+	}
+	b.o.From, b.o.Until = b.span.From, b.span.Until
+	for _, text := range b.chosen {
+		n, err := strconv.ParseInt(text, 10, 32)
+		if err != nil || n < 0 {
+			return nil, fault.Usagef("consume: --partition: want the number of a partition, not %q", text)
+		}
+		b.o.Partitions = append(b.o.Partitions, int32(n))
+	}
+	if len(b.chosen) > 0 && b.o.Group != "" {
+		return nil, fault.Usagef("consume: --partition and --group contradict each other: a group shares out all partitions")
 	}
 	return &consumeSource{b}, nil
 }
@@ -99,7 +116,7 @@ func (b *consumeBuilder) Build(args []string) (Source, error) {
 type consumeSource struct{ *consumeBuilder }
 
 // Live tells whether it waits for new records.
-func (s *consumeSource) Live() bool { return !s.o.ExitAtEnd }
+func (s *consumeSource) Live() bool { return !s.o.ExitAtEnd && s.span.Live() }
 
 // Exact tells that lines leave as they came where no stage follows.
 func (s *consumeSource) Exact() {}

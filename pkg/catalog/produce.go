@@ -69,6 +69,7 @@ func (b *produceBuilder) Options(s *option.Set) {
 	s.Choice(&b.o.Acks, "request-required-acks", "all", append(acks, "-1"), "the same as --acks").Hidden = true
 	s.Choice(&b.o.Compression, "compression-codec", "none", codecs, "the same as --compression").Hidden = true
 	topicFlag(s, &b.topics)
+	foreign(s, producerFlags())
 }
 
 // Files are the input files.

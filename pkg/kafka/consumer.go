@@ -3,7 +3,9 @@ package kafka
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"slices"
 	"sync"
 	"time"
 
@@ -15,7 +17,9 @@ import (
 type ConsumerConfig struct {
 	Topics     []string
 	Group      string        // "" = all partitions, nothing is committed
+	Partitions []int32       // only these; nil = all. Not with a group
 	From       Offset        // where to start; with a group only where it has committed nothing
+	Until      *Offset       // end before this place in each partition; nil = read on
 	ExitAtEnd  bool          // end when each partition is read up to where it ended at the start
 	MaxRecords int64         // end after this many; 0 = no limit
 	FetchBytes int32         // how much to ask a partition for at once; 0 = 4 MiB
@@ -43,7 +47,7 @@ type Consumer struct {
 	read int64 // records handed out, owned by Read
 
 	batches chan Batch
-	ended   chan struct{} // closed when ExitAtEnd has been reached
+	ended   chan struct{} // closed when all partitions have been read to their end
 	endOnce sync.Once
 	ctx     context.Context
 	stop    context.CancelFunc
@@ -51,7 +55,7 @@ type Consumer struct {
 
 	mu   sync.Mutex
 	err  error          // why reading failed
-	stay map[part]int64 // ExitAtEnd: where each partition ended when it was first seen
+	stay map[part]int64 // ExitAtEnd, Until: where reading each partition ends
 }
 
 // NewConsumer connects and starts to read ahead. A topic that does not exist is
@@ -59,6 +63,9 @@ type Consumer struct {
 func NewConsumer(ctx context.Context, cfg Config, cc ConsumerConfig) (*Consumer, error) {
 	if len(cc.Topics) == 0 {
 		return nil, fault.Usagef("no topic to read")
+	}
+	if len(cc.Partitions) > 0 && cc.Group != "" {
+		return nil, fault.Usagef("a group shares out all partitions: none can be chosen")
 	}
 	conn, err := connect(ctx, cfg, cc.settings)
 	if err != nil {
@@ -104,14 +111,30 @@ func (c *Consumer) partitions(ctx context.Context) ([]part, error) {
 		if err != nil {
 			return nil, err
 		}
+		var ids []int32
 		for _, p := range t.Partitions {
-			parts = append(parts, part{name, p.ID})
+			ids = append(ids, p.ID)
+		}
+		slices.Sort(ids)
+		for _, id := range c.cfg.Partitions {
+			if !slices.Contains(ids, id) {
+				return nil, fault.Hint(fmt.Errorf("topic %q has no partition %d", name, id),
+					"it has %d to %d", ids[0], ids[len(ids)-1])
+			}
+		}
+		for _, id := range ids {
+			if c.cfg.Partitions == nil || slices.Contains(c.cfg.Partitions, id) {
+				parts = append(parts, part{name, id})
+			}
 		}
 	}
 	return parts, nil
 }
 
-// Read waits for records. io.EOF says that ExitAtEnd or MaxRecords is reached;
+// bounded tells whether reading ends by itself.
+func (c *Consumer) bounded() bool { return c.cfg.ExitAtEnd || c.cfg.Until != nil }
+
+// Read waits for records. io.EOF says that ExitAtEnd, Until or MaxRecords is reached;
 // a consumer with a group is a member of it until Close, so that the last batch
 // can still be committed.
 func (c *Consumer) Read(ctx context.Context) (Batch, error) {
@@ -191,14 +214,14 @@ func (c *Consumer) readFrom(ctx context.Context, from map[part]int64, s *session
 	done, err := c.follow(ctx, list, s)
 	if err != nil {
 		c.fail(err)
-	} else if done && c.cfg.ExitAtEnd {
+	} else if done && c.bounded() {
 		c.finish()
 	}
 }
 
-// learnEnds notes where partitions end that were not seen before.
+// learnEnds notes where reading partitions ends that were not seen before.
 func (c *Consumer) learnEnds(ctx context.Context, parts []part) error {
-	if !c.cfg.ExitAtEnd {
+	if !c.bounded() {
 		return nil
 	}
 	var unseen []part
@@ -209,7 +232,7 @@ func (c *Consumer) learnEnds(ctx context.Context, parts []part) error {
 		}
 	}
 	c.mu.Unlock()
-	ends, err := c.conn.ends(ctx, unseen)
+	ends, err := c.endsOf(ctx, unseen)
 	if err != nil {
 		return err
 	}
@@ -221,9 +244,25 @@ func (c *Consumer) learnEnds(ctx context.Context, parts []part) error {
 	return nil
 }
 
+// endsOf tells where reading partitions ends.
+func (c *Consumer) endsOf(ctx context.Context, parts []part) (map[part]int64, error) {
+	if c.cfg.Until == nil {
+		return c.conn.ends(ctx, parts)
+	}
+	ends, err := c.conn.limits(ctx, *c.cfg.Until, parts)
+	if err != nil || !c.cfg.ExitAtEnd {
+		return ends, err
+	}
+	now, err := c.conn.ends(ctx, parts)
+	for p, n := range now {
+		ends[p] = min(ends[p], n)
+	}
+	return ends, err
+}
+
 // last is the offset at which reading a partition ends, or -1.
 func (c *Consumer) last(p part) int64 {
-	if !c.cfg.ExitAtEnd {
+	if !c.bounded() {
 		return -1
 	}
 	c.mu.Lock()

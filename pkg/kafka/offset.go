@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/logpipe/logpipe/pkg/fault"
 	"github.com/logpipe/logpipe/pkg/option"
 )
 
@@ -52,7 +51,7 @@ func AtTime(t time.Time) Offset { return Offset{kind: fromTime, at: t} }
 func ParseOffset(s string) (Offset, error) {
 	o, err := parseOffset(s)
 	if err != nil {
-		return Offset{}, fault.Hint(fault.Usagef("offset %q: %w", s, err), "an offset is beginning, end, 100, -100 (the last 100), @2026-11-20T10:00 or @-1h")
+		return Offset{}, badRange(s, err)
 	}
 	return o, nil
 }
@@ -123,12 +122,3 @@ func (o Offset) String() string {
 	}
 	return "end"
 }
-
-// Set makes an Offset a flag value.
-func (o *Offset) Set(s string) (err error) {
-	*o, err = ParseOffset(s)
-	return err
-}
-
-// Type names the argument in help.
-func (o *Offset) Type() string { return "offset" }
