@@ -10,6 +10,7 @@ import (
 
 	"github.com/logpipe/logpipe/pkg/catalog"
 	"github.com/logpipe/logpipe/pkg/cli"
+	"github.com/logpipe/logpipe/pkg/fault"
 	"github.com/logpipe/logpipe/pkg/option"
 )
 
@@ -36,7 +37,7 @@ func newConfig(app *cli.App) *cobra.Command {
 				if value == "" {
 					value = "-"
 				}
-				rows = append(rows, []string{s.Name, value, s.Origin})
+				rows = append(rows, []string{s.Name, fault.Visible(value), fault.Visible(s.Origin)})
 			}
 			return printRows(app.Out, rows)
 		},

@@ -6,6 +6,8 @@ import (
 	"io"
 	"slices"
 	"strings"
+
+	"github.com/logpipe/logpipe/pkg/fault"
 )
 
 // Level says how much a finding matters.
@@ -44,7 +46,7 @@ func (f Finding) String() string {
 	if f.Fix != "" {
 		b.WriteString("; " + f.Fix)
 	}
-	return b.String()
+	return fault.Visible(b.String())
 }
 
 // Report is the result of a check.

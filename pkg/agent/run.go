@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/logpipe/logpipe/pkg/fault"
 	"github.com/logpipe/logpipe/pkg/flume"
 	"github.com/logpipe/logpipe/pkg/sink"
 	"github.com/logpipe/logpipe/pkg/source"
@@ -87,7 +88,7 @@ func newRunning(o Options, p *plan, messages io.Writer) *running {
 
 // logf tells people something.
 func (r *running) logf(format string, args ...any) {
-	fmt.Fprintf(r.messages, "logpipe agent: "+format+"\n", args...)
+	fmt.Fprintf(r.messages, "logpipe agent: %s\n", fault.VisibleLines(fmt.Sprintf(format, args...)))
 }
 
 func (r *running) env(what, name string) flume.Env {

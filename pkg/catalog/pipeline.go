@@ -205,7 +205,7 @@ func quoteAll(words []string) string {
 // on all cores, what in order, and what depends on the clock.
 func (p *Pipeline) Explain(input, output string, workers int) string {
 	var b strings.Builder
-	line := func(name, how string) { fmt.Fprintf(&b, "%-12s %s\n", name, how) }
+	line := func(name, how string) { fmt.Fprintf(&b, "%-12s %s\n", name, fault.Visible(how)) }
 	if s := p.Source(); s != nil {
 		line(p.Parts[0].Command.Name, clocked("source", s))
 	} else {

@@ -67,7 +67,7 @@ func (a *App) Say(format string, args ...any) { a.print(fmt.Sprintf(format, args
 
 // Hint prints a hint line on standard error.
 func (a *App) Hint(format string, args ...any) {
-	a.write("hint: " + fmt.Sprintf(format, args...) + "\n")
+	a.write("hint: " + fault.VisibleLines(fmt.Sprintf(format, args...)) + "\n")
 }
 
 func (a *App) print(text string) {
@@ -75,7 +75,7 @@ func (a *App) print(text string) {
 	if c := *a.command.Load(); c != "" {
 		name += " " + c
 	}
-	a.write(name + ": " + strings.TrimRight(text, "\n") + "\n")
+	a.write(name + ": " + fault.VisibleLines(strings.TrimRight(text, "\n")) + "\n")
 }
 
 // write puts whole lines on standard error, over a line of progress.

@@ -42,7 +42,7 @@ func ExpandFiles(names []string) ([]string, error) {
 			return nil, fault.Usagef("no file matches %q", name)
 		}
 		if err == nil && st.IsDir() {
-			return nil, fault.Hint(fault.Usagef("%s is a folder", name), "name its files: '%s'", filepath.Join(name, "*"))
+			return nil, fault.Hint(fault.Usagef("%s is a folder", fault.Visible(name)), "name its files: '%s'", filepath.Join(name, "*"))
 		}
 		if err == nil && st.Mode().IsRegular() { // a pipe would wait for who writes into it
 			err = mayRead(name)
@@ -83,7 +83,7 @@ func fileError(name string, err error) error {
 	if errors.As(err, &p) {
 		err = p.Err
 	}
-	return fmt.Errorf("%s: %w", name, err)
+	return fmt.Errorf("%s: %w", fault.Visible(name), err)
 }
 
 // openFiles returns the source that reads files one after the other.

@@ -73,11 +73,11 @@ func (r *rejects) text(j stream.Rejection) string {
 	if name == "" {
 		name = "stdin"
 	}
-	text := fmt.Sprintf("%s:%d: ", name, j.Num)
+	text := fmt.Sprintf("%s:%d: ", fault.Visible(name), j.Num)
 	if j.Stage != "" && j.Stage != *r.app.command.Load() {
 		text += j.Stage + ": "
 	}
-	text += j.Err.Error()
+	text += fault.Visible(j.Err.Error())
 	if len(j.Line) > 0 {
 		text += ": " + excerpt(j.Line)
 	}

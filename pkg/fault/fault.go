@@ -1,6 +1,7 @@
 // Package fault gives an error the two things a command line adds to it: the
 // exit code it ends with and the next step a user can take. Any package may
-// attach them; only pkg/cli prints and exits.
+// attach them; only pkg/cli prints and exits. Visible makes what a message quotes
+// fit to be printed.
 package fault
 
 import (

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/logpipe/logpipe/pkg/fault"
 	"github.com/logpipe/logpipe/pkg/record"
 )
 
@@ -20,7 +21,7 @@ type Explanation struct {
 
 // Reading is one field that was read.
 type Reading struct {
-	Name   string
+	Name   string // fit to be printed
 	Value  string // as JSON
 	Column int    // 1-based, in bytes; 0 where the value does not stand in the line as it is
 }
@@ -61,7 +62,7 @@ func readings(r *record.Record) (list []Reading) {
 		if !s.Arena && s.End > s.Off {
 			column = int(s.Off) + 1
 		}
-		list = append(list, Reading{name, string(record.AppendValue(nil, v)), column})
+		list = append(list, Reading{fault.Visible(name), string(record.AppendValue(nil, v)), column})
 	})
 	return list
 }
@@ -96,7 +97,7 @@ func (e Explanation) String() string {
 		if f.Column > 0 {
 			column = fmt.Sprint(f.Column)
 		}
-		fmt.Fprintf(&b, "%5s  %-*s  %s\n", column, width, f.Name, f.Value)
+		fmt.Fprintf(&b, "%5s  %-*s  %s\n", column, width, f.Name, fault.Visible(f.Value))
 	}
 	var m *Mismatch
 	switch {

@@ -3,9 +3,8 @@ package op
 import (
 	"bytes"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
+	"github.com/logpipe/logpipe/pkg/fault"
 	"github.com/logpipe/logpipe/pkg/record"
 )
 
@@ -207,41 +206,15 @@ func (g *grid) texts(escape func(string) string) [][]string {
 	out := make([][]string, 0, len(g.rows)+1)
 	head := make([]string, len(g.names))
 	for i, n := range g.names {
-		head[i] = visible(escape(n))
+		head[i] = fault.Visible(escape(n))
 	}
 	out = append(out, head)
 	for _, row := range g.rows {
 		line := make([]string, len(g.names))
 		for i := range g.names {
-			line[i] = visible(escape(cellAt(row, i).text))
+			line[i] = fault.Visible(escape(cellAt(row, i).text))
 		}
 		out = append(out, line)
 	}
 	return out
-}
-
-// visible writes control characters as escapes: a cell must neither break its
-// line nor reach the terminal as a command.
-func visible(s string) string {
-	if utf8.ValidString(s) && strings.IndexFunc(s, unicode.IsControl) < 0 {
-		return s
-	}
-	var b strings.Builder
-	for _, r := range s {
-		switch {
-		case r == '\n':
-			b.WriteString(`\n`)
-		case r == '\t':
-			b.WriteString(`\t`)
-		case r == '\r':
-			b.WriteString(`\r`)
-		case unicode.IsControl(r):
-			b.WriteString(`\u00`)
-			b.WriteByte("0123456789abcdef"[r>>4&15])
-			b.WriteByte("0123456789abcdef"[r&15])
-		default:
-			b.WriteRune(r)
-		}
-	}
-	return b.String()
 }

@@ -5,6 +5,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/logpipe/logpipe/pkg/fault"
 	"github.com/logpipe/logpipe/pkg/record"
 	"github.com/logpipe/logpipe/pkg/stream"
 )
@@ -106,7 +107,7 @@ func (o *liveTop) frame(width int, note string) ([]string, error) {
 		}
 	}
 	for i, line := range lines {
-		lines[i] = cutText(line, width-1)
+		lines[i] = cutText(fault.Visible(line), width-1)
 	}
 	for _, line := range alignedLines(g, width-1) {
 		lines = append(lines, cutText(line, width-1))
