@@ -24,6 +24,8 @@ type Extract struct {
 	text   string
 	source string // field it reads
 	head   []byte
+	begin  ending // head
+	end    ending // the literal behind the last hole
 	parts  []hole
 	plain  bool // all of its fields are texts, of different names
 }
@@ -82,6 +84,7 @@ func (e *Extract) compile(template string) error {
 	if len(e.names()) == 0 {
 		return errors.New("the template names no field")
 	}
+	e.begin, e.end = endingOf(e.head, false), endingOf(e.parts[len(e.parts)-1].lit, true)
 	e.plain = len(e.names()) == len(e.parts) &&
 		!slices.ContainsFunc(e.parts, func(h hole) bool { return h.Type != String })
 	return nil
@@ -114,8 +117,31 @@ func (e *Extract) names() (names []string) {
 	return names
 }
 
+// ending is up to eight bytes with which a text must begin or end.
+type ending struct{ word, mask uint64 }
+
+// endingOf returns those of lit: its first ones, or its last ones, which are the
+// high bytes of the word.
+func endingOf(lit []byte, last bool) (e ending) {
+	var word [8]byte
+	n := min(len(lit), 8)
+	if last {
+		copy(word[8-n:], lit[len(lit)-n:])
+		e.mask = ^(^uint64(0) >> (8 * n))
+	} else {
+		copy(word[:], lit)
+		e.mask = ^(^uint64(0) << (8 * n))
+	}
+	e.word = le64(word[:], 0)
+	return e
+}
+
 // match finds the values of the holes in text, as pairs of offsets.
 func (e *Extract) match(at []int, text []byte) ([]int, bool) {
+	// Most texts that do not match are told by their first and last eight bytes.
+	if n := len(text); n >= 8 && ((le64(text, 0)^e.begin.word)&e.begin.mask|(le64(text, n-8)^e.end.word)&e.end.mask) != 0 {
+		return at, false
+	}
 	if !bytes.HasPrefix(text, e.head) {
 		return at, false
 	}
@@ -282,7 +308,7 @@ func (p *extractParser) setPlain(r *record.Record, x int, s place, text []byte) 
 	if p.base < 0 || !e.plain {
 		return false
 	}
-	for k := range e.parts {
+	for k := 0; k < len(e.parts) && !plainASCII(text); k++ {
 		if marksOf(text[p.at[2*k]:p.at[2*k+1]]) != 0 {
 			return false
 		}
@@ -294,6 +320,16 @@ func (p *extractParser) setPlain(r *record.Record, x int, s place, text []byte) 
 		}
 	}
 	return true
+}
+
+// plainASCII tells of a text of 8 to 16 bytes that it has no marks.
+func plainASCII(text []byte) bool {
+	n := len(text)
+	if n < 8 || n > 16 {
+		return false
+	}
+	x0, x1 := le64(text, 0), le64(text, n-8)
+	return (x0|x1)&tops|specials(x0)|specials(x1) == 0
 }
 
 // set sets the fields of the extract number x, whose source lies at s; all of
