@@ -9,10 +9,43 @@ __logpipe_debug()
 
 # Macs have bash3 for which the bash-completion package doesn't include
 # _init_completion. This is a minimal version of that function.
+__logpipe_words()
+{
+    if declare -F _get_comp_words_by_ref >/dev/null 2>&1; then
+        _get_comp_words_by_ref "$@" cur prev words cword
+        return
+    fi
+    local line=${COMP_LINE:0:COMP_POINT} bare word joins="" i
+    words=()
+    for ((i = 0; i <= COMP_CWORD; i++)); do
+        bare=${line#"${line%%[![:space:]]*}"}
+        word=${COMP_WORDS[i]}
+        if ((i == COMP_CWORD)); then
+            word=$bare # up to the cursor
+        fi
+        if ((${#words[@]})) && [[ $bare == "$line" && ( -n $joins || $word == [=:]* ) ]]; then
+            words[${#words[@]}-1]+=$word
+        else
+            words+=("$word")
+        fi
+        joins=""
+        if [[ $word == *[=:] ]]; then
+            joins=1
+        fi
+        line=${bare#"$word"}
+    done
+    cword=$((${#words[@]} - 1))
+    cur=${words[cword]}
+    prev=""
+    if ((cword)); then
+        prev=${words[cword-1]}
+    fi
+}
+
 __logpipe_init_completion()
 {
     COMPREPLY=()
-    _get_comp_words_by_ref "$@" cur prev words cword
+    __logpipe_words "$@"
 }
 
 # This function calls the logpipe program to obtain the completion

@@ -285,6 +285,12 @@ func TestCompleteTopics(t *testing.T) {
 		{"consume -b 127.0.0.1:1 ", ""},
 		{"consume --bootstrap-server " + addr + " ", "clicks users"},
 		{"consume -b , ", ""},
+		{"consume --topic ", "clicks users"},
+		{"consume --from-beginning --topic u", "users"},
+		{"consume --topic clicks,", "clicks,clicks clicks,users"},
+		{"produce --broker-list " + addr + " --topic ", "clicks users"},
+		{"topic --describe --topic ", "clicks users"},
+		{"topic describe --topic c", "clicks"},
 	} {
 		words := strings.Split(c.line, " ")
 		begun := time.Now()

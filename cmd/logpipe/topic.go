@@ -130,6 +130,7 @@ func newTopic(app *cli.App) *cobra.Command {
 	app.Shared.Common(&common)
 	addFlags(cmd, &own)
 	addShared(cmd, &common)
+	completeTopicFlag(app, cmd)
 	for _, v := range t.verbs() {
 		cmd.AddCommand(newTopicVerb(app, v.name))
 	}

@@ -29,6 +29,22 @@ func completeTopics(app *cli.App, cmd *cobra.Command, words int) {
 		})
 		return names, cobra.ShellCompDirectiveNoFileComp
 	}
+	completeTopicFlag(app, cmd)
+}
+
+// completeTopicFlag offers the names of topics behind --topic, as it is pasted.
+func completeTopicFlag(app *cli.App, cmd *cobra.Command) {
+	// It fails only for a flag that the command does not have.
+	_ = cmd.RegisterFlagCompletionFunc("topic", func(cmd *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
+		lead := begun[:strings.LastIndexByte(begun, ',')+1]
+		var names []string
+		for _, name := range topicNames(app, cmd) {
+			if strings.HasPrefix(lead+name, begun) {
+				names = append(names, lead+name)
+			}
+		}
+		return names, cobra.ShellCompDirectiveNoFileComp
+	})
 }
 
 // completeOffset offers the places with a name.
