@@ -2,6 +2,7 @@ package record
 
 import (
 	"bytes"
+	"slices"
 )
 
 // Columns hold chosen top-level fields of a run of lines, field by field: all
@@ -16,11 +17,13 @@ type Columns struct {
 	names   []*Name
 	spans   [][]Span // of each field, one a row; offsets are into Data
 	begin   []uint32 // where the line of each row begins in Data
-	at      []uint32 // where its scan stands
+	at      []uint32 // where the scan of each row stands
+	missed  []uint32 // rows that no lane fits
 	refused []int    // rows of bad lines
+	spare   [][]Span // as spans, for a second lane
 	scanner *Scanner
-	lane    *lane            // in use
 	lanes   map[*Shape]*lane // of the shapes seen
+	ranked  []*lane          // those that fit many lines first
 	rows    int              // lines read of this block
 	learned int              // objects among them that the general scanner had to read
 	whole   Record           // what Record returns
@@ -35,8 +38,16 @@ type BadLine struct {
 	Err  error  // a *SyntaxError or ErrBlank
 }
 
-// maxLanes bounds the shapes that have a lane.
-const maxLanes = 64
+// cacheable is how many bytes of lines are read together, about: few enough that
+// they stay in the processor's first cache while field after field is read.
+const cacheable = 32 << 10
+
+// maxLanes bounds the shapes that have a lane, maxTries the lanes by which a row
+// is tried.
+const (
+	maxLanes = 64
+	maxTries = 5
+)
 
 // NewColumns returns empty columns of the top-level fields called names, with
 // room for so many rows.
@@ -70,36 +81,95 @@ func (c *Columns) Begin(data []byte) {
 func (c *Columns) Scan(at int, pos uint32, refuse func(BadLine)) (next int, lines uint32) {
 	c.begin, c.Pos = c.begin[:0], c.Pos[:0]
 	b := c.Data
-	for len(c.begin) < cap(c.begin) && at < len(b) {
+	for limit := at + cacheable; len(c.begin) < cap(c.begin) && at < min(len(b), limit); {
 		c.begin = append(c.begin, uint32(at))
 		c.Pos = append(c.Pos, pos+lines)
 		lines++
 		at += bytes.IndexByte(b[at:], '\n') + 1
 	}
 	c.rows += int(lines)
-	c.at, c.refused = append(c.at[:0], c.begin...), c.refused[:0]
-	if c.lane == nil && lines > 0 {
-		if r := c.Record(0); r.Indexed() {
-			c.lane = c.laneOf(r)
-		}
+	c.refused = c.refused[:0]
+	c.scanLanes()
+	for _, row := range c.missed {
+		c.learn(int(row), refuse)
 	}
-	lane, missed := c.lane, 0
-	if lane != nil {
-		lane.scan(b, c.at, c.spans)
-	}
-	for row, i := range c.at {
-		if lane == nil || !lane.end.literal(b, int(i)) {
-			missed++
-			c.learn(row, missed, refuse)
-		}
-	}
+	c.rank()
+	slices.Sort(c.refused)
 	c.Drop(c.refused)
 	return at, lines
 }
 
-// learn reads a row by the general scanner, and takes up the lane of its shape
-// where the one before has missed many rows.
-func (c *Columns) learn(row, missed int, refuse func(BadLine)) {
+// scanLanes reads all rows by the lane that fits most lines, the rows that it
+// misses by the next one, and leaves in missed what none of the few best fits.
+func (c *Columns) scanLanes() {
+	c.missed = c.missed[:0]
+	if len(c.ranked) == 0 && len(c.begin) > 0 {
+		if r := c.Record(0); r.Indexed() {
+			c.laneOf(r)
+		}
+	}
+	if len(c.ranked) == 0 {
+		for row := range c.begin {
+			c.missed = append(c.missed, uint32(row))
+		}
+		return
+	}
+	first := c.ranked[0]
+	c.at = append(c.at[:0], c.begin...)
+	first.scan(c.Data, c.at, c.spans)
+	for row, i := range c.at {
+		if !first.end.literal(c.Data, int(i)) {
+			c.missed = append(c.missed, uint32(row))
+		}
+	}
+	first.hits += len(c.begin) - len(c.missed)
+	for _, l := range c.ranked[1:min(len(c.ranked), maxTries)] {
+		if len(c.missed) == 0 || l.hits < first.hits/16 {
+			break
+		}
+		c.retry(l)
+	}
+}
+
+// retry reads the missed rows by another lane.
+func (c *Columns) retry(l *lane) {
+	c.at = c.at[:0]
+	for _, row := range c.missed {
+		c.at = append(c.at, c.begin[row])
+	}
+	if c.spare == nil {
+		for range c.names {
+			c.spare = append(c.spare, make([]Span, cap(c.begin)))
+		}
+	}
+	l.scan(c.Data, c.at, c.spare)
+	left := c.missed[:0]
+	for i, row := range c.missed {
+		if !l.end.literal(c.Data, int(c.at[i])) {
+			left = append(left, row)
+			continue
+		}
+		l.hits++
+		for f, s := range c.spans {
+			s[row] = c.spare[f][i]
+		}
+	}
+	c.missed = left
+}
+
+// rank moves the lanes that fit many lines forward. What was long ago counts
+// less.
+func (c *Columns) rank() {
+	for i, l := range c.ranked {
+		l.hits -= l.hits / 8
+		if i > 0 && l.hits > c.ranked[i-1].hits {
+			c.ranked[i-1], c.ranked[i] = l, c.ranked[i-1]
+		}
+	}
+}
+
+// learn reads a row by the general scanner.
+func (c *Columns) learn(row int, refuse func(BadLine)) {
 	begin := int(c.begin[row])
 	r := &c.whole
 	r.Reset(nil, &c.arena)
@@ -120,9 +190,8 @@ func (c *Columns) learn(row, missed int, refuse func(BadLine)) {
 			s.End += base
 		}
 	}
-	l := c.laneOf(r)
-	if missed > len(c.at)/2 {
-		c.lane = l
+	if l := c.laneOf(r); l != nil {
+		l.hits++
 	}
 }
 
@@ -140,6 +209,7 @@ func (c *Columns) laneOf(r *Record) *lane {
 		}
 		l = newLane(c.names, t, r)
 		c.lanes[r.Shape] = l
+		c.ranked = append(c.ranked, l)
 	}
 	return l
 }

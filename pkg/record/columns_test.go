@@ -177,11 +177,16 @@ func TestColumnsAfterABlock(t *testing.T) {
 
 func TestColumnsTellMixedLines(t *testing.T) {
 	same := padded(strings.Repeat("{\"a\":1}\n", 200))
-	mixed := padded(strings.Repeat("{\"a\":1}\n{\"b\":1}\n{\"c\":1}\n{\"d\":1}\n", 50))
+	few := padded(strings.Repeat("{\"a\":1}\n{\"b\":1}\n{\"c\":1}\n{\"d\":1}\n", 500))
+	var mixed []byte
+	for i := range 2000 {
+		mixed = fmt.Appendf(mixed, "{\"a%d\":1}\n", i%50)
+	}
+	mixed = padded(string(mixed))
 	for _, v := range []struct {
 		data []byte
 		want bool
-	}{{same, false}, {mixed, true}} {
+	}{{same, false}, {few, false}, {mixed, true}} {
 		c := NewColumns([]*Name{Intern("a")}, 64)
 		c.Begin(v.data)
 		for at := 0; at < len(v.data); {

@@ -19,6 +19,7 @@ type lane struct {
 	steps  []laneStep
 	end    *laneStep // the literal that ends the line
 	absent []int     // columns of fields that the shape has not
+	hits   int       // lines that it fitted, of late
 }
 
 // laneStep is a literal and the kind of value behind it.
