@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/iotest"
 )
 
 // TestLongLine holds that a line of 100 MB is told and skipped, whether it ends
@@ -89,6 +90,17 @@ func TestCompressed(t *testing.T) {
 	got = logpipe(t, "{\"n\":0}\n", "run", "where true", "-", filepath.Join(dir, "b.log.zst"))
 	if want := "{\"n\":0}\n{\"n\":2}\n"; got.out != want {
 		t.Errorf("standard input and a file: %q", got.out)
+	}
+	for _, name := range []string{"a.log.gz", "b.log.zst", "d.log.gz"} { // as it comes on standard input, slowly too
+		b, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		cmd := start(t, "logpipe", "where", "true")
+		cmd.Stdin = iotest.OneByteReader(bytes.NewReader(b))
+		if got := finish(t, cmd, ""); !strings.HasPrefix(got.out, "{\"n\":") || got.err != "" {
+			t.Errorf("%s on standard input: %q, %s", name, got.out, got.err)
+		}
 	}
 	cut := filepath.Join(dir, "cut.gz")
 	b, err := os.ReadFile(filepath.Join(dir, "a.log.gz"))

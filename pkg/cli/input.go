@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -10,9 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-
-	"github.com/klauspost/compress/gzip"
-	"github.com/klauspost/compress/zstd"
 
 	"github.com/logpipe/logpipe/pkg/fault"
 	"github.com/logpipe/logpipe/pkg/stream"
@@ -90,25 +86,31 @@ func fileError(name string, err error) error {
 func (a *App) openFiles(files []string, framer stream.Framer) stream.Source {
 	opens := make([]func() (stream.Source, error), len(files))
 	for i, name := range files {
-		opens[i] = func() (stream.Source, error) {
-			if name == "-" {
-				return &file{Reader: stream.NewReader(a.In, "", framer), name: "standard input", closer: func() error { return nil }}, nil
-			}
-			r, closer, err := openFile(name)
-			if err != nil {
-				return nil, err
-			}
-			return &file{Reader: stream.NewReader(r, name, framer), name: name, closer: closer}, nil
-		}
+		opens[i] = func() (stream.Source, error) { return a.openFile(name, framer) }
 	}
 	return stream.NewInputs(opens...)
+}
+
+// openFile opens an input for reading; "-" is standard input.
+func (a *App) openFile(name string, framer stream.Framer) (stream.Source, error) {
+	if name == "-" {
+		in := &expanded{in: a.In}
+		return &file{Reader: stream.NewReader(in, "", framer), name: "standard input", in: in}, nil
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, fileError(name, err)
+	}
+	in := &expanded{in: f}
+	return &file{Reader: stream.NewReader(in, name, framer), name: name, in: in, own: f}, nil
 }
 
 // file is a reader of blocks that names its file in errors.
 type file struct {
 	*stream.Reader
-	name   string
-	closer func() error
+	name string
+	in   *expanded
+	own  *os.File // to be closed, or nil
 }
 
 func (f *file) Read(ctx context.Context) (*stream.Block, error) {
@@ -116,46 +118,16 @@ func (f *file) Read(ctx context.Context) (*stream.Block, error) {
 	if err != nil && err != io.EOF && ctx.Err() == nil {
 		err = fileError(f.name, err)
 		if errors.Is(err, io.ErrUnexpectedEOF) {
-			err = fault.Hint(err, "the file is cut off")
+			err = fault.Hint(err, "it is cut off")
 		}
 	}
 	return b, err
 }
 
-func (f *file) Close() error { return f.closer() }
-
-var (
-	gzipMagic = []byte("\x1f\x8b\x08")
-	zstdMagic = []byte("\x28\xb5\x2f\xfd")
-)
-
-// openFile opens a file for reading. What it begins with tells whether it is
-// compressed with gzip or zstd, whatever it is called.
-func openFile(name string) (io.Reader, func() error, error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, nil, fileError(name, err)
+func (f *file) Close() error {
+	f.in.Close()
+	if f.own == nil {
+		return nil
 	}
-	head := make([]byte, 4)
-	n, err := f.ReadAt(head, 0)
-	if err != nil && err != io.EOF {
-		return f, f.Close, nil // a pipe or a device: it cannot be read twice
-	}
-	switch head = head[:n]; {
-	case bytes.HasPrefix(head, gzipMagic):
-		z, err := gzip.NewReader(f)
-		if err != nil {
-			f.Close()
-			return nil, nil, fileError(name, err)
-		}
-		return z, func() error { return errors.Join(z.Close(), f.Close()) }, nil
-	case bytes.HasPrefix(head, zstdMagic):
-		z, err := zstd.NewReader(f)
-		if err != nil {
-			f.Close()
-			return nil, nil, fileError(name, err)
-		}
-		return z, func() error { z.Close(); return f.Close() }, nil
-	}
-	return f, f.Close, nil
+	return f.own.Close()
 }

@@ -12,6 +12,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/logpipe/logpipe/pkg/fault"
+	"github.com/logpipe/logpipe/pkg/op"
+	"github.com/logpipe/logpipe/pkg/record"
 	"github.com/logpipe/logpipe/pkg/stream"
 )
 
@@ -29,7 +31,7 @@ type rejects struct {
 	file    io.Writer // --on-error file=F
 	told    int
 	reasons map[string]int64
-	first   error // what --on-error stop ends with
+	hinted  string // the hint told last
 }
 
 func newRejects(a *App, files stream.Files) (*rejects, error) {
@@ -52,7 +54,7 @@ func (r *rejects) add(j stream.Rejection) error {
 		return nil // counted, and kept by the stage that knows windows
 	}
 	if r.stop {
-		return errors.New(r.text(j))
+		return fault.Hint(errors.New(r.text(j)), "%s", r.hint(j))
 	}
 	if r.file != nil && j.Line != nil {
 		if _, err := r.file.Write(append(slices.Clip(j.Line), '\n')); err != nil {
@@ -63,8 +65,27 @@ func (r *rejects) add(j stream.Rejection) error {
 	if r.told < shownRejects && !r.app.Shared.Quiet {
 		r.told++
 		r.app.Say("%s", r.text(j))
+		if hint := r.hint(j); hint != "" {
+			r.app.Hint("%s", hint)
+		}
 	}
 	return nil
+}
+
+// hint is the next step for who has given j, told once: what the error says, and
+// where the input begins with a line that is no record, what reads such lines.
+func (r *rejects) hint(j stream.Rejection) string {
+	err := j.Err
+	var syntax *record.SyntaxError
+	if j.Num == 1 && j.Stage == "" && errors.As(err, &syntax) {
+		err = op.NoRecord(j.Line, err)
+	}
+	hint := fault.HintOf(err)
+	if hint == r.hinted {
+		return ""
+	}
+	r.hinted = hint
+	return hint
 }
 
 // text is the report of one record: place, stage, reason and the line's begin.

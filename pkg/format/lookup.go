@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/logpipe/logpipe/pkg/fault"
+	"github.com/logpipe/logpipe/pkg/option"
 )
 
 // Names are the formats that Lookup knows, in the order of help.
@@ -61,12 +62,34 @@ func unknownFormat(text string) error {
 	if strings.Contains(text, "$") {
 		return fault.Hint(err, "write a log_format of nginx as nginx='%s'", text)
 	}
-	for _, n := range Names() {
-		if len(text) > 2 && (strings.HasPrefix(n, text) || strings.HasPrefix(text, n)) {
-			return fault.Hint(err, "did you mean %s? Formats are %s", n, strings.Join(Names(), ", "))
+	near := option.Closest(text, Names())
+	for _, n := range Names() { // a beginning, or more than the name: access.log
+		if near == "" && len(text) > 2 && (strings.HasPrefix(n, text) || strings.HasPrefix(text, n)) {
+			near = n
 		}
 	}
-	return fault.Hint(err, "formats are %s", strings.Join(Names(), ", "))
+	list := strings.Join(Names(), ", ")
+	switch {
+	case strings.ContainsAny(text, "./") && near != "":
+		return fault.Hint(err, "the format stands before the files: logpipe parse %s %s", near, text)
+	case strings.ContainsAny(text, "./"):
+		return fault.Hint(err, "the format stands before the files: logpipe parse FORMAT %s; formats are %s", text, list)
+	case near != "":
+		return fault.Hint(err, "did you mean %s? Formats are %s", near, list)
+	}
+	return fault.Hint(err, "formats are %s", list)
+}
+
+// Suggest returns the name of a format that reads line, which no stage had read
+// before; "" where none is known to.
+func Suggest(line []byte) string {
+	name := otherFit(line, "")
+	for _, n := range named {
+		if n.name == name {
+			return "access"
+		}
+	}
+	return name
 }
 
 // With adds extracts and a schema to f; both may be empty. Templates name the

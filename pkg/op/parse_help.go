@@ -52,7 +52,8 @@ A line that does not fit is rejected and told; --explain LINE shows where it sto
 fitting and which format would read it. Blank lines
 and headers are no records and do not count, but for text, where any line is one.
 Files that begin with the same csv header follow each other. The plan of the stage
-is shown by logpipe run --explain 'parse FORMAT'.`)
+is shown by logpipe run --explain 'parse FORMAT'. FILEs and standard input may be
+compressed with gzip or zstd.`)
 	return b.String()
 }
 
