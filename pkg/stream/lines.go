@@ -138,19 +138,27 @@ func (r *Reader) block(data []byte) *Block {
 }
 
 // last ends the input: a last line without its newline gets one. What was read
-// before an error is handed out first.
+// before an error is handed out first, with what there is of a last line apart:
+// it might be taken for another record than the one that was cut off.
 func (r *Reader) last(buf []byte, err error) (*Block, error) {
 	r.ended, r.err = true, err
+	var cut []LongLine
 	if len(buf) > 0 && !errors.Is(err, io.EOF) {
-		buf = buf[:r.framer.Cut(buf)]
+		end := r.framer.Cut(buf)
+		if part := bytes.Clone(buf[end:]); len(part) > 0 {
+			cut = []LongLine{{Before: bytes.Count(buf[:end], []byte{'\n'}), Size: int64(len(part)), Cut: part}}
+		}
+		buf = buf[:end]
 	}
-	if len(buf) == 0 {
+	if len(buf) == 0 && cut == nil {
 		return nil, err
 	}
-	if buf[len(buf)-1] != '\n' {
+	if len(buf) > 0 && buf[len(buf)-1] != '\n' {
 		buf = append(buf, '\n')
 	}
-	return r.block(buf), nil
+	b := r.block(buf)
+	b.Long = cut
+	return b, nil
 }
 
 // skip reads over a record that is longer than MaxLine and begins with buf.

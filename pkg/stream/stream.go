@@ -183,12 +183,13 @@ type Block struct {
 }
 
 // LongLine is a line, or a record of several lines, that was skipped because of
-// its length.
+// its length or because its end was never read.
 type LongLine struct {
 	Before int    // how many lines of the block's Data come before it
 	Size   int64  // bytes
 	Lines  int64  // line ends; 0 counts as one
 	Fault  string // what else is wrong with it, or ""
+	Cut    []byte // what was read of a last line before reading failed or was ended; nil for a long line
 }
 
 // Env is what stages may ask of the run that they are part of.

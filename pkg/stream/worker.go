@@ -42,6 +42,9 @@ type result struct {
 type errLong LongLine
 
 func (e errLong) Error() string {
+	if e.Cut != nil {
+		return fmt.Sprintf("reading ended within the line, after %d bytes of it", e.Size)
+	}
 	what := "line"
 	if e.Lines > 1 || e.Fault != "" {
 		what = "record"
@@ -162,7 +165,7 @@ func (w *worker) run(j *job) {
 	res := &j.result
 	res.rejected = res.rejected[:0]
 	for _, l := range j.block.Long {
-		res.rejected = append(res.rejected, Rejection{Reject: Reject{Pos: uint32(l.Before), Err: errLong(l)}})
+		res.rejected = append(res.rejected, Rejection{Reject: Reject{Pos: uint32(l.Before), Line: l.Cut, Err: errLong(l)}})
 	}
 	select {
 	case res.out = <-w.engine.outs:
