@@ -17,7 +17,9 @@ type word struct {
 // lexer cuts a pipeline text into stages of words. It knows the quoting of the
 // POSIX shell (single and double quotes, the backslash), blanks, newlines where
 // a shell goes on reading, comments and |. Everything else that a shell would
-// act upon is refused: what works in `run` works pasted into a shell.
+// act upon is refused: what works in `run` works pasted into a shell. A carriage
+// return is part of a line end, as editors on Windows write it; anywhere else a
+// shell would make it part of a word, where nobody sees it.
 type lexer struct {
 	name   string // of the file, "" for an argument
 	src    string
@@ -62,7 +64,12 @@ func (l *lexer) blanks() error {
 	for l.pos < len(l.src) {
 		rest := l.src[l.pos:]
 		switch c := rest[0]; {
-		case c == ' ' || c == '\t' || c == '\r':
+		case c == ' ' || c == '\t':
+			l.pos++
+		case c == '\r':
+			if err := l.lineEnd(); err != nil {
+				return err
+			}
 			l.pos++
 		case strings.HasPrefix(rest, "\\\n"):
 			l.pos += 2
@@ -83,6 +90,14 @@ func (l *lexer) blanks() error {
 		}
 	}
 	return nil
+}
+
+// lineEnd refuses a carriage return that ends no line.
+func (l *lexer) lineEnd() error {
+	if rest := l.src[l.pos+1:]; rest == "" || rest[0] == '\n' {
+		return nil
+	}
+	return fault.Hint(l.errorf(l.pos, "a carriage return within a line: a shell would take it for a part of the word"), "quote it, or take it out")
 }
 
 // newline goes on to the next line, or refuses one that begins a new command.
@@ -123,7 +138,11 @@ func (l *lexer) word() (word, error) {
 		c := l.src[l.pos]
 		var err error
 		switch {
-		case strings.IndexByte(" \t\r\n|", c) >= 0:
+		case c == '\r':
+			if err = l.lineEnd(); err == nil {
+				return word{b.String(), start}, nil
+			}
+		case strings.IndexByte(" \t\n|", c) >= 0:
 			return word{b.String(), start}, nil
 		case c == '\'':
 			err = l.single(&b)

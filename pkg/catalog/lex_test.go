@@ -127,6 +127,8 @@ func TestLexRefuses(t *testing.T) {
 		{"parse csv ~/x", "column 11: ~ is not quoted", ""},
 		{"where {a,b}", "column 7: { is not quoted", ""},
 		{"where {1..3}", "column 7: { is not quoted", ""},
+		{"head\r3", "column 5: a carriage return within a line", "take it out"},
+		{"head \r 3\r\n", "column 6: a carriage return within a line", ""},
 		{"where a\\", `column 8: nothing behind \`, ""},
 		{"parse access\nhead", "column 13: the line ends within the pipeline", "end the line with |"},
 		{"parse access |\nwhere (a)", "line 2, column 7: ( is not quoted", ""},
