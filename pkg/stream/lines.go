@@ -194,6 +194,10 @@ func (r *Reader) skip(ctx context.Context, buf []byte) (*Block, error) {
 
 // Inputs is the Source that reads several inputs one after the other.
 type Inputs struct {
+	// Skip is told why an input could not be opened or read to its end. It returns
+	// nil where the next one is to be read, else what ends the reading, as where it
+	// is nil itself.
+	Skip func(err error) error
 	open []func() (Source, error)
 	now  Source
 	line int64
@@ -206,29 +210,55 @@ func NewInputs(open ...func() (Source, error)) *Inputs { return &Inputs{open: op
 // anew with each input.
 func (s *Inputs) Read(ctx context.Context) (*Block, error) {
 	for {
-		if s.now == nil {
-			if len(s.open) == 0 {
-				return nil, io.EOF
-			}
-			src, err := s.open[0]()
-			if err != nil {
-				return nil, err
-			}
-			s.now, s.open, s.line = src, s.open[1:], 1
+		b, err := s.read(ctx)
+		switch {
+		case err == nil:
+			return b, nil
+		case err == io.EOF && s.now == nil:
+			return nil, io.EOF
+		case ctx.Err() != nil:
+			return nil, err
 		}
-		b, err := s.now.Read(ctx)
-		if err == io.EOF {
-			if c, ok := s.now.(io.Closer); ok {
-				if err := c.Close(); err != nil {
-					return nil, err
-				}
-			}
-			s.now = nil
-			continue
+		if err2 := s.close(); err == io.EOF {
+			err = err2
 		}
-		if b != nil && s.line == 1 {
-			b.Line, s.line = 1, 0
+		if err != nil && s.Skip != nil {
+			err = s.Skip(err)
 		}
-		return b, err
+		if err != nil {
+			return nil, err
+		}
 	}
+}
+
+// read reads the current input, or opens the next; io.EOF without an input is the
+// end of all.
+func (s *Inputs) read(ctx context.Context) (*Block, error) {
+	if s.now == nil {
+		if len(s.open) == 0 {
+			return nil, io.EOF
+		}
+		open := s.open[0]
+		s.open = s.open[1:]
+		src, err := open()
+		if err != nil {
+			return nil, err
+		}
+		s.now, s.line = src, 1
+	}
+	b, err := s.now.Read(ctx)
+	if b != nil && s.line == 1 {
+		b.Line, s.line = 1, 0
+	}
+	return b, err
+}
+
+// close leaves the current input, where there is one.
+func (s *Inputs) close() error {
+	c, ok := s.now.(io.Closer)
+	s.now = nil
+	if !ok {
+		return nil
+	}
+	return c.Close()
 }
