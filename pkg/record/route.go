@@ -53,23 +53,34 @@ func newStep(e *edge, n *node) step {
 	return st
 }
 
-// scan indexes the line at pos by the route. Where the line leaves it, done is
-// false, from is the step and end the place at which it does; the values before
-// are in r.Spans.
-func (t *route) scan(b []byte, pos int, r *Record) (done bool, from, end int) {
-	if t.shape.stale.Load() {
-		return false, 0, pos
+// branch returns a route by the literal that stands at i, or nil.
+func (n *node) branch(b []byte, i int) *route {
+	first := le64(b, i)
+	for _, e := range n.edges {
+		if !e.matches(b, i, first) {
+			continue
+		}
+		if e.shape != nil {
+			return e.shape.route
+		}
+		return e.to.route
 	}
+	return nil
+}
+
+// scan indexes the line at pos by the route, from a step on whose literal is to
+// stand at i; the values before it are in r.Spans. Where the line leaves the
+// route, done is false, at is the step and end the place at which it does.
+func (t *route) scan(b []byte, pos, i, from int, r *Record) (done bool, at, end int) {
 	base := pos + t.start
 	values := len(t.steps) - 1
 	spans := r.Spans
 	if cap(spans) < values {
-		spans = make([]Span, values)
+		spans = append(make([]Span, 0, values), spans[:from]...)
 	}
 	spans = spans[:values]
 	r.Spans = spans
-	i := pos
-	for k := range spans {
+	for k := from; k < len(spans); k++ {
 		st := &t.steps[k]
 		if (le64(b, i)^st.first)&st.mask != 0 || st.n > 8 && !st.rest(b, i) {
 			return false, k, i

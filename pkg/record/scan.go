@@ -44,16 +44,22 @@ func le64(b []byte, i int) uint64 { return binary.LittleEndian.Uint64(b[i : i+8 
 // it. The error is a *SyntaxError or ErrBlank; the caller then finds the line's
 // end itself.
 func (s *Scanner) Scan(b []byte, pos int, r *Record) (next int, err error) {
-	n, i, spans := s.root, pos, r.Spans[:0]
-	if s.route != nil {
-		done, from, end := s.route.scan(b, pos, r)
+	i, from, n := pos, 0, s.root
+	for t := s.route; t != nil && !t.shape.stale.Load(); {
+		done, at, end := t.scan(b, pos, i, from, r)
 		if done {
+			s.route = t
 			return end, nil
 		}
-		// Go on by the tree where the line leaves the route.
-		n, i, spans = s.route.steps[from].node, end, r.Spans[:from]
+		// Where the line leaves the route, another one may go on.
+		i, from, n = end, at, t.steps[at].node
+		other := n.branch(b, i)
+		if other == t {
+			break
+		}
+		t = other
 	}
-	return s.walk(b, pos, i, n, spans, r)
+	return s.walk(b, pos, i, n, r.Spans[:from], r)
 }
 
 // walk indexes a line by the tree, from node n at i on.
@@ -77,6 +83,9 @@ func (s *Scanner) walk(b []byte, pos, i int, n *node, spans []Span, r *Record) (
 			r.Line = b[base : i+e.brace+1 : i+e.brace+1]
 			r.Shape, r.Spans = e.shape, spans
 			s.route = s.routeOf(n, e)
+			for ; n != nil; n = n.parent {
+				n.route = s.route
+			}
 			return i + len(e.lit), nil
 		}
 		i += len(e.lit)

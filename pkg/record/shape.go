@@ -104,8 +104,9 @@ func (s *Shape) byText(n *Name) int {
 type node struct {
 	edges  []*edge
 	parent *node
-	name   *Name // of the value before this node
-	in     *edge // the edge that leads here
+	name   *Name  // of the value before this node
+	in     *edge  // the edge that leads here
+	route  *route // one that goes through here, or nil
 	depth  int
 }
 
