@@ -1,6 +1,7 @@
 package op
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -445,5 +446,71 @@ func TestLongRecordBetweenStages(t *testing.T) {
 	o := runStages(t, in, 2, 1<<20, buildStage(t, Head, "1000000"), buildStage(t, Parse, "csv"))
 	if want := `{"a":"1","b":"x"}` + "\n" + `{"a":"3","b":"y"}` + "\n"; o.out != want || o.ledger.Rejected != 1 {
 		t.Errorf("%d bytes, %v", len(o.out), o.errs)
+	}
+}
+
+// acking is a source that tells how far its input has been acknowledged.
+type acking struct {
+	stream.Source
+	read, acked int
+}
+
+func (s *acking) Read(ctx context.Context) (*stream.Block, error) {
+	b, err := s.Source.Read(ctx)
+	if b != nil {
+		n, ack := len(b.Data), b.Ack
+		s.read += n
+		b.Ack = func(err error) {
+			s.acked += n
+			ack(err)
+		}
+	}
+	return b, err
+}
+
+// TestFramedSource reads csv from a source that cuts its blocks by lines: the
+// records are those of the whole text, and every block is acknowledged, not before
+// its last record has come.
+func TestFramedSource(t *testing.T) {
+	in := "a,b\n1,\"x\ny\"\n2,\"stray\n3,\"q\"\"\n\"\"\",4\n5,\"6\"\n\n7,\"end\n\"\n8,\"open\n9,z\n"
+	framer := stream.FramerOf([]stream.Stage{buildStage(t, Parse, "csv")})
+	var want []string
+	for at := 0; at < len(in); {
+		_, n := framer.Next([]byte(in)[at:])
+		want = append(want, in[at:at+n])
+		at += n
+	}
+	for size := 1; size < 40; size++ {
+		src := &acking{Source: stream.NewReader(chunked{strings.NewReader(in), size}, "", nil)}
+		s := stream.Framed(src, framer)
+		var got []string
+		handed := 0
+		for {
+			b, err := s.Read(t.Context())
+			if err == io.EOF {
+				break
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if cap(b.Data)-len(b.Data) < record.Padding {
+				t.Fatal("no padding")
+			}
+			handed += len(b.Data)
+			for at := 0; at < len(b.Data); {
+				_, n := framer.Next(b.Data[at:])
+				got = append(got, string(b.Data[at:at+n]))
+				at += n
+			}
+			if b.Ack != nil {
+				b.Ack(nil)
+			}
+			if src.acked > handed {
+				t.Fatalf("pieces of %d: %d bytes acknowledged of %d", size, src.acked, handed)
+			}
+		}
+		if !slices.Equal(got, want) || src.acked != len(in) {
+			t.Fatalf("pieces of %d: %q, want %q; %d of %d acknowledged", size, got, want, src.acked, len(in))
+		}
 	}
 }
