@@ -306,6 +306,8 @@ func exitCodes() string {
 		fmt.Fprintf(&b, "  %3d  %s\n", row.code, row.text)
 	}
 	b.WriteString("\n`broker -- CMD` ends with the exit code of CMD. Rejected and late records alone do not\n" +
-		"change the exit code: --strict does. A second signal ends a command at once, undrained.\n")
+		"change the exit code: --strict does. A second signal ends a command at once, undrained.\n" +
+		"The first one ends the reading of files, topics and terminals. A pipe is read to its end,\n" +
+		"so that Ctrl-C, which goes to all commands of a shell pipe, loses nothing on its way.\n")
 	return b.String()
 }

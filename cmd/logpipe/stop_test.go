@@ -142,7 +142,8 @@ func TestSignals(t *testing.T) {
 		code   int
 	}{{syscall.SIGINT, 130}, {syscall.SIGTERM, 143}} {
 		t.Run(c.signal.String(), func(t *testing.T) {
-			r := begin(t, start(t, "logpipe", "run", "set a=1 | aggregate --emit every=10ms --by n count"))
+			r := begin(t, start(t, "logpipe", "run", "--grace", "200ms", "set a=1 | aggregate --emit every=10ms --by n count"))
+			defer r.in.Close()
 			r.write(t, `{"n":1}`)
 			r.read(t) // its row: the record has been read
 			if err := r.Process.Signal(c.signal); err != nil {
@@ -152,8 +153,8 @@ func TestSignals(t *testing.T) {
 			if code != c.code || !strings.Contains(rest, `"n":1`) {
 				t.Errorf("exit code %d, rest %q, %s", code, rest, r.err)
 			}
-			if r.err.Len() > 0 {
-				t.Errorf("standard error: %s", r.err)
+			if text := r.err.String(); !strings.HasPrefix(text, "logpipe run: the writer of the input has not ended") || strings.Count(text, "\n") != 1 {
+				t.Errorf("standard error: %s", text)
 			}
 		})
 	}

@@ -31,6 +31,7 @@ type App struct {
 	state   atomic.Pointer[func() string]
 	grace   atomic.Int64
 	passing atomic.Bool // signals are a child's
+	passed  atomic.Bool // they were
 	closing atomic.Int64
 	drawing atomic.Bool // a stage draws on the terminal
 }

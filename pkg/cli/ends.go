@@ -18,6 +18,7 @@ type ends struct {
 	sink   stream.Sink
 	held   bool // the source stores how far it was read only when all is written
 	failed bool // a write has failed, be it because nobody reads
+	drain  *drain
 }
 
 // Write hands lines to the sink and notes whether it took them.
@@ -41,7 +42,7 @@ func (a *App) open(ctx context.Context, j Job, files []string, env *stream.Env) 
 			return nil, err
 		}
 	}
-	if e.source, err = a.source(ctx, j, files, env); err != nil {
+	if e.source, e.drain, err = a.source(ctx, j, files, env); err != nil {
 		return nil, errors.Join(err, e.sink.Close(context.WithoutCancel(ctx)))
 	}
 	if h, ok := e.source.(catalog.Holder); ok && j.Pipeline.Holds() {

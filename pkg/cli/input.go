@@ -82,27 +82,32 @@ func fileError(name string, err error) error {
 	return fmt.Errorf("%s: %w", fault.Visible(name), err)
 }
 
-// openFiles returns the source that reads files one after the other.
-func (a *App) openFiles(files []string, framer stream.Framer) stream.Source {
+// openFiles returns the source that reads files one after the other. Where there
+// are pipes among them, d says what becomes of them when a signal comes.
+func (a *App) openFiles(files []string, framer stream.Framer, d *drain) stream.Source {
 	opens := make([]func() (stream.Source, error), len(files))
 	for i, name := range files {
-		opens[i] = func() (stream.Source, error) { return a.openFile(name, framer) }
+		opens[i] = func() (stream.Source, error) { return a.openFile(name, framer, d) }
 	}
 	return stream.NewInputs(opens...)
 }
 
 // openFile opens an input for reading; "-" is standard input.
-func (a *App) openFile(name string, framer stream.Framer) (stream.Source, error) {
+func (a *App) openFile(name string, framer stream.Framer, d *drain) (stream.Source, error) {
+	fed := d != nil && a.isFed(name)
+	if d.ended() && !fed {
+		return stream.NewInputs(), nil // nothing of it was read
+	}
 	if name == "-" {
-		in := &expanded{in: a.In}
-		return &file{Reader: stream.NewReader(in, "", framer), name: "standard input", in: in}, nil
+		in := &expanded{in: d.reader(a.In, fed)}
+		return &file{Reader: stream.NewReader(in, "", framer), name: "standard input", in: in, drain: d, fed: fed}, nil
 	}
 	f, err := os.Open(name)
 	if err != nil {
 		return nil, fileError(name, err)
 	}
-	in := &expanded{in: f}
-	return &file{Reader: stream.NewReader(in, name, framer), name: name, in: in, own: f}, nil
+	in := &expanded{in: d.reader(f, fed)}
+	return &file{Reader: stream.NewReader(in, name, framer), name: name, in: in, own: f, drain: d, fed: fed}, nil
 }
 
 // file is a reader of blocks that names its file in errors.
@@ -111,10 +116,19 @@ type file struct {
 	name string
 	in   *expanded
 	own  *os.File // to be closed, or nil
+
+	drain *drain // of the pipes among the inputs, or nil
+	fed   bool   // is one of them
 }
 
 func (f *file) Read(ctx context.Context) (*stream.Block, error) {
+	if f.drain.ended() && !f.fed {
+		return nil, io.EOF
+	}
 	b, err := f.Reader.Read(ctx)
+	if errors.Is(err, errReadingEnded) {
+		return nil, io.EOF
+	}
 	if err != nil && err != io.EOF && ctx.Err() == nil {
 		err = fileError(f.name, err)
 		if errors.Is(err, io.ErrUnexpectedEOF) {

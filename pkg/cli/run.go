@@ -52,6 +52,8 @@ func (a *App) Run(ctx context.Context, j Job) error {
 	if err != nil {
 		return err
 	}
+	ctx, release := ends.drain.context(ctx)
+	defer release()
 	ctx, forget := a.whileRead(ctx, p, env)
 	defer forget()
 	err = a.stream(ctx, stream.Pipeline{Source: ends.source, Stages: p.Stages(), Sink: ends}, env, j.Fixed)
@@ -91,9 +93,10 @@ func (a *App) explain(p *catalog.Pipeline, files []string) error {
 }
 
 // source opens what the job reads.
-func (a *App) source(ctx context.Context, j Job, files []string, env *stream.Env) (stream.Source, error) {
+func (a *App) source(ctx context.Context, j Job, files []string, env *stream.Env) (stream.Source, *drain, error) {
 	if s := j.Pipeline.Source(); s != nil {
-		return s.Open(ctx, env)
+		source, err := s.Open(ctx, env)
+		return source, nil, err
 	}
 	if len(files) == 0 {
 		if a.InTerminal {
@@ -102,7 +105,7 @@ func (a *App) source(ctx context.Context, j Job, files []string, env *stream.Env
 				if j.Help != nil {
 					j.Help()
 				}
-				return nil, ErrHelpShown
+				return nil, nil, ErrHelpShown
 			}
 			if !a.Shared.Quiet {
 				a.Say("type records, Ctrl-D ends")
@@ -110,7 +113,8 @@ func (a *App) source(ctx context.Context, j Job, files []string, env *stream.Env
 		}
 		files = []string{"-"}
 	}
-	return a.openFiles(files, stream.FramerOf(j.Pipeline.Stages())), nil
+	d := a.newDrain(ctx, files)
+	return a.openFiles(files, stream.FramerOf(j.Pipeline.Stages()), d), d, nil
 }
 
 // stream runs a pipeline and reports what it rejects, counts and, unless it is

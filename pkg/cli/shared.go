@@ -30,7 +30,7 @@ func (sh *Shared) Options(s *option.Set) {
 	s.Int(&sh.Workers, "workers", 0, "`number` of cores to use; 0 = all")
 	s.String(&sh.TZ, "tz", "UTC", "time `zone` for times without one and for printing")
 	s.Bool(&sh.Explain, "explain", "print the plan and move nothing")
-	s.Duration(&sh.Grace, "grace", DefaultGrace, "on SIGINT or SIGTERM drain for up to this `duration`")
+	s.Duration(&sh.Grace, "grace", DefaultGrace, "on SIGINT or SIGTERM drain for up to this `duration`; pipes are read to their end for half of it")
 	sh.Common(s)
 }
 

@@ -58,6 +58,13 @@ func (a *App) guard(ctx context.Context, f func(ctx context.Context) error) erro
 		case err := <-done:
 			if end == nil {
 				signal.Stop(signals)
+				select {
+				case sig := <-signals: // what ended the input may have come with it
+					if !a.passed.Load() {
+						return a.ended(err, &signalled{codeOf(sig)})
+					}
+				default:
+				}
 				return err
 			}
 			// Signals stay caught: a further one must not change the exit code.
@@ -93,6 +100,7 @@ func (a *App) guard(ctx context.Context, f func(ctx context.Context) error) erro
 // child and ends when that does. release takes them back.
 func (a *App) PassSignals() (release func()) {
 	a.passing.Store(true)
+	a.passed.Store(true)
 	return func() { a.passing.Store(false) }
 }
 
