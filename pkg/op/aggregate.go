@@ -49,7 +49,9 @@ is counted, and --late file=F keeps it. Windows are cut in UTC: where those of
 a day do not fit --tz they are refused, and trunc_time gives days to group by.
 
 AGG is FUNCTION(EXPR) or NAME=FUNCTION(EXPR); without any it is count. Null
-values count for nothing; values of a wrong type are counted and told.
+values count for nothing; values of a wrong type are counted and told. Groups and
+distinct values are equal by value: 1, 1.0 and 1e0 are one, "a" and "\u0061" too;
+arrays and objects are equal where their JSON text is.
 `)
 	for _, f := range aggregateFunctions {
 		if f.help != "" {

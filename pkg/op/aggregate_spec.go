@@ -46,7 +46,7 @@ var aggregateFunctions = []aggregateFunction{
 	{"last", "", false, "last", extreme},
 	{"distinct", "distinct(x): number of different values, exact", false, "numbers",
 		func(c state.Column, g uint32, _ *aggregateCall) record.Value { return c.(*state.Numbers).Distinct(g) }},
-	{"p", "p50(x), p95(x), p99.9(x), median(x): exact quantile, the value at rank ceil(p/100*n)", false, "numbers",
+	{"p", "p50(x), p95(x), p99.9(x), median(x): exact quantile, the float64 at rank ceil(p/100*n)", false, "numbers",
 		func(c state.Column, g uint32, a *aggregateCall) record.Value {
 			return c.(*state.Numbers).Quantile(g, a.num, a.den)
 		}},
