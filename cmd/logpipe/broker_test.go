@@ -229,6 +229,41 @@ func TestConsumeSignal(t *testing.T) {
 	}
 }
 
+// TestProduceGivesUp holds that produce says that its broker is gone, gives up
+// after --timeout, and tells how many records are not in the topic.
+func TestProduceGivesUp(t *testing.T) {
+	b, err := broker.Start(t.Context(), broker.Config{Listen: "127.0.0.1:0"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := b.Addr()[0]
+	if got := finish(t, at(t, addr, "topic", "create", "t"), ""); got.code != 0 {
+		t.Fatal(got.err)
+	}
+	r := begin(t, at(t, addr, "produce", "t", "--timeout", "1500ms"))
+	r.write(t, "1")
+	if got := finish(t, at(t, addr, "consume", "t", "-o", "beginning", "-n", "1"), ""); got.out != "1\n" {
+		t.Fatalf("%q, %s", got.out, got.err)
+	}
+	if err := b.Close(); err != nil {
+		t.Fatal(err)
+	}
+	r.write(t, "2\n3")
+	r.in.Close()
+	code, _ := r.code(t)
+	for _, want := range []string{
+		"logpipe produce: no broker answers (" + addr + ": connection refused) since ",
+		"; trying again for 1.5s\n",
+		"logpipe produce: 1 record acknowledged in topic \"t\"; 2 records read and not acknowledged\n",
+		"logpipe produce: 2 records were not acknowledged: no broker has acknowledged anything since ",
+		"hint: --timeout sets how long to try\n",
+	} {
+		if code != 4 || !strings.Contains(r.err.String(), want) {
+			t.Errorf("exit code %d, no %q in\n%s", code, want, r.err)
+		}
+	}
+}
+
 // TestIdleOutput holds that commands which wait for their next record notice
 // that their reader has gone.
 func TestIdleOutput(t *testing.T) {

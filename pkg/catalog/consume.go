@@ -293,6 +293,10 @@ func (m *commits) done(b kafka.Batch) {
 	m.mu.Lock()
 	m.pending[place{b.Topic, b.Partition}] = b
 	m.mu.Unlock()
+	m.awake()
+}
+
+func (m *commits) awake() {
 	select {
 	case m.wake <- struct{}{}:
 	default:
@@ -313,15 +317,21 @@ func (m *commits) run() {
 		case <-m.end:
 			return
 		}
-		if err := m.commit(commitPatience); err != nil {
+		err := m.commit(commitPatience)
+		if fault.CodeOf(err) == fault.Unreachable { // kept for when the cluster is back
+			m.env.Log.Debug("not committed", "reason", err)
+			m.awake()
+			continue
+		}
+		if err != nil {
 			m.fail(err)
 			return
 		}
 	}
 }
 
-// commit commits what is pending. A partition that went to another member is
-// read again by that one.
+// commit commits what is pending, and keeps what it could not. A partition that
+// went to another member is read again by that one.
 func (m *commits) commit(patience time.Duration) error {
 	if m.held.Load() {
 		return nil
@@ -336,13 +346,26 @@ func (m *commits) commit(patience time.Duration) error {
 		err := m.consumer.Commit(ctx, b)
 		if errors.Is(err, kafka.ErrRevoked) {
 			m.env.Log.Debug("not committed", "topic", p.topic, "partition", p.partition, "offset", b.Next(), "reason", err)
-			continue
+			err = nil
 		}
 		if err != nil {
+			m.keep(pending)
 			return fmt.Errorf("topic %q partition %d: commit offset %d: %w", p.topic, p.partition, b.Next(), err)
 		}
+		delete(pending, p)
 	}
 	return nil
+}
+
+// keep takes back what was not committed, where nothing newer has come.
+func (m *commits) keep(pending map[place]kafka.Batch) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for p, b := range pending {
+		if _, newer := m.pending[p]; !newer {
+			m.pending[p] = b
+		}
+	}
 }
 
 // close makes the last commit.

@@ -25,7 +25,8 @@ func produceCommand() Command {
 		Long: "Each line becomes the value of a record; an empty line is a record with an empty value. A line goes out " +
 			"as soon as it is there. Where a topic does not exist the cluster may create it.\n\n" +
 			"Records are taken for sent when the brokers have acknowledged them: with --acks all the leader and the " +
-			"replicas in sync, without repetitions. If one is not acknowledged, produce ends with 1 and says why.\n\n" +
+			"replicas in sync, without repetitions. While no broker answers it tries again, for --timeout at most; then " +
+			"produce ends with 4 and says how many records were not acknowledged.\n\n" +
 			"With --key-field the lines are JSON objects, and the field's value is the key: records with the same " +
 			"key go to the same partition, the one that Kafka's own clients choose. A record without the field has " +
 			"no key.\n\n" +
@@ -66,6 +67,7 @@ func (b *produceBuilder) Options(s *option.Set) {
 	s.Bool(&b.wraps, "envelope,J", "lines are what consume -J prints: value, key, headers, timestamp and partition")
 	s.Choice(&b.o.Acks, "acks", "all", append(acks, "-1"), "which brokers have to acknowledge a record").Words = acks
 	s.Choice(&b.o.Compression, "compression", "none", codecs, "how batches of records are compressed")
+	s.Duration(&b.o.Timeout, "timeout", kafka.DefaultTimeout, "how `long` to try again without an acknowledgement before records are given up")
 	s.Choice(&b.o.Acks, "request-required-acks", "all", append(acks, "-1"), "the same as --acks").Hidden = true
 	s.Choice(&b.o.Compression, "compression-codec", "none", codecs, "the same as --compression").Hidden = true
 	topicFlag(s, &b.topics)
@@ -82,6 +84,9 @@ func (b *produceBuilder) Build(args []string) (Sink, error) {
 	b.files = args
 	if len(b.topics) != 1 {
 		return nil, fault.Hint(fault.Usagef("produce: say which topic"), "logpipe topic list shows the topics")
+	}
+	if b.o.Timeout <= 0 {
+		return nil, fault.Usagef("produce: --timeout: want a duration longer than nothing, not %s", option.FormatDuration(b.o.Timeout))
 	}
 	if b.key != "" && b.wraps {
 		return nil, fault.Usagef("produce: --key-field and --envelope contradict each other: an envelope has a key")
@@ -102,6 +107,7 @@ type produceSink struct {
 	*produceBuilder
 	limit    atomic.Int64 // bytes of a record
 	tooLarge atomic.Int64 // records refused
+	taken    atomic.Int64 // records that have come so far
 }
 
 func (s *produceSink) Name() string { return "produce" }
@@ -122,14 +128,14 @@ const recordOverhead = 36
 // has to be one.
 func (s *produceSink) Parallel(*stream.Env) (stream.Operator, error) {
 	if s.wraps {
-		return stream.Map(s.checkEnvelope), nil
+		return counted{s.checkEnvelope, &s.taken}, nil
 	}
 	var scratch []byte
 	field := s.field
 	if field != nil {
 		field = field.Clone() // each worker has its own
 	}
-	return stream.Map(func(r *record.Record) (bool, error) {
+	return counted{func(r *record.Record) (bool, error) {
 		limit, rough := int(s.limit.Load()), len(r.Line)
 		for i := range r.Edits {
 			rough += int(r.Edits[i].Span.End - r.Edits[i].Span.Off)
@@ -147,7 +153,20 @@ func (s *produceSink) Parallel(*stream.Env) (stream.Operator, error) {
 		}
 		s.tooLarge.Add(1)
 		return false, &kafka.TooLargeError{Size: size, Limit: limit}
-	}), nil
+	}, &s.taken}, nil
+}
+
+// counted is a Map that counts what it lets through.
+type counted struct {
+	stream.Map
+	n *atomic.Int64
+}
+
+func (c counted) Process(b *stream.Batch, emit stream.Emit) error {
+	return c.Map.Process(b, func(b *stream.Batch) error {
+		c.n.Add(int64(len(b.Records)))
+		return emit(b)
+	})
 }
 
 func (s *produceSink) checkEnvelope(r *record.Record) (bool, error) {
@@ -231,7 +250,12 @@ func (p *produced) Write(ctx context.Context, lines []byte) error {
 			}
 		}
 		if err := p.producer.Send(ctx, r); err != nil {
-			return errors.Join(err, p.producer.Flush(ctx))
+			if flushErr := p.producer.Flush(ctx); !errors.Is(flushErr, err) { // else it says the same, with their number
+				err = errors.Join(err, flushErr)
+			} else {
+				err = flushErr
+			}
+			return err
 		}
 		at = end + 1
 	}
@@ -268,10 +292,13 @@ func keyOf(dst []byte, v record.Value) []byte {
 
 // Summary tells what was acknowledged.
 func (p *produced) Summary() string {
-	n, _ := p.producer.Counts()
+	n, failed := p.producer.Counts()
 	text := fmt.Sprintf("%s acknowledged in topic %q", countRecords(n), p.topic)
 	if p.sink.o.Acks == "0" {
 		text = fmt.Sprintf("%s sent to topic %q, unacknowledged", countRecords(n), p.topic)
+	}
+	if lost := max(p.sink.taken.Load()-n, failed); lost > 0 {
+		text += fmt.Sprintf("; %s read and not acknowledged", countRecords(lost))
 	}
 	if p.keyless > 0 {
 		text += fmt.Sprintf("; %s had no field %s and no key", countRecords(p.keyless), p.sink.field)
@@ -285,8 +312,8 @@ func (p *produced) Summary() string {
 // Incomplete reports whether records were given up or refused, or have no key or
 // another partition than theirs.
 func (p *produced) Incomplete() bool {
-	_, failed := p.producer.Counts()
-	return failed > 0 || p.sink.tooLarge.Load() > 0 || p.keyless > 0 || p.producer.Moved() > 0
+	acked, failed := p.producer.Counts()
+	return failed > 0 || p.sink.taken.Load() > acked || p.sink.tooLarge.Load() > 0 || p.keyless > 0 || p.producer.Moved() > 0
 }
 
 // Close ends the connection. Records that were too large make it fail: they are

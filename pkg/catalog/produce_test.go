@@ -119,7 +119,7 @@ func TestProduceBrokerGone(t *testing.T) {
 		t.Error("no error for the last record")
 	}
 	s := sink.(Summarizer)
-	if !s.Incomplete() || s.Summary() != `2 records acknowledged in topic "t"` {
+	if !s.Incomplete() || s.Summary() != `2 records acknowledged in topic "t"; 1 record read and not acknowledged` {
 		t.Errorf("%v, %s", s.Incomplete(), s.Summary())
 	}
 }

@@ -39,7 +39,7 @@ func (c *Consumer) commit(ctx context.Context, s *session, offsets map[part]int6
 	for p, next := range offsets {
 		req.AddBlockWithLeaderEpoch(p.topic, p.id, next, -1, 0, "")
 	}
-	_, err := retry(ctx, func() (struct{}, error) { return struct{}{}, c.conn.sendCommit(req) })
+	_, err := retry(ctx, c.conn, func() (struct{}, error) { return struct{}{}, c.conn.sendCommit(req) })
 	switch {
 	case errors.Is(err, sarama.ErrIllegalGeneration), errors.Is(err, sarama.ErrUnknownMemberId),
 		errors.Is(err, sarama.ErrRebalanceInProgress), errors.Is(err, sarama.ErrFencedInstancedId):
@@ -83,7 +83,7 @@ func (c *conn) committed(ctx context.Context, group string, parts []part) (map[p
 	if len(parts) == 0 {
 		return out, nil
 	}
-	resp, err := retry(ctx, func() (*sarama.OffsetFetchResponse, error) { return c.fetchCommitted(group, byTopic) })
+	resp, err := retry(ctx, c, func() (*sarama.OffsetFetchResponse, error) { return c.fetchCommitted(group, byTopic) })
 	if err != nil {
 		return nil, fmt.Errorf("group %q: read committed offsets: %w", group, explain(err, ""))
 	}

@@ -57,6 +57,7 @@ func (c *Consumer) follow(ctx context.Context, parts []*reading, s *session) (bo
 			return false, err
 		}
 		c.conn.cfg.log().Debug("read again", "reason", err)
+		c.conn.outage.failed()
 		if pause(ctx, retryPause) != nil {
 			return false, nil
 		}
@@ -78,8 +79,12 @@ func (c *Consumer) round(ctx context.Context, open []*reading, s *session) error
 		defer stop.Stop()
 	}
 	results := make(chan error, len(leaders))
+	answered := make(chan struct{}, len(leaders)) // by a leader, once
 	for leader, parts := range leaders {
-		go func() { results <- c.fromLeader(ctx, leader, parts, s) }()
+		go func() { results <- c.fromLeader(ctx, leader, parts, s, answered) }()
+	}
+	if all {
+		go c.noteAnswers(ctx, answered, len(leaders))
 	}
 	var first error
 	for range leaders {
@@ -94,6 +99,18 @@ func (c *Consumer) round(ctx context.Context, open []*reading, s *session) error
 		return errMoved
 	}
 	return first
+}
+
+// noteAnswers ends an outage when every leader has answered.
+func (c *Consumer) noteAnswers(ctx context.Context, answered <-chan struct{}, leaders int) {
+	for range leaders {
+		select {
+		case <-answered:
+		case <-ctx.Done():
+			return
+		}
+	}
+	c.conn.outage.worked()
 }
 
 // leaders groups partitions by their leader; all tells whether each has one.
@@ -137,7 +154,7 @@ func (c *Consumer) leaders(ctx context.Context, open []*reading) (_ map[*sarama.
 // fromLeader reads what one broker leads. While a reader works on one answer
 // the next is fetched; positions move when records are handed out, so what was
 // fetched in vain is fetched again.
-func (c *Consumer) fromLeader(ctx context.Context, leader *sarama.Broker, parts []*reading, s *session) error {
+func (c *Consumer) fromLeader(ctx context.Context, leader *sarama.Broker, parts []*reading, s *session, answered chan<- struct{}) error {
 	ctx, cancel := context.WithCancel(ctx)
 	conf := *c.conn.client.Config()
 	conf.Net.Proxy.Enable, conf.Net.Proxy.Dialer = true, cutDialer{ctx, conf.Net.DialTimeout}
@@ -149,7 +166,7 @@ func (c *Consumer) fromLeader(ctx context.Context, leader *sarama.Broker, parts 
 	defer fetching.Wait()
 	defer cancel()
 	context.AfterFunc(ctx, func() { leader.Close() })
-	f := &fetch{c: c, leader: leader, size: max(c.conn.client.Config().Consumer.Fetch.Default, 1)}
+	f := &fetch{c: c, leader: leader, first: sync.OnceFunc(func() { answered <- struct{}{} }), size: max(c.conn.client.Config().Consumer.Fetch.Default, 1)}
 	for _, r := range parts {
 		f.parts = append(f.parts, &reading{part: r.part, pos: r.pos, last: r.last, epoch: r.epoch})
 	}
@@ -205,6 +222,7 @@ type answer struct {
 type fetch struct {
 	c      *Consumer
 	leader *sarama.Broker
+	first  func()     // is called with each answer
 	parts  []*reading // positions of the fetches
 	size   int32      // asked for each partition; grows for a batch that is larger
 }
@@ -228,6 +246,7 @@ func (f *fetch) run(ctx context.Context, answers chan<- []answer) error {
 		if err != nil {
 			return fmt.Errorf("fetch from broker %d: %w", f.leader.ID(), err)
 		}
+		f.first()
 		list, err := f.take(ctx, resp)
 		if len(list) > 0 {
 			select {

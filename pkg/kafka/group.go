@@ -22,8 +22,8 @@ type session struct {
 // over tells whether the group has moved on. Without a group it never does.
 func (s *session) over() bool { return s != nil && s.ctx.Err() != nil }
 
-// groupPatience is how long a member tries to (re)join while its cluster does
-// not answer.
+// groupPatience is how long a member tries to (re)join a group that its cluster
+// does not let it join.
 const groupPatience = time.Minute
 
 // member is this process in one generation of a group; its methods are called
@@ -76,6 +76,10 @@ func (c *Consumer) join(group sarama.ConsumerGroup) error {
 			continue
 		}
 		c.conn.cfg.log().Debug("join group", "group", c.cfg.Group, "error", err)
+		c.conn.outage.failed()
+		if network := fault.CodeOf(explain(err, "")) == fault.Unreachable; network {
+			failing = time.Now() // a cluster that is gone is waited for
+		}
 		if failing.IsZero() {
 			failing = time.Now()
 		}

@@ -53,12 +53,11 @@ type Record struct {
 	Offset    int64     // set when read, and when acknowledged; -1 = unknown
 }
 
-// How long retries last after the first contact: 200 x 250 ms for a record,
-// 20 x 250 ms for a question about the cluster. With the library's own defaults
-// half of the records were lost when a leader was killed.
+// How long retries last after the first contact: 20 x 250 ms for a question about
+// the cluster, ProducerConfig.Timeout for a record, for ever for reading. With the
+// library's own defaults half of the records were lost when a leader was killed.
 const (
 	retryPause      = 250 * time.Millisecond
-	recordRetries   = 200
 	metadataRetries = 20
 )
 
@@ -68,6 +67,7 @@ type conn struct {
 	client   sarama.Client
 	versions apiVersions // of the broker that was reached first
 	closing  *atomic.Bool
+	outage   *outage
 }
 
 // logOnce guards the library's one logger.
@@ -86,7 +86,8 @@ func connect(ctx context.Context, cfg Config, change func(*sarama.Config)) (*con
 		}
 	})
 	closing := new(atomic.Bool)
-	conf := baseConfig(cfg, closing)
+	gone := &outage{log: cfg.log(), brokers: brokers, how: "trying again until they do"}
+	conf := baseConfig(cfg, closing, gone)
 	if change != nil {
 		change(conf)
 	}
@@ -101,7 +102,7 @@ func connect(ctx context.Context, cfg Config, change func(*sarama.Config)) (*con
 	if err != nil {
 		return nil, explain(err, "")
 	}
-	return &conn{cfg: cfg, client: client, versions: versions, closing: closing}, nil
+	return &conn{cfg: cfg, client: client, versions: versions, closing: closing, outage: gone}, nil
 }
 
 // close ends the connections, and the pauses of the retries that are going on.
@@ -153,11 +154,12 @@ func (cfg Config) brokers() ([]string, error) {
 // baseConfig is what all clients share. Once closing is set nothing pauses
 // between retries any more, so that closing a client whose cluster is gone takes
 // a moment and not minutes.
-func baseConfig(cfg Config, closing *atomic.Bool) *sarama.Config {
+func baseConfig(cfg Config, closing *atomic.Bool, gone *outage) *sarama.Config {
 	backoff := func() time.Duration {
 		if closing.Load() {
 			return 0
 		}
+		gone.failed()
 		return retryPause
 	}
 	c := sarama.NewConfig()

@@ -23,7 +23,7 @@ const autoCreateWait = 3 * time.Second
 func (c *conn) metadata(ctx context.Context, topics []string, create bool) (*sarama.MetadataResponse, error) {
 	req := sarama.NewMetadataRequest(c.client.Config().Version, topics)
 	req.AllowAutoTopicCreation = create
-	return retry(ctx, func() (*sarama.MetadataResponse, error) {
+	return retry(ctx, c, func() (*sarama.MetadataResponse, error) {
 		b := c.client.LeastLoadedBroker()
 		if b == nil {
 			return nil, sarama.ErrOutOfBrokers
@@ -38,12 +38,13 @@ func (c *conn) metadata(ctx context.Context, topics []string, create bool) (*sar
 
 // retry repeats a call that fails for reasons of the connection or of an
 // election until it has lasted an election's time.
-func retry[T any](ctx context.Context, call func() (T, error)) (T, error) {
+func retry[T any](ctx context.Context, c *conn, call func() (T, error)) (T, error) {
 	for left := metadataRetries; ; left-- {
 		v, err := await(ctx, call)
 		if err == nil || left == 0 || ctx.Err() != nil || !passing(err) {
 			return v, err
 		}
+		c.outage.failed()
 		if err := pause(ctx, retryPause); err != nil {
 			return v, err
 		}

@@ -33,7 +33,7 @@ func (c *conn) span(ctx context.Context, p part) (span, error) {
 // offsetAt asks the leader for the first offset at or after a time in
 // milliseconds (or one of the library's two special times); -1 = there is none.
 func (c *conn) offsetAt(ctx context.Context, p part, at int64) (int64, error) {
-	n, err := retry(ctx, func() (int64, error) { return c.client.GetOffset(p.topic, p.id, at) })
+	n, err := retry(ctx, c, func() (int64, error) { return c.client.GetOffset(p.topic, p.id, at) })
 	if err != nil {
 		return 0, explain(err, p.topic)
 	}

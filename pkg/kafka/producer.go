@@ -9,6 +9,7 @@ import (
 
 	"github.com/IBM/sarama"
 	"github.com/logpipe/logpipe/pkg/fault"
+	"github.com/logpipe/logpipe/pkg/option"
 )
 
 // ProducerConfig says how records are sent.
@@ -17,6 +18,7 @@ type ProducerConfig struct {
 	Compression     string        // none (also ""), gzip, snappy, lz4, zstd
 	MayRepeat       bool          // gives up idempotence: a retry may then write a record twice. Acks other than all imply it
 	MaxMessageBytes int           // largest record and batch; 0 = 1,000,000, below what brokers take by default
+	Timeout         time.Duration // how long retries go on without any acknowledgement before what is open is given up; 0 = DefaultTimeout
 	Linger          time.Duration // how long to wait for more records to fill a request; 0 = send when the last one is answered
 	Elsewhere       bool          // a record for a partition that its topic does not have goes where its key belongs, and fails otherwise
 	BufferBytes     int64         // records sent and not acknowledged, before Send waits; 0 = 32 MiB
@@ -26,6 +28,9 @@ type ProducerConfig struct {
 	// one after the other from one goroutine and must not wait for Send.
 	OnAck func(Record, error)
 }
+
+// DefaultTimeout is the one of Kafka's own producer (delivery.timeout.ms).
+const DefaultTimeout = 2 * time.Minute
 
 // What a record costs on top of its bytes: in the log at most, and in memory.
 const (
@@ -68,6 +73,8 @@ type Producer struct {
 	reasons map[string]int64 // of failures since the last Flush
 	first   error            // the first of them
 	changed chan struct{}    // closed when open shrinks and somebody waits; nil = nobody does
+	moving  time.Time        // when the last answer came, or the first record without one was sent
+	lost    error            // why all was given up; nil = it was not
 	closed  bool
 }
 
@@ -90,9 +97,13 @@ func NewProducer(ctx context.Context, cfg Config, pc ProducerConfig) (*Producer,
 	if pc.BufferBytes <= 0 {
 		pc.BufferBytes = 32 << 20
 	}
+	if pc.Timeout <= 0 {
+		pc.Timeout = DefaultTimeout
+	}
 	c, err := connect(ctx, cfg, func(s *sarama.Config) {
 		set(s)
 		s.Producer.MaxMessageBytes = pc.MaxMessageBytes
+		s.Producer.Retry.Max = retriesIn(pc.Timeout)
 	})
 	if err != nil {
 		return nil, err
@@ -101,6 +112,7 @@ func NewProducer(ctx context.Context, cfg Config, pc ProducerConfig) (*Producer,
 	if err != nil {
 		return nil, errors.Join(explain(err, ""), c.close())
 	}
+	c.outage.how = "trying again for " + option.FormatDuration(pc.Timeout)
 	p := &Producer{cfg: pc, conn: c, async: async, known: map[string]bool{}, reasons: map[string]int64{}}
 	p.worker.Go(p.collect)
 	return p, nil
@@ -124,7 +136,6 @@ func (pc ProducerConfig) settings() (func(*sarama.Config), error) {
 		s.Producer.RequiredAcks = acks
 		s.Producer.Compression = codec
 		s.Producer.Idempotent = acks == sarama.WaitForAll && !pc.MayRepeat
-		s.Producer.Retry.Max = recordRetries
 		s.Producer.Partitioner = newPartitioner(pc.Elsewhere)
 		s.Producer.Return.Successes = true
 		s.Producer.Return.Errors = true
@@ -182,16 +193,29 @@ func (s *sending) message() *sarama.ProducerMessage {
 // ready makes sure that a topic exists, once. The broker may create it.
 func (p *Producer) ready(ctx context.Context, topic string) error {
 	p.mu.Lock()
-	known, closed := p.known[topic], p.closed
+	known, closed, lost := p.known[topic], p.closed, p.lost
 	p.mu.Unlock()
-	if closed {
+	switch {
+	case closed:
 		return errors.New("the producer is closed")
-	}
-	if known {
+	case lost != nil:
+		return lost
+	case known:
 		return nil
 	}
-	if _, err := p.conn.topic(ctx, topic, true); err != nil {
-		return err
+	patient, cancel := context.WithTimeout(ctx, p.cfg.Timeout)
+	defer cancel()
+	for {
+		_, err := p.conn.topic(patient, topic, true)
+		if err == nil {
+			break
+		}
+		if ctx.Err() == nil && patient.Err() != nil {
+			return p.giveUp()
+		}
+		if fault.CodeOf(err) != fault.Unreachable || ctx.Err() != nil {
+			return err
+		}
 	}
 	p.mu.Lock()
 	p.known[topic] = true
@@ -204,6 +228,9 @@ func (p *Producer) admit(ctx context.Context, memory int64) error {
 	for {
 		p.mu.Lock()
 		if p.open == 0 || p.bytes+memory <= p.cfg.BufferBytes {
+			if p.open == 0 {
+				p.moving = time.Now()
+			}
 			p.open++
 			p.bytes += memory
 			p.mu.Unlock()
@@ -211,10 +238,8 @@ func (p *Producer) admit(ctx context.Context, memory int64) error {
 		}
 		wake := p.wake()
 		p.mu.Unlock()
-		select {
-		case <-wake:
-		case <-ctx.Done():
-			return ctx.Err()
+		if err := p.await(ctx, wake); err != nil {
+			return err
 		}
 	}
 }
@@ -233,6 +258,7 @@ func (p *Producer) settle(memory int64, count func()) {
 	defer p.mu.Unlock()
 	p.open--
 	p.bytes -= memory
+	p.moving = time.Now()
 	if count != nil {
 		count()
 	}
@@ -269,6 +295,11 @@ func (p *Producer) answered(m *sarama.ProducerMessage, err error) {
 	s, ok := m.Metadata.(*sending)
 	if !ok {
 		return
+	}
+	if err == nil {
+		p.conn.outage.worked()
+	} else if lost := p.givenUp(); lost != nil {
+		err = lost
 	}
 	r := s.record
 	r.Partition, r.Offset = m.Partition, m.Offset
@@ -324,12 +355,10 @@ func (p *Producer) Flush(ctx context.Context) error {
 		}
 		wake := p.wake()
 		p.mu.Unlock()
-		select {
-		case <-wake:
-		case <-ctx.Done():
+		if err := p.await(ctx, wake); err != nil {
 			p.mu.Lock()
 			defer p.mu.Unlock()
-			return errors.Join(fmt.Errorf("%s not acknowledged: %w", records(p.open), ctx.Err()), p.failures())
+			return errors.Join(fmt.Errorf("%s not acknowledged: %w", records(p.open), err), p.failures())
 		}
 	}
 }

@@ -327,7 +327,7 @@ func TestFollowing(t *testing.T) {
 func TestEndBehindATransaction(t *testing.T) {
 	cfg, _ := cluster(t, broker.Config{})
 	create(t, cfg, "tx", 1)
-	conf := baseConfig(cfg, new(atomic.Bool))
+	conf := baseConfig(cfg, new(atomic.Bool), &outage{log: cfg.log()})
 	conf.Producer.Idempotent, conf.Net.MaxOpenRequests, conf.Producer.RequiredAcks = true, 1, sarama.WaitForAll
 	conf.Producer.Transaction.ID = "t"
 	conf.Producer.Return.Successes = true

@@ -1,0 +1,164 @@
+package kafka
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/logpipe/logpipe/pkg/broker"
+	"github.com/logpipe/logpipe/pkg/fault"
+)
+
+// warnings is a log whose warnings a test awaits.
+type warnings chan string
+
+func (w warnings) Enabled(_ context.Context, l slog.Level) bool { return l >= slog.LevelWarn }
+func (w warnings) WithAttrs([]slog.Attr) slog.Handler           { return w }
+func (w warnings) WithGroup(string) slog.Handler                { return w }
+func (w warnings) Handle(_ context.Context, r slog.Record) error {
+	w <- r.Message
+	return nil
+}
+
+// await returns the next warning, which has to contain text.
+func (w warnings) await(t *testing.T, text string) {
+	t.Helper()
+	select {
+	case got := <-w:
+		if !strings.Contains(got, text) {
+			t.Fatalf("%q, want %q in it", got, text)
+		}
+	case <-time.After(30 * time.Second):
+		t.Fatalf("nobody says %q", text)
+	}
+}
+
+func (w warnings) none(t *testing.T) {
+	t.Helper()
+	select {
+	case got := <-w:
+		t.Errorf("said again: %q", got)
+	default:
+	}
+}
+
+// TestOutageIsTold holds that readers, members of groups and producers say once
+// that the broker is gone and once that it is back, and that they go on.
+func TestOutageIsTold(t *testing.T) {
+	reader := func(group string) func(*testing.T, Config) func() error {
+		return func(t *testing.T, cfg Config) func() error {
+			c := consumer(t, cfg, ConsumerConfig{Topics: []string{"x"}, Group: group, From: Beginning})
+			read := func() error {
+				_, err := c.Read(soon(t))
+				return err
+			}
+			if err := read(); err != nil {
+				t.Fatal(err)
+			}
+			return read
+		}
+	}
+	sender := func(before int) func(*testing.T, Config) func() error {
+		return func(t *testing.T, cfg Config) func() error {
+			p, err := NewProducer(soon(t), cfg, ProducerConfig{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { p.Close() })
+			send := func() error {
+				if err := p.Send(soon(t), Record{Topic: "x", Partition: -1, Value: []byte("v")}); err != nil {
+					return err
+				}
+				return p.Flush(soon(t))
+			}
+			for range before {
+				if err := send(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			return send
+		}
+	}
+	for name, start := range map[string]func(*testing.T, Config) func() error{
+		"alone": reader(""), "group": reader("g"), "producer": sender(1), "producer without a record": sender(0),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir, said := t.TempDir(), make(warnings, 10)
+			cfg, b := cluster(t, broker.Config{Dir: dir})
+			create(t, cfg, "x", 1)
+			produce(t, cfg, "x", 0, 1)
+			cfg.Logger = slog.New(said)
+			again := start(t, cfg)
+			if err := b.Close(); err != nil {
+				t.Fatal(err)
+			}
+			done := make(chan error, 1)
+			go func() { done <- again() }()
+			said.await(t, "no broker answers ("+b.Addr()[0]+": connection refused) since ")
+			cluster(t, broker.Config{Dir: dir, Listen: b.Addr()[0]})
+			said.await(t, "the brokers answer again, after ")
+			cfg.Logger = nil
+			produce(t, cfg, "x", 1, 2)
+			if err := <-done; err != nil {
+				t.Error(err)
+			}
+			said.none(t)
+		})
+	}
+}
+
+// TestGiveUp holds that a producer gives up after its timeout, with the number of
+// records.
+func TestGiveUp(t *testing.T) {
+	for _, first := range []int{0, 1} {
+		t.Run(fmt.Sprint(first, " sent before"), func(t *testing.T) {
+			t.Parallel()
+			cfg, b := cluster(t, broker.Config{})
+			create(t, cfg, "x", 1)
+			p, err := NewProducer(soon(t), cfg, ProducerConfig{Timeout: 1500 * time.Millisecond})
+			if err != nil {
+				t.Fatal(err)
+			}
+			send := func() error { return p.Send(soon(t), Record{Topic: "x", Partition: -1, Value: []byte("v")}) }
+			for range first {
+				if err := send(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := p.Flush(soon(t)); err != nil {
+				t.Fatal(err)
+			}
+			if err := b.Close(); err != nil {
+				t.Fatal(err)
+			}
+			begun := time.Now()
+			for range 3 {
+				if err = send(); err != nil {
+					break
+				}
+			}
+			want := "no broker has acknowledged anything since"
+			if first > 0 {
+				if err != nil {
+					t.Fatal(err)
+				}
+				err = p.Flush(soon(t))
+				want = "3 records were not acknowledged: " + want
+			}
+			if fault.CodeOf(err) != fault.Unreachable || !strings.Contains(fault.HintOf(err), "--timeout") ||
+				!strings.HasPrefix(fmt.Sprint(err), want) || time.Since(begun) > 20*time.Second {
+				t.Errorf("after %v: %v", time.Since(begun), err)
+			}
+			if err := send(); fault.CodeOf(err) != fault.Unreachable {
+				t.Errorf("a record after the end: %v", err)
+			}
+			if err := p.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
