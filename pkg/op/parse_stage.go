@@ -136,6 +136,13 @@ func (p *parsing) Process(b *stream.Batch, emit stream.Emit) error {
 		if r.Indexed() {
 			line = r.AppendJSON(nil) // not in the arena: a line stays when its batch is reused
 		}
+		var next format.Format
+		if alone && p.open != nil {
+			var err error
+			if next, err = p.behind(line); err != nil {
+				return err
+			}
+		}
 		err := p.parser.Parse(line, r, arena)
 		r.Meta = meta
 		if err == nil {
@@ -144,26 +151,23 @@ func (p *parsing) Process(b *stream.Batch, emit stream.Emit) error {
 		} else {
 			p.refuse(b, r, line, err)
 		}
-		if alone && p.open != nil {
-			if err := p.follow(line); err != nil {
-				return err
-			}
+		if next != nil {
+			p.begin(next)
 		}
 	}
 	b.Records = b.Records[:n]
 	return emit(b)
 }
 
-// follow finds out from a line what the format becomes. The engine does so for a
-// first stage.
-func (p *parsing) follow(line []byte) error {
+// behind is the format of what stands behind a line. The engine asks for it where
+// the stage is the first one.
+func (p *parsing) behind(line []byte) (format.Format, error) {
 	p.text = append(append(p.text[:0], line...), '\n')
 	f, err := p.open.Sample(p.text)
 	if err != nil {
-		return fmt.Errorf("parse: %w", err)
+		return nil, fmt.Errorf("parse: %w", err)
 	}
-	p.begin(f)
-	return nil
+	return f, nil
 }
 
 func (p *parsing) refuse(b *stream.Batch, r *record.Record, line []byte, err error) {
