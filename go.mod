@@ -6,6 +6,7 @@ require (
 	github.com/IBM/sarama v1.61.1 // Kafka client, fixed by the user; pkg/kafka
 	github.com/axiomhq/hyperloglog v0.3.0 // approx_distinct; pkg/state
 	github.com/cespare/xxhash/v2 v2.3.0 // a hash that is the same in every process, for sketches that merge; pkg/state
+	github.com/fsnotify/fsnotify v1.9.0 // changes in whole folders, which nxadm/tail does not offer; pkg/tail
 	github.com/klauspost/compress v1.20.3 // .zst and fast .gz inputs; pkg/cli
 	github.com/mssola/useragent v1.0.0 // clients by user agent, fixed by the user; pkg/ua
 	github.com/nxadm/tail v1.4.11 // following files, fixed by the user; pkg/tail
@@ -28,7 +29,6 @@ require (
 	github.com/davecgh/go-spew v1.1.1 // indirect
 	github.com/dgryski/go-metro v0.0.0-20250106013310-edb8663e5e33 // indirect
 	github.com/eapache/go-resiliency v1.7.0 // indirect
-	github.com/fsnotify/fsnotify v1.9.0 // indirect
 	github.com/go-viper/mapstructure/v2 v2.4.0 // indirect
 	github.com/hashicorp/go-uuid v1.0.3 // indirect
 	github.com/inconshreveable/mousetrap v1.1.0 // indirect

@@ -48,6 +48,7 @@ var owners = map[string]string{
 	"github.com/mssola/useragent":          "pkg/ua",
 	"github.com/nxadm/tail":                "pkg/tail",
 	"gopkg.in/tomb.v1":                     "pkg/tail",
+	"github.com/fsnotify/fsnotify":         "pkg/tail",
 	"github.com/axiomhq/hyperloglog":       "pkg/state",
 	"github.com/rcrowley/go-metrics":       "pkg/kafka",
 	"github.com/cespare/xxhash":            "pkg/state",

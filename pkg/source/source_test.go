@@ -60,12 +60,17 @@ type rig struct {
 
 func start(t *testing.T, s Source, settings ...string) *rig {
 	t.Helper()
+	return startCounted(t, s, nil, settings...)
+}
+
+func startCounted(t *testing.T, s Source, counts *flume.Counters, settings ...string) *rig {
+	t.Helper()
 	r := &rig{channel: configure(t, channel.NewMemory, settings...), ended: make(chan error, 1)}
 	hard, giveUp := context.WithCancel(t.Context())
 	ctx, stop := context.WithCancel(hard)
 	r.stop = stop
 	r.out = NewOutput(hard, OutputConfig{Required: []flume.Channel{r.channel}, Logf: r.diary.logf})
-	if err := s.Open(flume.Env{Name: "r1", Logf: r.diary.logf}); err != nil {
+	if err := s.Open(flume.Env{Name: "r1", Logf: r.diary.logf, Counters: counts}); err != nil {
 		giveUp()
 		t.Fatal(err)
 	}

@@ -22,6 +22,8 @@ func identify(_ *os.File, st os.FileInfo) (identity, error) {
 	return identity{uint64(s.Dev), uint64(s.Ino)}, nil
 }
 
+func identifyPath(_ string, st os.FileInfo) (identity, error) { return identify(nil, st) }
+
 // sameFile tells whether the file at path is the one with this identity.
 func sameFile(path string, id identity) bool {
 	st, err := os.Stat(path)

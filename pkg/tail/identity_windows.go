@@ -22,6 +22,15 @@ func identify(f *os.File, _ os.FileInfo) (identity, error) {
 	return identity{uint64(info.VolumeSerialNumber), uint64(info.FileIndexHigh)<<32 | uint64(info.FileIndexLow)}, nil
 }
 
+func identifyPath(path string, _ os.FileInfo) (identity, error) {
+	f, err := lib.OpenFile(path)
+	if err != nil {
+		return identity{}, err
+	}
+	defer f.Close()
+	return identify(f, nil)
+}
+
 // sameFile tells whether the file at path is the one with this identity.
 func sameFile(path string, id identity) bool {
 	f, err := lib.OpenFile(path)

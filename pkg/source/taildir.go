@@ -1,0 +1,413 @@
+package source
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/logpipe/logpipe/pkg/flume"
+	"github.com/logpipe/logpipe/pkg/tail"
+)
+
+// Taildir follows all files whose names match patterns; each line is an event.
+// How far each file was read stands in a file of Flume's own format, and moves
+// when the channels have stored what was read, so that nothing is lost and a
+// kill repeats what was read since the file was last written.
+//
+// Files are known by device, inode and their first bytes, not by their names:
+// a file that is renamed goes on, and one that only has the inode of an older
+// one begins at its beginning.
+type Taildir struct {
+	groupNames   string
+	patterns     map[string]string
+	groupHeaders map[string]string
+	positionFile string
+	byteOffset   bool
+	skipToEnd    bool
+	idle         time.Duration
+	writeEvery   time.Duration
+	batch        int
+	maxBatches   int
+	sleepStep    time.Duration
+	maxSleep     time.Duration
+	cache        bool
+	fileHeader   bool
+	fileKey      string
+	multi        multiline
+
+	env       flume.Env
+	counters  counters
+	truncated *atomic.Int64
+	groups    []*tailGroup
+	folders   *tail.Folders
+	watched   bool      // changes are told; else files are looked at in turns
+	round     int       // of looking at everything
+	nextScan  time.Time // when everything is looked at
+	nextCare  time.Time // when maintain has something to do
+
+	mu      sync.Mutex // guards files, and path and pos of each
+	files   map[tail.FileID]*tailFile
+	changed atomic.Bool // a position moved since they were written
+
+	byPath  map[string]*tailFile
+	pending []*tailFile // to be read, in order
+	window  tailWindow
+	open    int // files that are open
+	wrote   []byte
+	told    map[string]bool // complaints that need no repetition
+}
+
+// NewTaildir describes and makes a TAILDIR source.
+func NewTaildir(p *flume.Properties) Source {
+	s := &Taildir{}
+	p.String(&s.groupNames, "filegroups", "", "names of groups of files, with blanks").Require()
+	p.Family(&s.patterns, "filegroups.", "a folder, which may have * ? [a-z] and **, and a regular expression for file names")
+	p.Family(&s.groupHeaders, "headers.", "GROUP.KEY: a header of all events of a group")
+	p.String(&s.positionFile, "positionFile", "~/.flume/taildir_position.json", "keeps how far each file was read")
+	p.Bool(&s.byteOffset, "byteOffsetHeader", false, "set the header byteoffset to where the line begins")
+	p.Bool(&s.skipToEnd, "skipToEnd", false, "begin at the end of files that positionFile does not know")
+	p.Duration(&s.idle, "idleTimeout", 2*time.Minute, time.Millisecond, "a file without news is closed after this time")
+	p.Duration(&s.writeEvery, "writePosInterval", 3*time.Second, time.Millisecond, "how often positionFile is written")
+	p.Int(&s.batch, "batchSize", 100, 1, "most events in one transaction").In("events")
+	p.Int(&s.maxBatches, "maxBatchCount", int(^uint(0)>>1), 1, "most batches of one file before the next file's turn").In("batches")
+	p.Duration(&s.sleepStep, "backoffSleepIncrement", time.Second, time.Millisecond,
+		"where the system does not tell of changes: the pause after the first look without news; each further one adds as much")
+	p.Duration(&s.maxSleep, "maxBackoffSleep", 5*time.Second, time.Millisecond, "longest pause; also how often all files are looked at")
+	p.Bool(&s.cache, "cachePatternMatching", true, "list a folder only after it has changed")
+	p.Bool(&s.fileHeader, "fileHeader", false, "set a header to the file's path")
+	p.String(&s.fileKey, "fileHeaderKey", "file", "the header for the path")
+	s.multi.describe(p)
+	return s
+}
+
+// Batch is the batchSize.
+func (s *Taildir) Batch() (string, int) { return "batchSize", s.batch }
+
+// Guarantee tells what the source promises.
+func (s *Taildir) Guarantee() string {
+	return fmt.Sprintf("at least once: after a kill -9, what was read in the last %v comes again; "+
+		"lost is only what is truncated or deleted before it was read", s.writeEvery)
+}
+
+// Check compiles the patterns and looks for groups without one.
+func (s *Taildir) Check() []flume.Problem {
+	var all []flume.Problem
+	for _, name := range strings.Fields(s.groupNames) {
+		pattern, there := s.patterns[name]
+		if !there {
+			all = append(all, flume.Problem{Property: "filegroups", Message: fmt.Sprintf("group %s has no files", name),
+				Fix: fmt.Sprintf("add filegroups.%s = /folder/name.*", name)})
+			continue
+		}
+		if _, err := newTailGroup(name, pattern, nil); err != nil {
+			all = append(all, flume.Problem{Property: "filegroups." + name, Message: err.Error(),
+				Fix: "the part behind the last / is a regular expression for file names, such as .*\\.log"})
+		}
+	}
+	if s.groupNames != "" && len(strings.Fields(s.groupNames)) == 0 {
+		all = append(all, flume.Problem{Property: "filegroups", Message: "no group", Fix: "name a group"})
+	}
+	for key := range s.groupHeaders {
+		if _, header, ok := strings.Cut(key, "."); !ok || header == "" {
+			all = append(all, flume.Problem{Property: "headers." + key, Message: "want headers.GROUP.KEY",
+				Fix: fmt.Sprintf("write headers.%s.KEY = VALUE", key)})
+		}
+	}
+	return append(all, s.multi.check()...)
+}
+
+// Open finds the files and where to go on in them. A folder that is not there
+// is waited for.
+func (s *Taildir) Open(env flume.Env) error {
+	s.env, s.counters = env, newCounters(env)
+	s.truncated = env.Counter("FileTruncatedCount")
+	s.files, s.byPath = map[tail.FileID]*tailFile{}, map[string]*tailFile{}
+	s.nextCare = time.Now().Add(time.Hour)
+	s.told, s.pending, s.groups, s.round, s.wrote = map[string]bool{}, nil, nil, 0, nil
+	if err := s.multi.compile(); err != nil {
+		return err
+	}
+	for _, name := range strings.Fields(s.groupNames) {
+		g, err := newTailGroup(name, s.patterns[name], s.groupHeaders)
+		if err != nil {
+			return fmt.Errorf("filegroups.%s: %w", name, err)
+		}
+		s.groups = append(s.groups, g)
+	}
+	path, err := homePath(s.positionFile)
+	if err != nil {
+		return err
+	}
+	s.positionFile = path
+	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+		return fmt.Errorf("folder of positionFile: %w", err)
+	}
+	stored, err := s.readPositions()
+	if err != nil {
+		return err
+	}
+	if s.folders, err = tail.NewFolders(); err != nil {
+		env.Logf("the system does not tell of changes (%v): looks every %v", err, s.sleepStep)
+	}
+	s.scan(s.skipToEnd)
+	s.resume(stored)
+	if err := s.writePositions(); err != nil {
+		return err // a place that cannot be written is told now
+	}
+	env.Logf("follows %s in %s", plural(len(s.files), "file"), plural(len(s.allFolders()), "folder"))
+	return nil
+}
+
+// homePath puts the home folder for a ~ at the beginning, as in Flume's
+// defaults.
+func homePath(path string) (string, error) {
+	if rest, ok := strings.CutPrefix(path, "~/"); ok {
+		home, err := os.UserHomeDir()
+		if err != nil {
+			return "", fmt.Errorf("%s: %w", path, err)
+		}
+		path = filepath.Join(home, rest)
+	}
+	return filepath.Abs(path)
+}
+
+// Close closes all files.
+func (s *Taildir) Close() error {
+	for _, f := range s.files {
+		s.shut(f)
+	}
+	if s.folders == nil {
+		return nil
+	}
+	return s.folders.Close()
+}
+
+// Run reads until ctx ends.
+func (s *Taildir) Run(ctx context.Context, out *Output) error {
+	stop := make(chan struct{})
+	var writing sync.WaitGroup
+	writing.Go(func() { s.keepPositions(stop) })
+	err := s.follow(ctx, out)
+	close(stop)
+	writing.Wait()
+	if writeErr := s.writePositions(); err == nil {
+		err = writeErr
+	}
+	return err
+}
+
+// follow reads what there is, then waits for more.
+func (s *Taildir) follow(ctx context.Context, out *Output) error {
+	pause := s.sleepStep
+	s.nextScan = time.Now().Add(s.maxSleep)
+	for ctx.Err() == nil {
+		read := len(s.pending) > 0
+		if err := s.readPending(ctx, out); err != nil {
+			return err
+		}
+		if !time.Now().Before(s.nextCare) {
+			if err := s.maintain(ctx, out); err != nil {
+				return err
+			}
+			if len(s.pending) > 0 {
+				continue
+			}
+		}
+		if read {
+			pause = s.sleepStep
+		}
+		if !s.watched {
+			s.nextScan = earlier(s.nextScan, time.Now().Add(pause))
+			pause = min(pause+s.sleepStep, s.maxSleep)
+		}
+		s.look(ctx, earlier(s.nextCare, s.nextScan))
+	}
+	return nil
+}
+
+// readPending reads the files that have news, one after the other.
+func (s *Taildir) readPending(ctx context.Context, out *Output) error {
+	for len(s.pending) > 0 && ctx.Err() == nil {
+		f := s.pending[0]
+		s.pending = s.pending[1:]
+		f.queued = false
+		more, err := s.drain(ctx, f, out, wholeEvents, func() { s.look(ctx, time.Time{}) })
+		if err != nil {
+			return err
+		}
+		if more {
+			s.enqueue(f)
+		}
+	}
+	return nil
+}
+
+// look waits until the time given for news, and takes note of them.
+func (s *Taildir) look(ctx context.Context, until time.Time) {
+	change := s.folders.Wait(ctx, max(0, time.Until(until)))
+	for _, path := range change.Written {
+		if f := s.byPath[path]; f != nil {
+			s.enqueue(f)
+		}
+	}
+	if len(change.Listed) > 0 {
+		s.relist(change.Listed)
+	}
+	if change.Missed || !time.Now().Before(s.nextScan) {
+		s.scan(false)
+		s.nextScan = time.Now().Add(s.maxSleep)
+	}
+}
+
+// maintain does what depends on the time: it ends events that wait for more
+// lines, closes what is idle, and leaves files that are gone.
+func (s *Taildir) maintain(ctx context.Context, out *Output) error {
+	now := time.Now()
+	s.nextCare = now.Add(time.Hour)
+	for _, f := range s.files {
+		if f.f == nil {
+			continue
+		}
+		if !f.waits.IsZero() {
+			if due := f.waits.Add(s.multi.timeout); now.Before(due) {
+				s.remind(due)
+			} else if err := s.finish(ctx, f, out, wholeLines); err != nil {
+				return err
+			}
+		}
+		limit := s.idle
+		if f.gone {
+			limit = min(limit, lingerFor)
+		}
+		if due := f.active.Add(limit); now.Before(due) || f.queued {
+			s.remind(due)
+			if f.gone { // nobody tells of it
+				s.enqueue(f)
+				s.remind(now.Add(gonePoll))
+			}
+			continue
+		}
+		if err := s.finish(ctx, f, out, everything); err != nil || ctx.Err() != nil {
+			return err
+		}
+		if f.queued {
+			continue
+		}
+		s.shut(f)
+		if f.gone {
+			s.forget(f)
+		}
+	}
+	return nil
+}
+
+// finish reads a file to its end and ends the last event.
+func (s *Taildir) finish(ctx context.Context, f *tailFile, out *Output, end tailEnd) error {
+	more, err := s.drain(ctx, f, out, end, nil)
+	if more {
+		s.enqueue(f)
+	}
+	return err
+}
+
+// remind makes maintain run at t.
+func (s *Taildir) remind(t time.Time) { s.nextCare = earlier(s.nextCare, t) }
+
+// lingerFor is how long a file that was renamed to a name that no pattern has
+// is followed beyond its last line: its writer keeps it open until it is told
+// to open the new one.
+const (
+	lingerFor = 10 * time.Second
+	gonePoll  = 500 * time.Millisecond
+)
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// enqueue puts a file at the end of those to be read.
+func (s *Taildir) enqueue(f *tailFile) {
+	if !f.queued {
+		f.queued = true
+		s.pending = append(s.pending, f)
+	}
+}
+
+// tell says something once, until it is no longer true.
+func (s *Taildir) tell(about, format string, args ...any) {
+	if !s.told[about] {
+		s.told[about] = true
+		s.env.Logf(format, args...)
+	}
+}
+
+// multiline says which lines make one event.
+type multiline struct {
+	start    string
+	more     string
+	timeout  time.Duration
+	maxLines int
+	maxBytes int
+
+	begins, continues *regexp.Regexp
+}
+
+func (m *multiline) describe(p *flume.Properties) {
+	p.String(&m.start, "multilineStart", "", "a line in which this regular expression matches begins an event; the others belong to it")
+	p.String(&m.more, "multilineContinue", "", `a line in which this regular expression matches, such as ^\s, belongs to the event before it`)
+	p.Duration(&m.timeout, "multilineTimeout", time.Second, time.Millisecond, "an event ends when nothing was added for this time")
+	p.Int(&m.maxLines, "multilineMaxLines", 500, 1, "an event ends with this many lines").In("lines")
+	p.Int(&m.maxBytes, "multilineMaxBytes", 1<<20, 1, "an event ends when it has this many bytes").In("bytes")
+}
+
+func (m *multiline) check() []flume.Problem {
+	var all []flume.Problem
+	for name, text := range map[string]string{"multilineStart": m.start, "multilineContinue": m.more} {
+		if _, err := regexp.Compile(text); err != nil {
+			all = append(all, flume.Problem{Property: name, Message: "bad regular expression: " + plainRegexpError(err), Fix: "see golang.org/s/re2syntax"})
+		}
+	}
+	if m.start != "" && m.more != "" {
+		all = append(all, flume.Problem{Property: "multilineContinue", Message: "multilineStart and multilineContinue exclude each other",
+			Fix: "keep one of them"})
+	}
+	return all
+}
+
+func (m *multiline) compile() (err error) {
+	m.begins, m.continues = nil, nil
+	if m.start != "" {
+		if m.begins, err = regexp.Compile(m.start); err != nil {
+			return fmt.Errorf("multilineStart: %w", err)
+		}
+	}
+	if m.more != "" {
+		if m.continues, err = regexp.Compile(m.more); err != nil {
+			return fmt.Errorf("multilineContinue: %w", err)
+		}
+	}
+	return nil
+}
+
+func (m *multiline) on() bool { return m.begins != nil || m.continues != nil }
+
+// first tells whether a line begins an event.
+func (m *multiline) first(line []byte) bool {
+	if m.begins != nil {
+		return m.begins.Match(line)
+	}
+	return !m.continues.Match(line)
+}
+
+func plainRegexpError(err error) string {
+	return strings.TrimPrefix(err.Error(), "error parsing regexp: ")
+}

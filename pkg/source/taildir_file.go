@@ -1,0 +1,410 @@
+package source
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/logpipe/logpipe/pkg/flume"
+	"github.com/logpipe/logpipe/pkg/tail"
+)
+
+const (
+	// tailHead is how much of a file's beginning tells it from another one.
+	tailHead = 256
+	// tailWindowSize is how much is read at once.
+	tailWindowSize = 256 << 10
+	// tailLongest is the longest event; a longer line is cut.
+	tailLongest = 16 << 20
+	// tailMostOpen is how many files are kept open while there is nothing in
+	// them to read.
+	tailMostOpen = 1000
+)
+
+// tailFile is one file that is followed.
+type tailFile struct {
+	id     tail.FileID
+	path   string
+	group  *tailGroup
+	f      *os.File // nil = closed
+	pos    int64    // up to which events are stored
+	bare   int64    // bytes behind pos that are no whole event, as last seen
+	head   []byte   // the file's beginning, not beyond pos
+	active time.Time
+	waits  time.Time // since when an event waits for further lines; zero = none does
+	gone   bool      // no pattern leads to it any more
+	round  int       // in which a pattern led to it
+	queued bool
+}
+
+// tailEnd says what counts at the end of a file.
+type tailEnd int
+
+const (
+	wholeEvents tailEnd = iota // what has certainly ended
+	wholeLines                 // also an event that could go on with a further line
+	everything                 // also a line without its end
+)
+
+// tailWindow is what was read of a file and is not an event yet.
+type tailWindow struct {
+	buf        []byte
+	start, end int
+	ends       []int // of events, in buf
+}
+
+// drain puts the events of a file until there are no more; more tells that
+// other files have to have their turn first. between, if not nil, is called
+// about once a second.
+func (s *Taildir) drain(ctx context.Context, f *tailFile, out *Output, end tailEnd, between func()) (more bool, err error) {
+	if !s.ready(f) {
+		return false, nil
+	}
+	w := &s.window
+	w.start, w.end = 0, 0
+	if len(w.buf) > 4*tailWindowSize {
+		w.buf = nil // of a very long line
+	}
+	size := min(s.batch, out.MaxBatch())
+	events := make([]flume.Event, 0, size)
+	last := time.Now()
+	for batches := 0; ctx.Err() == nil; batches++ {
+		if batches == s.maxBatches {
+			return true, nil
+		}
+		begin := f.pos
+		n, err := s.cut(f, size, end)
+		if err != nil {
+			s.counters.readFail.Add(1)
+			s.tell("read "+f.path, "cannot read %s: %v", f.path, reason(err))
+			return false, nil
+		}
+		if n == 0 {
+			return false, nil
+		}
+		events = s.events(events[:0], f, begin)
+		next := begin + int64(w.ends[n-1]-w.start)
+		if err := s.counters.put(out, events); err != nil {
+			return false, err
+		}
+		w.start = w.ends[n-1]
+		s.move(f, next)
+		if now := time.Now(); now.Sub(last) > time.Second && between != nil {
+			between()
+			last = now
+		}
+	}
+	return true, nil
+}
+
+// move notes that all before pos is stored.
+func (s *Taildir) move(f *tailFile, pos int64) {
+	s.mu.Lock()
+	f.pos, f.bare, f.waits = pos, 0, time.Time{}
+	s.mu.Unlock()
+	f.active = time.Now()
+	s.changed.Store(true)
+	if len(f.head) < tailHead {
+		s.learnHead(f)
+	}
+}
+
+// learnHead keeps the beginning of a file up to its position.
+func (s *Taildir) learnHead(f *tailFile) {
+	head := make([]byte, min(f.pos, tailHead))
+	if n, err := f.f.ReadAt(head, 0); n == len(head) || err == nil {
+		s.mu.Lock()
+		f.head = head
+		s.mu.Unlock()
+	}
+}
+
+// ready opens a file if need be, and finds out whether it is still the one that
+// it was.
+func (s *Taildir) ready(f *tailFile) bool {
+	if f.f == nil {
+		if st, err := os.Stat(f.path); err == nil && st.Size() == f.pos || !s.openFile(f) {
+			return false // thousands of files that nobody writes need not be opened
+		}
+	}
+	st, err := f.f.Stat()
+	if err != nil {
+		return false
+	}
+	switch {
+	case st.Size() < f.pos:
+		s.restart(f, fmt.Sprintf("is shorter than what was read (%d of %d bytes)", st.Size(), f.pos))
+	case st.Size() == f.pos:
+		return false
+	case !s.sameHead(f):
+		s.restart(f, "begins with other bytes than before")
+	}
+	return true
+}
+
+// sameHead tells whether the file begins as it did.
+func (s *Taildir) sameHead(f *tailFile) bool {
+	if len(f.head) == 0 {
+		return true
+	}
+	var buf [tailHead]byte
+	head := buf[:len(f.head)]
+	n, _ := f.f.ReadAt(head, 0)
+	return n == len(head) && bytes.Equal(head, f.head)
+}
+
+// restart begins anew in a file that was truncated.
+func (s *Taildir) restart(f *tailFile, why string) {
+	s.truncated.Add(1)
+	s.env.Logf("%s was truncated: it %s; reads it from its beginning, what was written between is lost", f.path, why)
+	s.mu.Lock()
+	f.pos, f.bare, f.head = 0, 0, nil
+	s.mu.Unlock()
+	s.changed.Store(true)
+}
+
+// openFile opens a file that is not open. What has the path now may be another
+// file.
+func (s *Taildir) openFile(f *tailFile) bool {
+	if s.open >= tailMostOpen {
+		s.shutOldest(1)
+	}
+	file, err := tail.OpenFile(f.path)
+	if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) {
+		s.shutOldest(s.open)
+		file, err = tail.OpenFile(f.path)
+	}
+	if err != nil {
+		if !errors.Is(err, fs.ErrNotExist) { // the next look at the folder finds that
+			s.counters.readFail.Add(1)
+			s.tell("open "+f.path, "cannot open %s: %v; tries again", f.path, reason(err))
+		}
+		return false
+	}
+	st, err := file.Stat()
+	var id tail.FileID
+	if err == nil {
+		id, err = tail.Identify(file, st)
+	}
+	if err != nil || id != f.id {
+		file.Close()
+		return false // a folder listing brings the new one
+	}
+	delete(s.told, "open "+f.path)
+	f.f, f.active = file, time.Now()
+	s.open++
+	s.remind(f.active.Add(s.idle))
+	return true
+}
+
+// shut closes a file; it is opened again when it grows.
+func (s *Taildir) shut(f *tailFile) {
+	if f.f != nil {
+		f.f.Close()
+		f.f = nil
+		s.open--
+	}
+}
+
+// shutOldest closes files in which there was nothing to read for the longest
+// time.
+func (s *Taildir) shutOldest(n int) {
+	for range n {
+		var oldest *tailFile
+		for _, f := range s.files {
+			if f.f == nil || f.gone || f.queued || f.bare > 0 || oldest != nil && !f.active.Before(oldest.active) {
+				continue
+			}
+			if st, err := f.f.Stat(); err == nil && st.Size() == f.pos {
+				oldest = f
+			}
+		}
+		if oldest == nil {
+			return
+		}
+		s.shut(oldest)
+	}
+}
+
+// cut finds the ends of up to max events in the window, reading on as needed,
+// and returns their number.
+func (s *Taildir) cut(f *tailFile, max int, end tailEnd) (int, error) {
+	w := &s.window
+	if f.bare > tailWindowSize && w.start == w.end && end == wholeEvents && !s.multi.on() {
+		if found, err := s.findLineEnd(f); !found || err != nil {
+			return 0, err
+		}
+	}
+	for {
+		rest := s.cutWindow(max)
+		if len(w.ends) > 0 {
+			return len(w.ends), nil
+		}
+		n, err := w.fill(f)
+		if err != nil {
+			return 0, err
+		}
+		if n == 0 {
+			s.cutEnd(f, rest, end)
+			return len(w.ends), nil
+		}
+	}
+}
+
+// cutWindow finds events in the window and returns how many bytes are behind
+// the last line end.
+func (s *Taildir) cutWindow(max int) (rest int) {
+	w := &s.window
+	w.ends = w.ends[:0]
+	at, lines, begin := w.start, 0, w.start
+	for len(w.ends) < max {
+		i := bytes.IndexByte(w.buf[at:w.end], '\n')
+		if i < 0 {
+			if w.end-at >= tailLongest {
+				w.ends = append(w.ends, w.end)
+				at = w.end
+			}
+			break
+		}
+		line, next := w.buf[at:at+i], at+i+1
+		if !s.multi.on() {
+			w.ends = append(w.ends, next)
+			at = next
+			continue
+		}
+		if lines > 0 && s.multi.first(trimReturn(line)) {
+			w.ends = append(w.ends, at)
+			lines, begin = 0, at
+			if len(w.ends) == max {
+				break
+			}
+		}
+		lines++
+		at = next
+		if lines >= s.multi.maxLines || at-begin >= s.multi.maxBytes {
+			w.ends = append(w.ends, at)
+			lines, begin = 0, at
+		}
+	}
+	return w.end - at
+}
+
+// cutEnd ends what is left at the end of the file, as far as end says: behind
+// whole lines, whose event could go on, there are rest bytes of a line.
+func (s *Taildir) cutEnd(f *tailFile, rest int, end tailEnd) {
+	w := &s.window
+	lines, left := w.end-rest, int64(w.end-w.start)
+	switch {
+	case end == everything && left > 0:
+		w.ends = append(w.ends, w.end)
+		return
+	case end == wholeLines && lines > w.start:
+		w.ends = append(w.ends, lines)
+		return
+	case left != f.bare:
+		f.bare, f.active = left, time.Now()
+		if lines > w.start {
+			f.waits = f.active
+			s.remind(f.waits.Add(s.multi.timeout))
+		}
+	}
+}
+
+// fill reads on into the window.
+func (w *tailWindow) fill(f *tailFile) (int, error) {
+	if w.start > 0 {
+		w.end = copy(w.buf, w.buf[w.start:w.end])
+		w.start = 0
+	}
+	if w.end == len(w.buf) {
+		w.buf = append(w.buf, make([]byte, max(tailWindowSize, len(w.buf)))...)
+	}
+	n, err := f.f.ReadAt(w.buf[w.end:], f.pos+int64(w.end))
+	w.end += n
+	if err == io.EOF {
+		err = nil
+	}
+	return n, err
+}
+
+// findLineEnd looks on for the end of a very long line, so that a line that
+// grows slowly is not read again and again.
+func (s *Taildir) findLineEnd(f *tailFile) (found bool, err error) {
+	buf := make([]byte, tailWindowSize)
+	for {
+		n, err := f.f.ReadAt(buf, f.pos+f.bare)
+		if bytes.IndexByte(buf[:n], '\n') >= 0 || f.bare+int64(n) >= tailLongest {
+			return true, nil
+		}
+		f.bare += int64(n)
+		if err == io.EOF {
+			return false, nil
+		}
+		if err != nil {
+			return false, err
+		}
+	}
+}
+
+// events makes events of the window: all bodies are parts of one copy, and all
+// headers parts of one list.
+func (s *Taildir) events(events []flume.Event, f *tailFile, begin int64) []flume.Event {
+	w := &s.window
+	block := bytes.Clone(w.buf[w.start:w.ends[len(w.ends)-1]])
+	template := f.group.headers
+	each := len(template)
+	if s.byteOffset {
+		each++
+	}
+	if s.fileHeader {
+		each++
+	}
+	headers := make(flume.Headers, 0, each*len(w.ends))
+	at := 0
+	for _, end := range w.ends {
+		end -= w.start
+		body := block[at:end:end]
+		if n := len(body); n > 0 && body[n-1] == '\n' {
+			body = trimReturn(body[: n-1 : n-1])
+		}
+		e := flume.Event{Body: body}
+		if each > 0 {
+			first := len(headers)
+			headers = append(headers, template...)
+			if s.byteOffset {
+				headers = append(headers, flume.Header{Key: "byteoffset", Value: strconv.FormatInt(begin+int64(at), 10)})
+			}
+			if s.fileHeader {
+				headers = append(headers, flume.Header{Key: s.fileKey, Value: f.path})
+			}
+			e.Headers = headers[first:len(headers):len(headers)]
+		}
+		events = append(events, e)
+		at = end
+	}
+	return events
+}
+
+// trimReturn takes the carriage return of a Windows line end off.
+func trimReturn(line []byte) []byte {
+	if n := len(line); n > 0 && line[n-1] == '\r' {
+		return line[: n-1 : n-1]
+	}
+	return line
+}
+
+// reason takes the system call and the path off an error.
+func reason(err error) error {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		return p.Err
+	}
+	return err
+}

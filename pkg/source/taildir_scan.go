@@ -1,0 +1,298 @@
+package source
+
+import (
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/logpipe/logpipe/pkg/flume"
+	"github.com/logpipe/logpipe/pkg/tail"
+)
+
+// tailGroup is one filegroup: a pattern and the headers of its events.
+type tailGroup struct {
+	name    string
+	folder  string         // absolute; a pattern where glob is set
+	glob    bool           // the folder has * ? [ ]
+	names   *regexp.Regexp // of files
+	headers flume.Headers
+
+	listed map[string]*tailFolder
+}
+
+// tailFolder is what a folder holds that matches.
+type tailFolder struct {
+	modified time.Time // of the folder, when it was listed
+	at       time.Time // when it was listed
+	names    []string
+}
+
+// newTailGroup reads a pattern: what is behind the last slash is a regular
+// expression, as in Flume; * ? and [ ] in the folder are ours.
+func newTailGroup(name, pattern string, headers map[string]string) (*tailGroup, error) {
+	folder, expression := filepath.Split(pattern)
+	if expression == "" {
+		return nil, fmt.Errorf("%q has no pattern of file names behind its last slash", pattern)
+	}
+	re, err := regexp.Compile(`^(?:` + expression + `)$`)
+	if err != nil {
+		return nil, fmt.Errorf("bad regular expression %q: %s", expression, plainRegexpError(err))
+	}
+	if folder, err = homePath(folder); err != nil {
+		return nil, err
+	}
+	g := &tailGroup{name: name, folder: folder, names: re, listed: map[string]*tailFolder{}}
+	if strings.ContainsAny(folder, "*?[") {
+		if _, err := os.Stat(folder); err != nil {
+			g.glob = true
+		}
+		if _, err := filepath.Match(folder, ""); g.glob && err != nil {
+			return nil, fmt.Errorf("bad pattern of folders %q: %w", folder, err)
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(headers)) {
+		if group, header, ok := strings.Cut(key, "."); ok && group == name {
+			g.headers.Set(header, headers[key])
+		}
+	}
+	return g, nil
+}
+
+// folders lists the folders of the group.
+func (g *tailGroup) folders() []string {
+	if !g.glob {
+		return []string{g.folder}
+	}
+	before, after, deep := strings.Cut(g.folder, string(filepath.Separator)+"**")
+	matches, _ := filepath.Glob(before)
+	if !deep {
+		return onlyFolders(matches)
+	}
+	var all []string
+	for _, top := range matches {
+		filepath.WalkDir(top, func(path string, d fs.DirEntry, err error) error {
+			if err == nil && d.IsDir() {
+				below, _ := filepath.Glob(path + after)
+				all = append(all, onlyFolders(below)...)
+			}
+			return nil // what cannot be read is left out
+		})
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+func onlyFolders(paths []string) []string {
+	return slices.DeleteFunc(paths, func(path string) bool {
+		st, err := os.Stat(path)
+		return err != nil || !st.IsDir()
+	})
+}
+
+// list returns the names in a folder that match; with cache it reads the folder
+// only where that may have changed.
+func (g *tailGroup) list(folder string, cache bool) ([]string, error) {
+	st, err := os.Stat(folder)
+	if err != nil {
+		delete(g.listed, folder)
+		return nil, err
+	}
+	// A change within the clock's grain of the last listing may have been missed.
+	if l := g.listed[folder]; cache && l != nil && l.modified.Equal(st.ModTime()) && l.at.Sub(l.modified) > 2*time.Second {
+		return l.names, nil
+	}
+	l := &tailFolder{modified: st.ModTime(), at: time.Now()}
+	entries, err := os.ReadDir(folder)
+	for _, e := range entries {
+		if !e.IsDir() && g.names.MatchString(e.Name()) {
+			l.names = append(l.names, e.Name())
+		}
+	}
+	g.listed[folder] = l
+	return l.names, err
+}
+
+// foundFile is a file that a pattern leads to.
+type foundFile struct {
+	path  string
+	group *tailGroup
+	st    os.FileInfo
+	id    tail.FileID
+}
+
+// allFolders lists the folders of all groups as last seen.
+func (s *Taildir) allFolders() []string {
+	var all []string
+	for _, g := range s.groups {
+		for folder := range g.listed {
+			all = append(all, folder)
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// scan looks at everything: which files there are, and which have grown. toEnd
+// begins new files at their end.
+func (s *Taildir) scan(toEnd bool) {
+	s.round++
+	s.watchFolders()
+	var found []foundFile
+	for _, g := range s.groups {
+		for _, folder := range g.folders() {
+			found = s.find(found, g, folder, s.cache)
+		}
+	}
+	s.merge(found, toEnd)
+	for _, f := range s.files {
+		if f.round != s.round {
+			s.lose(f)
+		}
+	}
+	s.watchFolders() // those that are new
+}
+
+// watchFolders asks to be told of changes. Where a folder is a pattern, its
+// parents are not watched: new folders are found by the next scan.
+func (s *Taildir) watchFolders() { s.watched = s.folders.Watch(s.allFolders()) }
+
+// relist looks at some folders again.
+func (s *Taildir) relist(changed map[string]bool) {
+	var found []foundFile
+	looked := map[string]bool{}
+	for _, g := range s.groups {
+		for _, folder := range s.allFolders() {
+			if g.listed[folder] != nil && changed[folder] {
+				if _, err := os.Stat(folder); err != nil {
+					s.folders.Forget(folder)
+				}
+				found = s.find(found, g, folder, false)
+				looked[folder] = true
+			}
+		}
+	}
+	s.merge(found, false)
+	there := make(map[tail.FileID]bool, len(found))
+	for _, f := range found {
+		there[f.id] = true
+	}
+	for _, f := range s.files {
+		if looked[filepath.Dir(f.path)] && !there[f.id] {
+			s.lose(f)
+		}
+	}
+}
+
+// find adds the files of a folder that match.
+func (s *Taildir) find(found []foundFile, g *tailGroup, folder string, cache bool) []foundFile {
+	names, err := g.list(folder, cache)
+	if err != nil {
+		s.tell("list "+folder, "cannot list %s: %v; waits for it", folder, reason(err))
+		s.folders.Forget(folder)
+	} else {
+		delete(s.told, "list "+folder)
+	}
+	for _, name := range names {
+		path := filepath.Join(folder, name)
+		st, err := os.Stat(path)
+		if err != nil || !st.Mode().IsRegular() {
+			continue
+		}
+		if id, err := tail.IdentifyPath(path, st); err == nil {
+			found = append(found, foundFile{path, g, st, id})
+		}
+	}
+	return found
+}
+
+// merge takes note of what was found: older files first.
+func (s *Taildir) merge(found []foundFile, toEnd bool) {
+	slices.SortStableFunc(found, func(a, b foundFile) int { return a.st.ModTime().Compare(b.st.ModTime()) })
+	seen := make(map[tail.FileID]bool, len(found))
+	for _, n := range found {
+		if seen[n.id] {
+			continue // a second name of the file, or a second group that leads to it
+		}
+		seen[n.id] = true
+		f := s.files[n.id]
+		if f == nil {
+			f = s.discover(n, toEnd)
+		}
+		f.round, f.gone = s.round, false
+		if f.path != n.path && !sameFile(f.path, n) {
+			s.rename(f, n.path)
+		}
+		s.byPath[f.path] = f
+		if n.st.Size() != f.pos+f.bare || f.f == nil && n.st.Size() != f.pos {
+			s.enqueue(f)
+		}
+	}
+}
+
+// sameFile tells whether a file still has its old name too.
+func sameFile(old string, n foundFile) bool {
+	st, err := os.Stat(old)
+	return err == nil && os.SameFile(st, n.st) && n.group.names.MatchString(filepath.Base(old))
+}
+
+// discover begins to follow a file.
+func (s *Taildir) discover(n foundFile, toEnd bool) *tailFile {
+	f := &tailFile{id: n.id, path: n.path, group: n.group, active: time.Now()}
+	if toEnd {
+		f.pos = n.st.Size()
+	}
+	s.mu.Lock()
+	s.files[n.id] = f
+	s.mu.Unlock()
+	s.changed.Store(true)
+	return f
+}
+
+// rename follows a file under its new name.
+func (s *Taildir) rename(f *tailFile, path string) {
+	if s.byPath[f.path] == f {
+		delete(s.byPath, f.path)
+	}
+	s.mu.Lock()
+	f.path = path
+	s.mu.Unlock()
+	s.changed.Store(true)
+}
+
+// lose notes that no pattern leads to a file any more. One that is open is read
+// to its end, also what its writer still adds.
+func (s *Taildir) lose(f *tailFile) {
+	if f.gone {
+		return
+	}
+	f.gone = true
+	if s.byPath[f.path] == f {
+		delete(s.byPath, f.path)
+	}
+	if f.f == nil {
+		s.forget(f)
+		return
+	}
+	s.enqueue(f)
+	s.remind(time.Now().Add(gonePoll))
+}
+
+// forget ends the following of a file.
+func (s *Taildir) forget(f *tailFile) {
+	s.shut(f)
+	if s.byPath[f.path] == f {
+		delete(s.byPath, f.path)
+	}
+	s.mu.Lock()
+	if s.files[f.id] == f {
+		delete(s.files, f.id)
+	}
+	s.mu.Unlock()
+	s.changed.Store(true)
+}

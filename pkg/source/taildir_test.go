@@ -1,0 +1,425 @@
+package source
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/logpipe/logpipe/pkg/flume"
+)
+
+// tailFolderOf is a folder with files to follow, and the settings of a source
+// that follows them.
+type tailTest struct {
+	t      *testing.T
+	folder string
+	pos    string
+}
+
+func newTailTest(t *testing.T) *tailTest {
+	t.Helper()
+	return &tailTest{t, t.TempDir(), filepath.Join(t.TempDir(), "sub", "pos.json")}
+}
+
+func (x *tailTest) path(name string) string { return filepath.Join(x.folder, name) }
+
+func (x *tailTest) add(name, text string) {
+	x.t.Helper()
+	f, err := os.OpenFile(x.path(name), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o666)
+	if err == nil {
+		_, err = f.WriteString(text)
+	}
+	if err == nil {
+		err = f.Close()
+	}
+	if err != nil {
+		x.t.Fatal(err)
+	}
+}
+
+func (x *tailTest) must(err error) {
+	x.t.Helper()
+	if err != nil {
+		x.t.Fatal(err)
+	}
+}
+
+// source makes a source of all files whose names match.
+func (x *tailTest) source(names string, settings ...string) Source {
+	x.t.Helper()
+	return configure(x.t, NewTaildir, append([]string{"filegroups=g", "filegroups.g=" + x.path(names),
+		"positionFile=" + x.pos, "maxBackoffSleep=200", "backoffSleepIncrement=50"}, settings...)...)
+}
+
+// end stops a source and returns the bodies that are left.
+func (x *tailTest) end(r *rig) []string {
+	x.t.Helper()
+	r.stop()
+	return r.rest(x.t)
+}
+
+// positions returns file name -> position.
+func (x *tailTest) positions() map[string]int64 {
+	x.t.Helper()
+	data, err := os.ReadFile(x.pos)
+	x.must(err)
+	list, err := parsePositions(data)
+	x.must(err)
+	all := map[string]int64{}
+	for _, p := range list {
+		all[filepath.Base(p.File)] = p.Pos
+	}
+	return all
+}
+
+func wantBodies(t *testing.T, got []string, want ...string) {
+	t.Helper()
+	if !slices.Equal(got, want) {
+		t.Fatalf("got %q, want %q", got, want)
+	}
+}
+
+func TestTaildir(t *testing.T) {
+	x := newTailTest(t)
+	x.add("a.log", "one\ntwo\r\n\nhalf")
+	x.add("a.txt", "not this\n")
+	r := start(t, x.source(`.*\.log`, "byteOffsetHeader=true", "fileHeader=true", "headers.g.dc=east", "headers.other.x=y"))
+	tx, err := r.channel.Take(t.Context(), 3)
+	x.must(err)
+	var got []string
+	for _, e := range tx.Events() {
+		got = append(got, fmt.Sprintf("%s %v", e.Body, e.Headers))
+	}
+	tx.Commit()
+	path := x.path("a.log")
+	wantBodies(t, got, "one [{dc east} {byteoffset 0} {file "+path+"}]", "two [{dc east} {byteoffset 4} {file "+path+"}]",
+		" [{dc east} {byteoffset 9} {file "+path+"}]")
+	x.add("a.log", " a line\n")
+	wantBodies(t, r.take(t, 1), "half a line")
+	x.add("b.log", "new\n")
+	wantBodies(t, r.take(t, 1), "new")
+	x.add("a.log", "last\nnot whole")
+	wantBodies(t, r.take(t, 1), "last")
+	wantBodies(t, x.end(r))
+	if got := x.positions(); !reflect.DeepEqual(got, map[string]int64{"a.log": 27, "b.log": 4}) {
+		t.Fatalf("positions %v", got)
+	}
+	// Flume's own reader takes exactly these three fields.
+	data, _ := os.ReadFile(x.pos)
+	var fields []map[string]any
+	x.must(json.Unmarshal(data, &fields))
+	for _, f := range fields {
+		if len(f) != 3 || !strings.HasPrefix(f["file"].(string), "/") && os.PathSeparator == '/' {
+			t.Fatalf("position %v", f)
+		}
+	}
+	x.add("a.log", " now\n")
+	x.add("c.log", "third\n")
+	r = start(t, x.source(`.*\.log`))
+	got = r.take(t, 2)
+	slices.Sort(got)
+	wantBodies(t, got, "not whole now", "third")
+	wantBodies(t, x.end(r))
+}
+
+// A position file that a Flume has left is taken over as it is.
+func TestTaildirTakesOverFromFlume(t *testing.T) {
+	x := newTailTest(t)
+	x.add("a.log", "old\nnew\n")
+	x.add("b.log", "unknown\n")
+	inode := inodeOf(t, x.path("a.log"))
+	x.must(os.MkdirAll(filepath.Dir(x.pos), 0o777))
+	x.must(os.WriteFile(x.pos, fmt.Appendf(nil, `[{"inode":%d,"pos":4,"file":"%s"},{"inode":1,"pos":7,"file":"/gone"}]`, inode, x.path("a.log")), 0o666))
+	r := start(t, x.source(`.*\.log`))
+	got := r.take(t, 2)
+	slices.Sort(got)
+	wantBodies(t, got, "new", "unknown")
+	wantBodies(t, x.end(r))
+}
+
+func TestTaildirRename(t *testing.T) {
+	x := newTailTest(t)
+	x.add("a.log", "one\n")
+	r := start(t, x.source(`.*\.log.*`))
+	wantBodies(t, r.take(t, 1), "one")
+	for i := range 5 {
+		// The usual rotation; the writer goes on with the old file for a while.
+		old := fmt.Sprintf("a.log.%d", i)
+		x.add("a.log", fmt.Sprintf("%d before\n", i))
+		x.must(os.Rename(x.path("a.log"), x.path(old)))
+		x.add(old, fmt.Sprintf("%d after\n", i))
+		x.add("a.log", fmt.Sprintf("%d new\n", i))
+		got := r.take(t, 3)
+		slices.Sort(got)
+		wantBodies(t, got, fmt.Sprintf("%d after", i), fmt.Sprintf("%d before", i), fmt.Sprintf("%d new", i))
+	}
+	wantBodies(t, x.end(r)) // nothing twice
+}
+
+// A file that is renamed to a name that no pattern has is read to its end, also
+// when that happens while nobody looks.
+func TestTaildirRenamedAway(t *testing.T) {
+	x := newTailTest(t)
+	x.add("a.log", "one\n")
+	r := start(t, x.source(`a\.log`))
+	wantBodies(t, r.take(t, 1), "one")
+	x.must(os.Rename(x.path("a.log"), x.path("a.old")))
+	x.add("a.log", "new\n")
+	wantBodies(t, r.take(t, 1), "new")
+	x.add("a.old", "late\n")
+	wantBodies(t, r.take(t, 1), "late")
+	wantBodies(t, x.end(r))
+
+	x.add("a.log", "unread\n")
+	x.must(os.Rename(x.path("a.log"), x.path("a.older")))
+	x.add("a.log", "newer\n")
+	r = start(t, x.source(`a\.log`))
+	wantBodies(t, r.take(t, 2), "unread", "newer")
+	wantBodies(t, x.end(r))
+}
+
+// A new file with the inode of an old one is read from its beginning.
+func TestTaildirInodeReuse(t *testing.T) {
+	x := newTailTest(t)
+	x.add("a.log", "one\n")
+	r := start(t, x.source(`.*\.log`))
+	wantBodies(t, r.take(t, 1), "one")
+	wantBodies(t, x.end(r))
+	// The same inode with another name and other bytes, but a line end where
+	// the old file had one.
+	x.must(os.WriteFile(x.path("a.log"), []byte("two\nthree\n"), 0o666))
+	x.must(os.Rename(x.path("a.log"), x.path("b.log")))
+	r = start(t, x.source(`.*\.log`))
+	wantBodies(t, r.take(t, 2), "two", "three")
+	wantBodies(t, x.end(r))
+}
+
+func TestTaildirTruncated(t *testing.T) {
+	x := newTailTest(t)
+	var counts flume.Counters
+	x.add("a.log", "a longer line\n")
+	r := startCounted(t, x.source(`.*\.log`), &counts)
+	wantBodies(t, r.take(t, 1), "a longer line")
+	// copytruncate
+	data, err := os.ReadFile(x.path("a.log"))
+	x.must(err)
+	x.must(os.WriteFile(x.path("copy"), data, 0o666))
+	x.must(os.Truncate(x.path("a.log"), 0))
+	x.add("a.log", "short\n")
+	wantBodies(t, r.take(t, 1), "short")
+	// Truncated, and already longer than before when somebody looks.
+	x.must(os.WriteFile(x.path("a.log"), []byte("something else of more bytes\n"), 0o666))
+	got := r.take(t, 1)
+	wantBodies(t, got, "something else of more bytes")
+	if n := counts.Values()["FileTruncatedCount"]; n != 2 || !strings.Contains(r.diary.String(), "was truncated") {
+		t.Fatalf("counted %d; told %s", n, &r.diary)
+	}
+	wantBodies(t, x.end(r))
+	// While nobody looks.
+	x.must(os.Truncate(x.path("a.log"), 0))
+	x.add("a.log", "again\n")
+	r = start(t, x.source(`.*\.log`))
+	wantBodies(t, r.take(t, 1), "again")
+	wantBodies(t, x.end(r))
+}
+
+func TestTaildirFolders(t *testing.T) {
+	x := newTailTest(t)
+	for _, folder := range []string{"a/01", "b/01", "b/02", "deep/x/y/01"} {
+		x.must(os.MkdirAll(x.path(folder), 0o777))
+		x.add(folder+"/a.log", folder+"\n")
+	}
+	r := start(t, x.source(`*/01/[ab]\.log`))
+	got := r.take(t, 2)
+	slices.Sort(got)
+	wantBodies(t, got, "a/01", "b/01")
+	x.must(os.MkdirAll(x.path("c/01"), 0o777))
+	x.add("c/01/b.log", "c/01\n")
+	wantBodies(t, r.take(t, 1), "c/01")
+	wantBodies(t, x.end(r))
+
+	y := newTailTest(t)
+	y.folder = x.folder
+	r = start(t, y.source(`**/01/a\.log`))
+	got = r.take(t, 3)
+	slices.Sort(got)
+	wantBodies(t, got, "a/01", "b/01", "deep/x/y/01")
+	wantBodies(t, y.end(r))
+}
+
+// A folder may come later, go, and come again.
+func TestTaildirFolderComes(t *testing.T) {
+	x := newTailTest(t)
+	x.folder = x.path("later")
+	r := start(t, x.source(`.*`))
+	for i := range 3 {
+		line := fmt.Sprint("line ", i)
+		x.must(os.Mkdir(x.folder, 0o777))
+		x.add("a", line+"\n")
+		wantBodies(t, r.take(t, 1), line)
+		x.must(os.RemoveAll(x.folder))
+	}
+	wantBodies(t, x.end(r))
+}
+
+func TestTaildirSkipToEnd(t *testing.T) {
+	x := newTailTest(t)
+	x.add("a.log", "before\n")
+	r := start(t, x.source(`.*`, "skipToEnd=true"))
+	x.add("a.log", "after\n")
+	x.add("b.log", "of a new file\n")
+	got := r.take(t, 2)
+	slices.Sort(got)
+	wantBodies(t, got, "after", "of a new file")
+	wantBodies(t, x.end(r))
+}
+
+// After idleTimeout a file is closed, and what it holds without a line end is
+// an event, as in Flume.
+func TestTaildirIdle(t *testing.T) {
+	x := newTailTest(t)
+	x.add("a.log", "whole\nhalf")
+	s := x.source(`.*`, "idleTimeout=100")
+	r := start(t, s)
+	wantBodies(t, r.take(t, 2), "whole", "half")
+	x.add("a.log", " of it\nmore\n")
+	wantBodies(t, r.take(t, 2), " of it", "more")
+	wantBodies(t, x.end(r))
+}
+
+func TestTaildirMultiline(t *testing.T) {
+	x := newTailTest(t)
+	const trace = "2026-11-20 ERROR no\njava.lang.Error: x\r\n\tat A.b(A.java:1)\n\tat A.c(A.java:2)"
+	x.add("a.log", "2026-11-20 INFO a\n"+trace+"\n2026-11-20 INFO b\n")
+	r := start(t, x.source(`.*`, `multilineStart=^\d{4}-`, "multilineTimeout=100"))
+	wantBodies(t, r.take(t, 3), "2026-11-20 INFO a", trace, "2026-11-20 INFO b")
+	x.add("a.log", "2026-11-20 ERROR half\n")
+	x.add("a.log", "\tat B\n\tat")
+	wantBodies(t, r.take(t, 1), "2026-11-20 ERROR half\n\tat B")
+	wantBodies(t, x.end(r))
+
+	y := newTailTest(t)
+	y.add("a.log", "a\n b\n c\nd\n e\n f\n g\nh\n")
+	r = start(t, y.source(`.*`, `multilineContinue=^\s`, "multilineTimeout=20", "multilineMaxLines=3"))
+	wantBodies(t, r.take(t, 4), "a\n b\n c", "d\n e\n f", " g", "h")
+	wantBodies(t, y.end(r))
+}
+
+// An event that waits for further lines is read again after a restart.
+func TestTaildirMultilineRestart(t *testing.T) {
+	x := newTailTest(t)
+	x.add("a.log", "a\n 1\nb\n 1\n")
+	r := start(t, x.source(`.*`, `multilineContinue=^\s`, "multilineTimeout=3600000"))
+	wantBodies(t, r.take(t, 1), "a\n 1")
+	wantBodies(t, x.end(r))
+	x.add("a.log", " 2\nc\n")
+	r = start(t, x.source(`.*`, `multilineContinue=^\s`, "multilineTimeout=3600000"))
+	wantBodies(t, r.take(t, 1), "b\n 1\n 2")
+	wantBodies(t, x.end(r))
+}
+
+func TestTaildirLongLine(t *testing.T) {
+	x := newTailTest(t)
+	long := strings.Repeat("x", 3*tailWindowSize)
+	x.add("a.log", "a\n"+long)
+	r := start(t, x.source(`.*`))
+	wantBodies(t, r.take(t, 1), "a")
+	x.add("a.log", long)
+	time.Sleep(50 * time.Millisecond)
+	x.add("a.log", "\nb\n")
+	wantBodies(t, r.take(t, 2), long+long, "b")
+	wantBodies(t, x.end(r))
+}
+
+// The position moves only with what the channel has stored.
+func TestTaildirWaitsForSpace(t *testing.T) {
+	x := newTailTest(t)
+	for i := range 100 {
+		x.add("a.log", fmt.Sprintf("%02d\n", i))
+	}
+	r := start(t, x.source(`.*`, "batchSize=10", "writePosInterval=10"), "capacity=20", "transactionCapacity=20", "keep-alive=0")
+	deadline := time.Now().Add(5 * time.Second)
+	for x.positions()["a.log"] != 60 && time.Now().Before(deadline) {
+		time.Sleep(5 * time.Millisecond)
+	}
+	time.Sleep(50 * time.Millisecond)
+	if p := x.positions()["a.log"]; p != 60 {
+		t.Fatalf("position %d with 20 events in the channel", p)
+	}
+	for i, body := range r.take(t, 100) {
+		if body != fmt.Sprintf("%02d", i) {
+			t.Fatalf("event %d is %q", i, body)
+		}
+	}
+	wantBodies(t, x.end(r))
+}
+
+func TestTaildirCheck(t *testing.T) {
+	tests := []struct {
+		settings []string
+		want     string
+	}{
+		{[]string{"filegroups=a", `filegroups.a=/x/.*\.log`}, ""},
+		{[]string{"filegroups=a b", `filegroups.a=/x/.*`}, "group b has no files"},
+		{[]string{"filegroups=a", `filegroups.a=/x/*.log`}, "bad regular expression"},
+		{[]string{"filegroups=a", `filegroups.a=/x/`}, "has no pattern of file names"},
+		{[]string{"filegroups=a", `filegroups.a=/x/y`, "headers.a=b"}, "want headers.GROUP.KEY"},
+		{[]string{"filegroups=a", `filegroups.a=/x/y`, "multilineStart=("}, "bad regular expression"},
+		{[]string{"filegroups=a", `filegroups.a=/x/y`, "multilineStart=a", "multilineContinue=b"}, "exclude each other"},
+	}
+	for _, test := range tests {
+		var got []string
+		for _, p := range configure(t, NewTaildir, test.settings...).(flume.Checker).Check() {
+			got = append(got, p.Message)
+		}
+		if all := strings.Join(got, "; "); (all == "") != (test.want == "") || !strings.Contains(all, test.want) {
+			t.Errorf("%v: %q, want %q", test.settings, all, test.want)
+		}
+	}
+}
+
+func TestParsePositions(t *testing.T) {
+	tests := []struct {
+		data string
+		want int
+		err  string
+	}{
+		{`[]`, 0, ""},
+		{`[{"inode":1,"pos":2,"file":"/a"},{"inode":3,"pos":4,"file":"/b"}]`, 2, ""},
+		{`[{"inode":1,"pos":2,"file":"/a"},{"inode":3,"po`, 1, "unexpected EOF"},
+		{`[{"inode":1,"pos":2,"file":"/a"}`, 1, "the end is missing"},
+		{`[{"inode":1,"file":"/a"}]`, 0, "not whole"},
+		{`[{"inode":1,"pos":-2,"file":"/a"}]`, 0, "not whole"},
+		{`{}`, 0, "want a list"},
+		{`[] x`, 0, "something follows"},
+	}
+	for _, test := range tests {
+		got, err := parsePositions([]byte(test.data))
+		if len(got) != test.want || (err == nil) != (test.err == "") || err != nil && !strings.Contains(err.Error(), test.err) {
+			t.Errorf("%s: %v, %v", test.data, got, err)
+		}
+	}
+}
+
+func FuzzTaildirPositions(f *testing.F) {
+	f.Add([]byte(`[{"inode":1,"pos":2,"file":"/a"}]`))
+	f.Add([]byte(`[{"dev":1,"inode":2,"size":3,"crc":4}]`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		parseMarks(data)
+		list, err := parsePositions(data)
+		if err != nil || len(list) == 0 {
+			return
+		}
+		text, _ := json.Marshal(list)
+		again, err := parsePositions(text)
+		if err != nil || len(again) != len(list) {
+			t.Fatalf("%s -> %s: %v", data, text, err)
+		}
+	})
+}
