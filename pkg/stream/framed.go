@@ -3,6 +3,8 @@ package stream
 import (
 	"bytes"
 	"context"
+	"errors"
+	"slices"
 
 	"github.com/logpipe/logpipe/pkg/record"
 )
@@ -15,10 +17,17 @@ func Framed(src Source, f Framer) Source { return &framed{src: src, framer: f} }
 type framed struct {
 	src    Source
 	framer Framer
-	rest   *Block        // what has been held back, or nil
-	acks   []func(error) // of the blocks that rest is of
-	next   *Block        // has been read, but rest comes first
-	err    error         // what src has ended with, likewise
+	rest   *Block // what has been held back, or nil
+	acks   []owed // to the blocks that rest is of
+	next   *Block // has been read, but rest comes first
+	err    error  // what src has ended with, likewise
+}
+
+// owed is the Ack of a block of the source.
+type owed struct {
+	ack   func(error)
+	from  int // line of the data at hand with which the block begins; below 0 where some of it has been handed out
+	lines int // of the block
 }
 
 func (s *framed) Read(ctx context.Context) (*Block, error) {
@@ -60,7 +69,7 @@ func (s *framed) cut(b *Block) *Block {
 		held = len(s.rest.Data)
 		b = s.join(b)
 	} else {
-		s.acks = append(s.acks[:0], b.Ack)
+		s.acks = append(s.acks[:0], owed{b.Ack, 0, countLines(b.Data)})
 	}
 	n := s.framer.Cut(b.Data)
 	if n == 0 && len(b.Data) > MaxLine {
@@ -71,10 +80,10 @@ func (s *framed) cut(b *Block) *Block {
 		s.rest = nil
 		return b
 	}
-	rest := *b
+	rest, lines := *b, countLines(b.Data[:n])
 	rest.Data = padded(b.Data[n:])
 	if b.Line > 0 {
-		rest.Line += int64(bytes.Count(b.Data[:n], []byte{'\n'}))
+		rest.Line += int64(lines)
 	}
 	s.rest = &rest
 	if n == 0 {
@@ -82,9 +91,13 @@ func (s *framed) cut(b *Block) *Block {
 	}
 	out := *b
 	out.Data = b.Data[:n]
-	out.Ack = nil
+	through := 0
 	if n >= held { // only the last block has records in the rest
-		out.Ack = s.done(len(s.acks) - 1)
+		through = len(s.acks) - 1
+	}
+	out.Ack = s.done(through)
+	for i := range s.acks {
+		s.acks[i].from -= lines
 	}
 	return &out
 }
@@ -94,7 +107,7 @@ func (s *framed) join(b *Block) *Block {
 	data := make([]byte, 0, len(s.rest.Data)+len(b.Data)+record.Padding)
 	joined := *s.rest
 	joined.Data, joined.Time = append(append(data, s.rest.Data...), b.Data...), b.Time
-	s.acks = append(s.acks, b.Ack)
+	s.acks = append(s.acks, owed{b.Ack, countLines(s.rest.Data), countLines(b.Data)})
 	return &joined
 }
 
@@ -106,18 +119,39 @@ func (s *framed) flush() *Block {
 	return b
 }
 
-// done takes the first n acks and returns one for all of them.
+// done takes the first n acks and returns one for all of them. Where the run ends
+// within the data at hand, each block that has some of it is told up to where.
 func (s *framed) done(n int) func(error) {
-	list := append([]func(error){}, s.acks[:n]...)
+	list := slices.Clone(s.acks)
 	s.acks = append(s.acks[:0], s.acks[n:]...)
 	return func(err error) {
-		for _, ack := range list {
-			if ack != nil {
-				ack(err)
+		var split Split
+		if errors.As(err, &split) {
+			for _, o := range list {
+				o.split(split.Lines - o.from)
+			}
+			return
+		}
+		for _, o := range list[:n] {
+			if o.ack != nil {
+				o.ack(err)
 			}
 		}
 	}
 }
+
+// split settles the first so many lines of the block.
+func (o owed) split(lines int) {
+	switch {
+	case o.ack == nil || lines <= 0:
+	case lines >= o.lines:
+		o.ack(nil)
+	default:
+		o.ack(Split{lines})
+	}
+}
+
+func countLines(data []byte) int { return bytes.Count(data, []byte{'\n'}) }
 
 func padded(data []byte) []byte {
 	return append(make([]byte, 0, len(data)+record.Padding), data...)

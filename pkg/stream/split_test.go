@@ -90,3 +90,43 @@ func TestSplit(t *testing.T) {
 		}
 	}
 }
+
+// TestSplitFramed holds that the blocks of a source of lines are acknowledged up to
+// the same line, wherever they end within records.
+func TestSplitFramed(t *testing.T) {
+	text := "a\n\"b\nc\"\nd\n\"e\n\nf\"\ng\nh\n"
+	ends := []int{1, 3, 4, 7, 8, 9} // the line with which each record ends
+	for size := 1; size <= 9; size++ {
+		for wanted := 1; wanted <= len(ends); wanted++ {
+			through := 0
+			var in blocks
+			lines := strings.SplitAfter(strings.TrimSuffix(text, "\n"), "\n")
+			for at := 0; at < len(lines); at += size {
+				part := lines[at:min(at+size, len(lines))]
+				data := strings.TrimSuffix(strings.Join(part, ""), "\n") + "\n"
+				in = append(in, &stream.Block{Data: append(make([]byte, 0, len(data)+record.Padding), data...), Name: "in", Line: int64(at + 1),
+					Ack: func(err error) {
+						n := 0
+						if split := (stream.Split{}); errors.As(err, &split) {
+							n = split.Lines
+						} else if err == nil {
+							n = len(part)
+						}
+						if n > 0 {
+							through = max(through, at+n)
+						}
+					}})
+			}
+			p, err := catalog.Parse("", fmt.Sprint("parse csv --fields=a | head ", wanted), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			source := stream.Framed(&in, stream.FramerOf(p.Stages()))
+			_, err = stream.Run(t.Context(), stream.Pipeline{Source: source, Stages: p.Stages(), Sink: discard{}},
+				stream.Options{Workers: 2, Env: &stream.Env{}})
+			if err != nil || through != ends[wanted-1] {
+				t.Errorf("blocks of %d lines, head %d: through up to line %d, want %d, %v", size, wanted, through, ends[wanted-1], err)
+			}
+		}
+	}
+}
