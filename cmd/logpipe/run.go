@@ -27,7 +27,9 @@ func newRun(app *cli.App) *cobra.Command {
 			"Quotes and the backslash work as in a shell; nothing else of a shell does. What a shell would act\n" +
 			"upon ($ * ? ( ) < > ; & and more) has to be quoted, and other programs need the shell's pipe.\n" +
 			"Within the pipeline a newline may follow |, and # begins a comment.\n\n" +
-			"FILEs may be patterns. They and standard input may be compressed with gzip or zstd.",
+			"FILEs may be patterns. They and standard input may be compressed with gzip or zstd. One that is not\n" +
+			"there is refused before anything is read; where reading one fails, that is told, the others are\n" +
+			"read, and the command ends with 1.",
 		GroupID:               string(catalog.Run),
 		DisableFlagsInUseLine: true,
 		RunE: func(cmd *cobra.Command, args []string) error {

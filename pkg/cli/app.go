@@ -33,7 +33,8 @@ type App struct {
 	passing atomic.Bool // signals are a child's
 	passed  atomic.Bool // they were
 	closing atomic.Int64
-	drawing atomic.Bool // a stage draws on the terminal
+	drawing atomic.Bool  // a stage draws on the terminal
+	broken  atomic.Int64 // inputs that were not read to their end
 }
 
 // DefaultGrace is how long a command may drain after the first signal.
@@ -124,8 +125,8 @@ func (a *App) exit(err error) int {
 	return int(fault.CodeOf(err))
 }
 
-// ExitStatus is the exit code of a child that a command ends with, as
-// `broker -- CMD` does. Nothing is printed.
+// ExitStatus is an exit code without a message: of a child that a command ends
+// with, as `broker -- CMD` does, or where everything has been told.
 type ExitStatus int
 
 func (e ExitStatus) Error() string { return fmt.Sprintf("exit status %d", int(e)) }

@@ -38,7 +38,9 @@ func (e *expanded) Read(p []byte) (int, error) {
 	if !bytes.HasPrefix(head, gzipMagic) && !bytes.HasPrefix(head, zstdMagic) {
 		return n, err
 	}
-	if err := e.expand(bytes.Clone(head)); err != nil {
+	if err := e.expand(bytes.Clone(head)); err == io.EOF {
+		return 0, io.ErrUnexpectedEOF // within the decompressor's own header
+	} else if err != nil {
 		return 0, err
 	}
 	return e.from.Read(p)

@@ -82,14 +82,44 @@ func fileError(name string, err error) error {
 	return fmt.Errorf("%s: %w", fault.Visible(name), err)
 }
 
-// openFiles returns the source that reads files one after the other. Where there
-// are pipes among them, d says what becomes of them when a signal comes.
+// openFiles returns the source that reads files one after the other. One that
+// fails is told, and the next one is read. Where there are pipes among them, d says
+// what becomes of them when a signal comes.
 func (a *App) openFiles(files []string, framer stream.Framer, d *drain) stream.Source {
 	opens := make([]func() (stream.Source, error), len(files))
 	for i, name := range files {
 		opens[i] = func() (stream.Source, error) { return a.openFile(name, framer, d) }
 	}
-	return stream.NewInputs(opens...)
+	inputs := stream.NewInputs(opens...)
+	inputs.Skip = a.skipInput
+	return inputs
+}
+
+// skipInput tells why an input was not read to its end. The others are read, as
+// cat and grep do, but with --on-error stop.
+func (a *App) skipInput(err error) error {
+	if a.Shared.OnError == "stop" {
+		return err
+	}
+	a.broken.Add(1)
+	a.print(err.Error())
+	if hint := fault.HintOf(err); hint != "" {
+		a.Hint("%s", hint)
+	}
+	return nil
+}
+
+// unread is the error of a run, which else ended with err, over so many files some
+// of which were not read to their end.
+func (a *App) unread(err error, files int) error {
+	n := a.broken.Load()
+	switch {
+	case n == 0 || err != nil && fault.CodeOf(err) != fault.Rejected:
+		return err
+	case files > 1:
+		return fmt.Errorf("%d of %d files were not read to their end", n, files)
+	}
+	return ExitStatus(fault.Failed) // the one has been told
 }
 
 // openFile opens an input for reading; "-" is standard input.

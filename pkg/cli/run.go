@@ -56,8 +56,15 @@ func (a *App) Run(ctx context.Context, j Job) error {
 	defer release()
 	ctx, forget := a.whileRead(ctx, p, env)
 	defer forget()
-	err = a.stream(ctx, stream.Pipeline{Source: ends.source, Stages: p.Stages(), Sink: ends}, env, j.Fixed)
-	return errors.Join(err, ends.end(a, err), side.Close())
+	source := ends.source
+	if f := stream.FramerOf(p.Stages()); f != nil && p.Source() != nil {
+		source = stream.Framed(source, f)
+	}
+	err = a.stream(ctx, stream.Pipeline{Source: source, Stages: p.Stages(), Sink: ends}, env, j.Fixed)
+	if other := errors.Join(ends.end(a, err), side.Close()); other != nil {
+		return errors.Join(err, other)
+	}
+	return a.unread(err, len(files))
 }
 
 // files lists what the job reads; with none it reads standard input.

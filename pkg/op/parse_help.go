@@ -53,7 +53,8 @@ fitting and which format would read it. Blank lines
 and headers are no records and do not count, but for text, where any line is one.
 Files that begin with the same csv header follow each other. The plan of the stage
 is shown by logpipe run --explain 'parse FORMAT'. FILEs and standard input may be
-compressed with gzip or zstd.`)
+compressed with gzip or zstd. Where reading one fails, that is told, the others are
+read, and the command ends with 1.`)
 	return b.String()
 }
 
