@@ -61,10 +61,10 @@ func TestColumnsFoldAsRecords(t *testing.T) {
 		"--window 10s count last(minutes) p90(clicks)",
 		"--by page --window 30s --time ts --late=file=late count",
 	} {
-		for _, keys := range []int{20, 60000} {
+		for _, keys := range []int{20, 300_000} { // the second: more groups than a worker keeps
 			n := 3000
 			if keys > n {
-				n = 80000
+				n = 50_000
 			}
 			if keys > 20 && strings.Contains(words, "--window") {
 				continue
@@ -79,7 +79,7 @@ func TestColumnsFoldAsRecords(t *testing.T) {
 			if keys == 20 {
 				got = everyWay(t, input, columns)
 			} else {
-				got = runStages(t, input, 2, 1<<20, columns()...)
+				got = runStages(t, input, 1, 1<<20, columns()...)
 			}
 			if got.out != want.out {
 				t.Errorf("%s, %d keys:\n%s---\n%s", words, keys, head20(got.out), head20(want.out))
@@ -89,6 +89,33 @@ func TestColumnsFoldAsRecords(t *testing.T) {
 			}
 			if fmt.Sprint(got.files) != fmt.Sprint(want.files) {
 				t.Errorf("%s: other late records", words)
+			}
+		}
+	}
+}
+
+// TestKeysOfManyGroupsAndFewValues passes the number of groups that a worker
+// keeps, so slowly that it goes on with new ones of its own.
+func TestKeysOfManyGroupsAndFewValues(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 6))
+	var b strings.Builder
+	count := map[string]int{}
+	for i := range 250_000 {
+		most := 50 + i/1000
+		row := fmt.Sprintf("{\"x\":\"x%d\",\"y\":%d", r.IntN(most), r.IntN(most))
+		count[row]++
+		b.WriteString(row + "}\n")
+	}
+	for _, first := range [][]stream.Stage{nil, {buildStage(t, Where, "true")}} {
+		got := runStages(t, b.String(), 1, 1<<20, append(first, buildStage(t, Aggregate, "--by", "x,y", "n=count"))...)
+		rows := strings.SplitAfter(strings.TrimSpace(got.out), "\n")
+		if len(rows) != len(count) {
+			t.Errorf("%d groups, not %d", len(rows), len(count))
+		}
+		for _, row := range rows {
+			key, n, _ := strings.Cut(strings.TrimSpace(row), ",\"n\":")
+			if n != fmt.Sprintf("%d}", count[key]) {
+				t.Fatalf("%s: %s, not %d", key, n, count[key])
 			}
 		}
 	}

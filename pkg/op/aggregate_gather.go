@@ -22,7 +22,8 @@ type gather struct {
 	numbers [][]record.Number // of those that are
 	at      []state.Position
 	groups  []uint32
-	text    []byte // bytes of computed values
+	text    []byte    // bytes of computed values
+	cache   *keyCache // of the worker's own groups, or nil
 	placed  bool
 	placing uint64 // block of the record placed last
 	line    uint32 // records placed in it
@@ -114,13 +115,6 @@ func (g *gather) reset() {
 	}
 }
 
-// plainText returns the text of f, where it is one that holds no byte 0x00: a
-// JSON string without escapes and plain text hold no control bytes.
-func plainText(r *record.Record, f *record.Field) ([]byte, bool) {
-	s, text := r.Span(f)
-	return text, s.Enc == record.JSONString || s.Enc == record.Text
-}
-
 // keyFor appends the key of r and its hash.
 func (g *gather) keyFor(r *record.Record) {
 	if len(g.keys) == 1 {
@@ -129,7 +123,8 @@ func (g *gather) keyFor(r *record.Record) {
 	}
 	from := len(g.key)
 	for _, f := range g.keys {
-		if text, ok := plainText(r, f); ok {
+		// Neither encoding of a plain text can hold the byte 0x00.
+		if text, ok := r.Plain(f); ok {
 			g.key = state.AppendTextKey(g.key, text)
 			continue
 		}
@@ -148,7 +143,7 @@ func (g *gather) encoded(from int, hash uint64) {
 // was written, so that it may skip the encoding.
 func (g *gather) oneKey(r *record.Record) {
 	from := len(g.key)
-	text, ok := plainText(r, g.keys[0])
+	text, ok := r.Plain(g.keys[0])
 	if ok {
 		g.key = state.AppendTextKey(g.key, text)
 		g.encoded(from, state.HashText(text))
@@ -172,15 +167,36 @@ func (g *gather) oneEncoded(v record.Value) {
 func (g *gather) upsert(t *state.Table, list []*record.Record) {
 	for i, r := range list {
 		if len(g.keys) == 1 {
-			if text, ok := plainText(r, g.keys[0]); ok {
+			if text, ok := r.Plain(g.keys[0]); ok {
 				g.groups[i] = t.Text(text)
+				continue
+			}
+		}
+		var slot *cachedGroup
+		var key uint64
+		if g.cache != nil {
+			if key, slot = g.cached(g.recordKey(r)); slot != nil && slot.key == key {
+				g.groups[i] = slot.group
 				continue
 			}
 		}
 		g.key, g.refs, g.hashes = g.key[:0], g.refs[:0], g.hashes[:0]
 		g.keyFor(r)
 		g.groups[i], _ = t.Upsert(g.hashes[0], g.key)
+		if slot != nil {
+			g.cache.put(key, g.groups[i])
+		}
 	}
+}
+
+// cached returns the slot of a key in the cache; nil, and no cache any more, where
+// it is of no use.
+func (g *gather) cached(key uint64, ok bool) (uint64, *cachedGroup) {
+	if !ok {
+		g.cache = nil
+		return 0, nil
+	}
+	return key, g.cache.slot(key)
 }
 
 // keep copies b to memory that lives until reset.

@@ -37,6 +37,7 @@ func (f *groupFold) Unordered() { f.any = true }
 // Worker implements stream.Folder.
 func (f *groupFold) Worker() stream.FoldWorker {
 	w := &groupWorker{f: f, local: state.NewGroup(f.makers), gather: newGather(f.fold)}
+	w.gather.cache = newKeyCache(len(f.spec.keys))
 	f.workers = append(f.workers, w)
 	return w
 }
@@ -285,4 +286,7 @@ func (w *groupWorker) share() {
 		s.mu.Unlock()
 	}
 	w.local.Reset()
+	if w.gather.cache != nil {
+		w.gather.cache.reset()
+	}
 }
