@@ -131,9 +131,6 @@ func (a *App) stream(ctx context.Context, p stream.Pipeline, env *stream.Env, fi
 	if err != nil {
 		return err
 	}
-	if rejected.stop {
-		p = singly(p)
-	}
 	begun := time.Now()
 	bar := &progress{app: a, begun: begun}
 	var counts atomic.Pointer[stream.Ledger]
@@ -143,9 +140,9 @@ func (a *App) stream(ctx context.Context, p stream.Pipeline, env *stream.Env, fi
 		return fmt.Sprintf("at least %s records read, %s written", Count(l.In), Count(l.Out))
 	}
 	a.state.Store(&state)
-	o := stream.Options{Workers: a.Shared.Workers, Env: env, OnReject: rejected.add,
+	o := stream.Options{Workers: a.Shared.Workers, Env: env, OnReject: rejected.add, Stop: rejected.stop,
+		OnBlock: func(l stream.Ledger) { counts.Store(&l) },
 		OnCount: func(l stream.Ledger) {
-			counts.Store(&l)
 			if a.ErrTerminal && !a.OutTerminal && !a.Shared.Quiet {
 				bar.draw(l)
 			}

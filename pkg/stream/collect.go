@@ -20,7 +20,9 @@ type collector struct {
 // finish takes one block's result in its turn.
 func (e *engine) finish(ctx context.Context, j *job) error {
 	err := e.part(ctx, j)
-	e.ledger.In += int64(len(j.block.Long))
+	if err == nil || !e.opts.Stop {
+		e.ledger.In += int64(len(j.block.Long))
+	}
 	e.ledger.Bytes += int64(len(j.block.Data))
 	e.col.line += j.result.lines
 	if !e.tail.watermarked {
@@ -34,8 +36,16 @@ func (e *engine) finish(ctx context.Context, j *job) error {
 	case e.outs <- j.result.out:
 	default:
 	}
+	e.counted()
 	e.ack(j, err)
 	return err
+}
+
+// counted tells the counts to who has to know them when a write does not end.
+func (e *engine) counted() {
+	if e.opts.OnBlock != nil {
+		e.opts.OnBlock(e.ledger)
+	}
 }
 
 // part takes what there is of one block's result in its turn.
@@ -46,12 +56,19 @@ func (e *engine) part(ctx context.Context, j *job) error {
 	} else if e.col.line == 0 {
 		e.col.line = 1
 	}
-	err := e.report(res.rejected)
-	e.ledger.In += res.in
+	var err error
+	if e.opts.Stop && len(res.rejected) > 0 {
+		err = e.stopAt(ctx, j)
+	} else {
+		err = e.report(res.rejected)
+		e.ledger.In += res.in
+		j.in += res.in
+	}
 	if err == nil {
 		err = res.err
 	}
 	if err == nil {
+		e.counted()
 		err = e.tail.take(ctx, j)
 	}
 	for _, b := range res.batches {
@@ -199,7 +216,8 @@ func (t *tail) take(ctx context.Context, j *job) error {
 	t.ctx = ctx
 	res := &j.result
 	for _, b := range res.batches {
-		if err := t.emit[0](b); err != nil {
+		j.out += int64(len(b.Records))
+		if err := t.pass(b); err != nil {
 			return err
 		}
 	}
@@ -212,6 +230,7 @@ func (t *tail) take(ctx context.Context, j *job) error {
 			return err
 		}
 	}
+	j.out += res.records
 	if len(res.out) > 0 {
 		t.e.ledger.Out += res.records
 		t.wrote = time.Now()

@@ -10,13 +10,15 @@ type plan struct {
 	all  []Stage
 }
 
-func newPlan(stages []Stage, env *Env) (*plan, error) {
+// newPlan cuts stages. Where the first rejection stops the run, a fold is part of
+// the rest: its tables must not know what comes behind the rejected record.
+func newPlan(stages []Stage, stop bool) (*plan, error) {
 	p := &plan{all: stages}
 	i := Spread(stages)
 	for _, s := range stages[:i] {
 		p.head = append(p.head, s.(Parallel))
 	}
-	if i < len(stages) {
+	if i < len(stages) && !stop {
 		if f, ok := stages[i].(Fold); ok {
 			p.fold = f
 			i++

@@ -21,9 +21,11 @@ type Options struct {
 	Workers  int                   // 0 = one a core
 	Env      *Env                  // what stages may ask; required
 	OnReject func(Rejection) error // called in input order; an error ends the run
+	Stop     bool                  // the first rejected record ends the run: what came before it goes out, nothing behind it
 	OnHold   func(text string)     // called once when open input gives no output for a while
 	HoldFor  time.Duration         // that while; 0 = 3 s
 	OnCount  func(Ledger)          // called about once a second with the counts so far
+	OnBlock  func(Ledger)          // called with the counts before a block's records are written, and behind
 }
 
 // Rejection is a refused record with its place in the input.
@@ -52,7 +54,7 @@ func Run(ctx context.Context, p Pipeline, o Options) (Ledger, error) {
 	if o.HoldFor == 0 {
 		o.HoldFor = 3 * time.Second
 	}
-	pl, err := newPlan(project(p.Stages), o.Env)
+	pl, err := newPlan(project(p.Stages), o.Stop)
 	if err != nil {
 		return Ledger{}, err
 	}
@@ -102,6 +104,7 @@ type job struct {
 	result  result
 	more    bool          // result is a part; the worker waits until it has been taken
 	taken   chan struct{} // where it is told
+	in, out int64         // records of the parts that have been taken
 }
 
 // turn tells when a block has been read, and the largest event time until then.

@@ -20,6 +20,7 @@ type worker struct {
 	names   []string
 	emit    []Emit // emit[i] hands a batch to op i, the last one to the end
 	fold    FoldWorker
+	last    Emit          // takes batches instead of the collector (stopAt), or nil
 	columns *columnReader // where the fold reads columns, or nil
 	keep    bool          // batches go on to the collector as they are
 	batch   *Batch
@@ -250,8 +251,7 @@ func (w *worker) scanObjects(data []byte) error {
 			}
 			at = next
 		}
-		w.job.result.in += int64(len(b.Records))
-		if err := w.emit[0](b); err != nil {
+		if err := w.through(b); err != nil {
 			return err
 		}
 	}
@@ -295,8 +295,7 @@ func (w *worker) splitLines(data []byte) error {
 			r.Pos, r.Block = pos, b.Block
 			pos += lines
 		}
-		w.job.result.in += int64(len(b.Records))
-		if err := w.emit[0](b); err != nil {
+		if err := w.through(b); err != nil {
 			return err
 		}
 	}
@@ -308,6 +307,8 @@ func (w *worker) splitLines(data []byte) error {
 func (w *worker) end(b *Batch) error {
 	res := &w.job.result
 	switch {
+	case w.last != nil:
+		return w.last(b)
 	case w.fold != nil:
 		before := len(b.Rejected)
 		err := w.fold.Process(b, w.turn)
@@ -323,10 +324,10 @@ func (w *worker) end(b *Batch) error {
 		res.records += int64(len(b.Records))
 		res.out = b.AppendJSON(res.out)
 	}
-	if len(res.out) >= partBytes || len(res.batches) >= partBatches || len(res.rejected) >= partRejects {
-		return w.part()
+	if w.engine.opts.Stop {
+		return nil // what is rejected of the batch is known only when it is through
 	}
-	return nil
+	return w.handOn()
 }
 
 // A block's result above these sizes is handed on in parts, so that memory does
@@ -336,6 +337,25 @@ const (
 	partBatches = 128
 	partRejects = 1 << 16
 )
+
+// handOn hands on a part of the block's result where it has grown large.
+func (w *worker) handOn() error {
+	res := &w.job.result
+	if len(res.out) >= partBytes || len(res.batches) >= partBatches || len(res.rejected) >= partRejects {
+		return w.part()
+	}
+	return nil
+}
+
+// through runs the chain over a batch.
+func (w *worker) through(b *Batch) error {
+	w.job.result.in += int64(len(b.Records))
+	err := w.emit[0](b)
+	if err == nil && w.engine.opts.Stop {
+		err = w.handOn()
+	}
+	return err
+}
 
 // part hands on what there is of the block's result, waits until the collector
 // has taken it in its turn, and begins the next part.
