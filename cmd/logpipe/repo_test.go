@@ -32,7 +32,7 @@ var layers = []string{
 	"pkg/geo", "pkg/ua",
 	"pkg/flume", "pkg/flumerpc",
 	"pkg/gen",
-	"pkg/record", "pkg/timestamp", "pkg/option", "pkg/fault",
+	"pkg/record", "pkg/timestamp", "pkg/option", "pkg/fault", "pkg/memo",
 }
 
 // owners says which package imports a library of others. What comes from the Go

@@ -1,6 +1,7 @@
 package expr
 
 import (
+	memory "github.com/logpipe/logpipe/pkg/memo"
 	"github.com/logpipe/logpipe/pkg/record"
 )
 
@@ -17,12 +18,13 @@ const (
 // memo remembers the results of an expression that reads one field alone, by
 // the text of the field: user agents, paths and referers repeat.
 type memo struct {
-	results map[string]val
-	bytes   int
+	results *memory.Memo[val]
 	lookups int
 	hits    int
 	rest    int // evaluations left before the next trial
 }
+
+func newMemo() *memo { return &memo{results: memory.New[val](memoEntries, memoBytes)} }
 
 // memoizes reports whether p evaluates n through a memo: where it reads exactly
 // one field, nothing else that changes, and costs more than a look-up.
@@ -39,7 +41,7 @@ func (p *Program) memoized(n *node) fn {
 	f := p.value(n)
 	p.noMemo = false
 	s := newSlot(n.sum.only.field)
-	m := &memo{results: make(map[string]val)}
+	m := newMemo()
 	return func(r *record.Record) val {
 		key := s.value(r)
 		if key.kind != record.String || len(key.bytes()) > memoKey {
@@ -50,7 +52,7 @@ func (p *Program) memoized(n *node) fn {
 			return f(r)
 		}
 		m.lookups++
-		if v, ok := m.results[key.text()]; ok {
+		if v, ok := m.results.Get(key.bytes()); ok {
 			m.hits++
 			return v
 		}
@@ -65,21 +67,11 @@ func (m *memo) add(key, v val) val {
 		m.lookups, m.hits = 0, 0
 		if few {
 			m.rest = memoRest
-			m.clear()
+			m.results.Clear()
 			return v
 		}
 	}
-	if len(m.results) >= memoEntries || m.bytes > memoBytes {
-		m.clear()
-	}
-	const entry = 64 // of the map, about
-	m.bytes += len(key.bytes()) + len(v.bytes()) + entry
 	v = v.clone()
-	m.results[string(key.bytes())] = v
+	m.results.Add(key.bytes(), v, len(v.bytes()))
 	return v
-}
-
-func (m *memo) clear() {
-	clear(m.results)
-	m.bytes = 0
 }

@@ -174,19 +174,18 @@ func (g *gather) upsertColumns(t *state.Table, c *record.Columns, in *columnInpu
 		return
 	}
 	for row := range c.Len() {
-		var slot *cachedGroup
-		var key uint64
+		var place *uint32
 		if g.cache != nil {
-			if key, slot = g.cached(g.rowKey(c, in, row)); slot != nil && slot.key == key {
-				g.groups[row] = slot.group
+			if place = g.cachedRow(c, in, row); place != nil && *place != 0 {
+				g.groups[row] = *place - 1
 				continue
 			}
 		}
 		g.key = g.key[:0]
 		g.appendKeys(c, in, row)
 		g.groups[row], _ = t.Upsert(state.HashKey(g.key), g.key)
-		if slot != nil {
-			g.cache.put(key, g.groups[row])
+		if place != nil {
+			*place = g.groups[row] + 1
 		}
 	}
 }

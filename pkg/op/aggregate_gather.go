@@ -172,31 +172,20 @@ func (g *gather) upsert(t *state.Table, list []*record.Record) {
 				continue
 			}
 		}
-		var slot *cachedGroup
-		var key uint64
+		var place *uint32
 		if g.cache != nil {
-			if key, slot = g.cached(g.recordKey(r)); slot != nil && slot.key == key {
-				g.groups[i] = slot.group
+			if place = g.cached(r); place != nil && *place != 0 {
+				g.groups[i] = *place - 1
 				continue
 			}
 		}
 		g.key, g.refs, g.hashes = g.key[:0], g.refs[:0], g.hashes[:0]
 		g.keyFor(r)
 		g.groups[i], _ = t.Upsert(g.hashes[0], g.key)
-		if slot != nil {
-			g.cache.put(key, g.groups[i])
+		if place != nil {
+			*place = g.groups[i] + 1
 		}
 	}
-}
-
-// cached returns the slot of a key in the cache; nil, and no cache any more, where
-// it is of no use.
-func (g *gather) cached(key uint64, ok bool) (uint64, *cachedGroup) {
-	if !ok {
-		g.cache = nil
-		return 0, nil
-	}
-	return key, g.cache.slot(key)
 }
 
 // keep copies b to memory that lives until reset.

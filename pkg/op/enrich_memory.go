@@ -1,8 +1,7 @@
 package op
 
 import (
-	"encoding/binary"
-
+	"github.com/logpipe/logpipe/pkg/memo"
 	"github.com/logpipe/logpipe/pkg/record"
 )
 
@@ -14,60 +13,21 @@ const (
 	maxAnswerKey   = 4 << 10 // longer texts are looked up anew
 )
 
-// answers remembers what is known of texts.
-type answers struct {
-	known  map[string]knownAnswer
-	size   int
-	recent [256]knownAnswer // by sample: a log repeats a few user agents most of the time
-}
+// answers remembers what is known of texts; nil is no answer.
+type answers struct{ *memo.Memo[*answer] }
 
-type knownAnswer struct {
-	text   string
-	answer *answer // nil for none
-}
+func newAnswers() answers { return answers{memo.New[*answer](maxAnswers, maxAnswerBytes)} }
 
 // find returns the answer for text, or nil. It does not allocate.
-func (c *answers) find(text []byte) *answer {
-	r := &c.recent[sample(text)%uint64(len(c.recent))]
-	if r.answer != nil && r.text == string(text) {
-		return r.answer
-	}
-	k := c.known[string(text)]
-	if k.answer != nil {
-		*r = k
-	}
-	return k.answer
+func (c answers) find(text []byte) *answer {
+	a, _ := c.Get(text)
+	return a
 }
 
-// sample is a hash of some bytes of text, which tells most texts apart.
-func sample(text []byte) uint64 {
-	n := len(text)
-	if n < 16 {
-		return uint64(n)
+func (c answers) add(text []byte, a *answer) {
+	if len(text) <= maxAnswerKey {
+		c.Add(text, a, a.size())
 	}
-	const odd = 0x9E3779B97F4A7C15
-	x := binary.LittleEndian.Uint64(text[n-8:])
-	x = x*odd + binary.LittleEndian.Uint64(text[n/4:])
-	x = x*odd + binary.LittleEndian.Uint64(text[n/2:])
-	x = x*odd + binary.LittleEndian.Uint64(text[(n-8)/4*3:])
-	return (x*odd + uint64(n)) >> 40
-}
-
-func (c *answers) add(text []byte, a *answer) {
-	if len(text) > maxAnswerKey {
-		return
-	}
-	size := len(text) + a.size()
-	if c.known == nil {
-		c.known = make(map[string]knownAnswer)
-	} else if len(c.known) >= maxAnswers || c.size+size > maxAnswerBytes {
-		clear(c.known)
-		clear(c.recent[:])
-		c.size = 0
-	}
-	key := string(text)
-	c.known[key] = knownAnswer{key, a}
-	c.size += size
 }
 
 // textField reads a field that mostly holds plain text.

@@ -33,7 +33,8 @@ type enricher struct {
 }
 
 func newEnricher(e *enrich, read stream.Fields, env *stream.Env) *enricher {
-	w := &enricher{spec: e, env: env, placeNames: e.names(placeFields, read), clientNames: e.names(clientFields, read)}
+	w := &enricher{spec: e, env: env, placeNames: e.names(placeFields, read), clientNames: e.names(clientFields, read),
+		places: newAnswers(), clients: newAnswers()}
 	// A database is asked in any case, as it may tell of records that it cannot read.
 	w.locates = slices.ContainsFunc(w.placeNames, isName) || e.database != nil
 	w.identifies = slices.ContainsFunc(w.clientNames, isName)

@@ -175,6 +175,16 @@ func (r *Record) Plain(f *Field) (text []byte, ok bool) {
 	return r.Line[s.Off:s.End:s.End], true
 }
 
+// Natural returns the top-level field f where it is an integer from 0 on that
+// has been read.
+func (r *Record) Natural(f *Field) (n uint64, ok bool) {
+	s := r.find(f)
+	if s == nil || s.Enc != JSONInt || s.Neg {
+		return 0, false
+	}
+	return s.Mant, true
+}
+
 // Has reports whether f is there, be it null.
 func (r *Record) Has(f *Field) bool {
 	if s := r.find(f); s != nil && s.Enc != Absent {
