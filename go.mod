@@ -11,6 +11,7 @@ require (
 	github.com/mssola/useragent v1.0.0 // clients by user agent, fixed by the user; pkg/ua
 	github.com/nxadm/tail v1.4.11 // following files, fixed by the user; pkg/tail
 	github.com/oschwald/maxminddb-golang/v2 v2.9.0 // .mmdb files, fixed by the user; pkg/geo
+	github.com/pavlo-v-chernykh/keystore-go/v4 v4.5.0 // Java's JKS files, for ssl of Flume's components; pkg/keystore
 	github.com/rcrowley/go-metrics v0.0.0-20250401214520-65e299d6c5c9 // the type of sarama's registry, so that it measures nothing; pkg/kafka
 	github.com/rogpeppe/go-internal v1.16.0 // testscript; tests only
 	github.com/spf13/cobra v1.10.2 // commands, fixed by the user; cmd/logpipe
@@ -23,6 +24,7 @@ require (
 	golang.org/x/sys v0.49.0 // file locks, terminals, process groups
 	golang.org/x/term v0.47.0 // the live table, and what is a terminal
 	gopkg.in/tomb.v1 v1.0.0-20141024135613-dd632973f1e7 // the type by which nxadm/tail's watchers are stopped; pkg/tail
+	software.sslmate.com/src/go-pkcs12 v0.7.4 // PKCS12 key stores with the certificates of Java's trust stores; pkg/keystore
 )
 
 require (

@@ -30,7 +30,8 @@ var layers = []string{
 	"pkg/stream",
 	"pkg/expr", "pkg/window", "pkg/state", "pkg/format",
 	"pkg/geo", "pkg/ua",
-	"pkg/flume", "pkg/flumerpc",
+	"pkg/flumerpc", "pkg/keystore",
+	"pkg/flume",
 	"pkg/gen",
 	"pkg/record", "pkg/timestamp", "pkg/option", "pkg/fault", "pkg/memo",
 }
@@ -52,6 +53,9 @@ var owners = map[string]string{
 	"github.com/axiomhq/hyperloglog":       "pkg/state",
 	"github.com/rcrowley/go-metrics":       "pkg/kafka",
 	"github.com/cespare/xxhash":            "pkg/state",
+
+	"github.com/pavlo-v-chernykh/keystore-go": "pkg/keystore",
+	"software.sslmate.com/src/go-pkcs12":      "pkg/keystore",
 }
 
 // goFile is one Go file of the repository.

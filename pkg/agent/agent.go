@@ -67,7 +67,7 @@ func load(o Options) (*plan, []Finding, error) {
 		entries = append(entries, more...)
 		findings = append(findings, wrong...)
 	}
-	l := &linter{tree: newTree(o.Name), findings: findings}
+	l := &linter{tree: newTree(o.Name), findings: findings, system: o.Properties}
 	l.read(entries)
 	l.checkSystemProperties(o.Properties)
 	p := l.check(o.Files)

@@ -155,7 +155,7 @@ func checkPart[C any](l *linter, kind, name string, table flume.Table[C], reserv
 	if c.typ == nil || c.typ.New == nil {
 		return c
 	}
-	c.props = &flume.Properties{}
+	c.props = &flume.Properties{System: l.system}
 	c.built = c.typ.New(c.props)
 	checkProperties(l, c.props, part2scope(l, p, what, c.typ.Name(), reserved))
 	checkTogether(l, c.built, p)

@@ -204,7 +204,7 @@ func (l *linter) checkInterceptor(n *sourceNode, list *entry, name string, g *pa
 	if c.typ == nil || c.typ.New == nil {
 		return c
 	}
-	c.props = &flume.Properties{}
+	c.props = &flume.Properties{System: l.system}
 	c.built = c.typ.New(c.props)
 	s := part2scope(l, g, "interceptor "+name, c.typ.Name(), []string{"type"})
 	s.prefix = prefix

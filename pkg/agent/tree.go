@@ -93,7 +93,8 @@ func (t *tree) add(kind, name, property string, e *entry) (before *entry) {
 type linter struct {
 	*tree
 	findings []Finding
-	agents   []string // all agents that the files define
+	agents   []string          // all agents that the files define
+	system   map[string]string // Java's system properties
 }
 
 func (l *linter) report(level Level, at position, fix, format string, args ...any) {

@@ -54,7 +54,13 @@ func (p *Property) Assign(name, text string) error {
 // Properties are the described properties of one component, in the order of
 // their description. A constructor fills it with pointers into the component,
 // so that assigning a value configures the component.
-type Properties struct{ list []*Property }
+type Properties struct {
+	// System are Java's system properties (-Dk=v): some of them set the default
+	// of a property for all components.
+	System map[string]string
+
+	list []*Property
+}
 
 // All returns the properties in order.
 func (p *Properties) All() []*Property { return p.list }
