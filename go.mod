@@ -23,6 +23,7 @@ require (
 	go.yaml.in/yaml/v3 v3.0.5 // reads uap-core's cases; tests only
 	golang.org/x/sys v0.49.0 // file locks, terminals, process groups
 	golang.org/x/term v0.47.0 // the live table, and what is a terminal
+	golang.org/x/text v0.43.0 // charsets of files that spooldir reads
 	gopkg.in/tomb.v1 v1.0.0-20141024135613-dd632973f1e7 // the type by which nxadm/tail's watchers are stopped; pkg/tail
 	software.sslmate.com/src/go-pkcs12 v0.7.4 // PKCS12 key stores with the certificates of Java's trust stores; pkg/keystore
 )
@@ -49,6 +50,5 @@ require (
 	github.com/subosito/gotenv v1.6.0 // indirect
 	golang.org/x/crypto v0.58.0 // indirect
 	golang.org/x/net v0.61.0 // indirect
-	golang.org/x/text v0.43.0 // indirect
 	golang.org/x/tools v0.52.0 // indirect
 )

@@ -30,7 +30,7 @@ var layers = []string{
 	"pkg/stream",
 	"pkg/expr", "pkg/window", "pkg/state", "pkg/format",
 	"pkg/geo", "pkg/ua",
-	"pkg/flumerpc", "pkg/keystore",
+	"pkg/flumerpc", "pkg/keystore", "pkg/avrofile",
 	"pkg/flume",
 	"pkg/gen",
 	"pkg/record", "pkg/timestamp", "pkg/option", "pkg/fault", "pkg/memo",

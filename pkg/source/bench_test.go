@@ -62,3 +62,17 @@ func BenchmarkTaildir(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*benchLines), "ns/event")
 }
+
+func BenchmarkSpooldir(b *testing.B) {
+	b.SetBytes(250 * benchLines)
+	for range b.N {
+		b.StopTimer()
+		folder := b.TempDir()
+		benchFile(b, filepath.Join(folder, "a.log"))
+		b.StartTimer()
+		var p flume.Properties
+		s := NewSpooldir(&p).(*Spooldir)
+		s.folder = folder
+		benchSource(b, s)
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -49,6 +50,35 @@ func TestTaildirKilled(t *testing.T) {
 				fmt.Fprintf(f, "%d last\n", round)
 				want = append(want, fmt.Sprintf("%d last", round))
 				f.Close()
+			}
+			return want
+		}}.Test(t)
+}
+
+// Kill -9 while files are put into a folder: no line is lost, and each kill
+// repeats at most the batch that was on its way.
+func TestSpooldirKilled(t *testing.T) {
+	const kills, batch = 50, 20
+	logpipetest.Kill{Kills: kills, Twice: kills * batch,
+		Run: func(ctx context.Context, folder string, c flume.Channel) error {
+			return runInto(ctx, configure(t, NewSpooldir, "spoolDir="+folder, "pollDelay=5", fmt.Sprint("batchSize=", batch)), c)
+		},
+		Feed: func(t *testing.T, folder string) (want []string) {
+			for n := range 60 {
+				var text strings.Builder
+				for i := range 500 {
+					line := fmt.Sprintf("%d line %d", n, i)
+					want = append(want, line)
+					text.WriteString(line + "\n")
+				}
+				path := filepath.Join(folder, fmt.Sprintf("%d.log", n))
+				if err := os.WriteFile(path+".COMPLETED.tmp.COMPLETED", []byte(text.String()), 0o666); err != nil {
+					t.Error(err)
+				}
+				if err := os.Rename(path+".COMPLETED.tmp.COMPLETED", path); err != nil {
+					t.Error(err)
+				}
+				time.Sleep(20 * time.Millisecond)
 			}
 			return want
 		}}.Test(t)

@@ -35,7 +35,8 @@ func Types() flume.Table[Source] {
 
 		{Alias: "avro", Classes: []string{class + "AvroSource"}},
 		{Alias: "thrift", Classes: []string{class + "ThriftSource"}},
-		{Alias: "spooldir", Classes: []string{class + "SpoolDirectorySource"}},
+		{Alias: "spooldir", Classes: []string{class + "SpoolDirectorySource"}, New: NewSpooldir,
+			Help: "each line of files that are put into a folder"},
 		{Alias: "TAILDIR", Classes: []string{class + "taildir.TaildirSource"}, New: NewTaildir,
 			Help: "each line that is added to files"},
 		{Alias: "netcatudp", Classes: []string{class + "NetcatUdpSource"}},

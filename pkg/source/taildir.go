@@ -57,7 +57,7 @@ type Taildir struct {
 
 	byPath  map[string]*tailFile
 	pending []*tailFile // to be read, in order
-	window  tailWindow
+	window  fileWindow
 	open    int // files that are open
 	wrote   []byte
 	told    map[string]bool // complaints that need no repetition

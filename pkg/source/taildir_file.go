@@ -19,8 +19,6 @@ import (
 const (
 	// tailHead is how much of a file's beginning tells it from another one.
 	tailHead = 256
-	// tailWindowSize is how much is read at once.
-	tailWindowSize = 256 << 10
 	// tailLongest is the longest event; a longer line is cut.
 	tailLongest = 16 << 20
 	// tailMostOpen is how many files are kept open while there is nothing in
@@ -53,13 +51,6 @@ const (
 	everything                 // also a line without its end
 )
 
-// tailWindow is what was read of a file and is not an event yet.
-type tailWindow struct {
-	buf        []byte
-	start, end int
-	ends       []int // of events, in buf
-}
-
 // drain puts the events of a file until there are no more; more tells that
 // other files have to have their turn first. between, if not nil, is called
 // about once a second.
@@ -68,10 +59,7 @@ func (s *Taildir) drain(ctx context.Context, f *tailFile, out *Output, end tailE
 		return false, nil
 	}
 	w := &s.window
-	w.start, w.end = 0, 0
-	if len(w.buf) > 4*tailWindowSize {
-		w.buf = nil // of a very long line
-	}
+	w.clear()
 	size := min(s.batch, out.MaxBatch())
 	events := make([]flume.Event, 0, size)
 	last := time.Now()
@@ -237,7 +225,7 @@ func (s *Taildir) shutOldest(n int) {
 // and returns their number.
 func (s *Taildir) cut(f *tailFile, max int, end tailEnd) (int, error) {
 	w := &s.window
-	if f.bare > tailWindowSize && w.start == w.end && end == wholeEvents && !s.multi.on() {
+	if f.bare > windowSize && w.start == w.end && end == wholeEvents && !s.multi.on() {
 		if found, err := s.findLineEnd(f); !found || err != nil {
 			return 0, err
 		}
@@ -247,7 +235,7 @@ func (s *Taildir) cut(f *tailFile, max int, end tailEnd) (int, error) {
 		if len(w.ends) > 0 {
 			return len(w.ends), nil
 		}
-		n, err := w.fill(f)
+		n, err := w.fill(f.f, f.pos)
 		if err != nil {
 			return 0, err
 		}
@@ -317,27 +305,10 @@ func (s *Taildir) cutEnd(f *tailFile, rest int, end tailEnd) {
 	}
 }
 
-// fill reads on into the window.
-func (w *tailWindow) fill(f *tailFile) (int, error) {
-	if w.start > 0 {
-		w.end = copy(w.buf, w.buf[w.start:w.end])
-		w.start = 0
-	}
-	if w.end == len(w.buf) {
-		w.buf = append(w.buf, make([]byte, max(tailWindowSize, len(w.buf)))...)
-	}
-	n, err := f.f.ReadAt(w.buf[w.end:], f.pos+int64(w.end))
-	w.end += n
-	if err == io.EOF {
-		err = nil
-	}
-	return n, err
-}
-
 // findLineEnd looks on for the end of a very long line, so that a line that
 // grows slowly is not read again and again.
 func (s *Taildir) findLineEnd(f *tailFile) (found bool, err error) {
-	buf := make([]byte, tailWindowSize)
+	buf := make([]byte, windowSize)
 	for {
 		n, err := f.f.ReadAt(buf, f.pos+f.bare)
 		if bytes.IndexByte(buf[:n], '\n') >= 0 || f.bare+int64(n) >= tailLongest {

@@ -287,10 +287,10 @@ func (s *Taildir) writePositions() error {
 	// The marks first: one that is too new fits an old position, since a file
 	// keeps its first bytes.
 	if err == nil {
-		err = writeWhole(s.markFile(), beside)
+		err = writeWhole(s.markFile(), beside, true)
 	}
 	if err == nil {
-		err = writeWhole(s.positionFile, text)
+		err = writeWhole(s.positionFile, text, true)
 	}
 	if err != nil {
 		s.changed.Store(true)
@@ -318,22 +318,4 @@ func (s *Taildir) snapshot() ([]tailPosition, []tailMark) {
 		return 1
 	})
 	return positions, marks
-}
-
-// writeWhole replaces a file so that a crash leaves the old one or the new one.
-func writeWhole(name string, data []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".*.tmp")
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err == nil {
-		if err = os.Rename(f.Name(), name); err == nil {
-			return nil
-		}
-	}
-	return errors.Join(err, os.Remove(f.Name()))
 }

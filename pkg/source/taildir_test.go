@@ -326,7 +326,7 @@ func TestTaildirMultilineRestart(t *testing.T) {
 
 func TestTaildirLongLine(t *testing.T) {
 	x := newTailTest(t)
-	long := strings.Repeat("x", 3*tailWindowSize)
+	long := strings.Repeat("x", 3*windowSize)
 	x.add("a.log", "a\n"+long)
 	r := start(t, x.source(`.*`))
 	wantBodies(t, r.take(t, 1), "a")
