@@ -9,8 +9,9 @@ import (
 // Program is an expression compiled for one worker. It is not safe for
 // concurrent use: it caches where fields lie and owns the memory of its results.
 type Program struct {
-	eval fn
-	cond truthFunc
+	eval  fn
+	cond  truthFunc
+	quick *fieldBeside // the condition, where it is such a one
 
 	// buf holds the texts that the functions of one evaluation build; the next
 	// evaluation overwrites it.
@@ -53,6 +54,7 @@ func (e *Expr) compile(env Env, noMemo bool) *Program {
 		p.eval = p.value(e.root)
 		p.cond = truthOf(p.eval)
 	}
+	p.quick = e.root.besideInteger()
 	return p
 }
 

@@ -42,7 +42,7 @@ func eval(t testing.TB, src, line string) string {
 	if plain := string(record.AppendValue(nil, e.compile(testEnv, true).Eval(r))); plain != got {
 		t.Errorf("%s: %s without memo, %s with it", src, plain, got)
 	}
-	if is := got != "null" && got != "false"; p.True(r) != is {
+	if is := got != "null" && got != "false"; p.True(r) != is || len(p.Keep([]*record.Record{r})) == 1 != is {
 		t.Errorf("%s: True is %v beside %s", src, !is, got)
 	}
 	canonical, err := Parse(e.String())

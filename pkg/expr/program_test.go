@@ -329,3 +329,31 @@ func benchLines(n int, line func(i int) string) []byte {
 	}
 	return append(b, make([]byte, record.Padding)...)[:len(b)]
 }
+
+// TestKeepComparesFieldsWithIntegers holds the comparison in place against the
+// general one.
+func TestKeepComparesFieldsWithIntegers(t *testing.T) {
+	lines := []string{`{"x":4}`, `{"x":5}`, `{"x":6}`, `{"x":-5}`, `{"x":5.0}`, `{"x":5.5}`, `{"x":1e1}`, `{"x":null}`, `{}`, `{"x":"5"}`,
+		`{"x":9223372036854775807}`, `{"x":-9223372036854775808}`, `{"x":99999999999999999999}`, `{"x":[5]}`, `{"x":true}`, `{"x":4,"x":5}`}
+	for _, src := range []string{"x == 5", "x != 5", "x < 5", "x <= 5", "x > 5", "x >= 5", "5 > x", "5 <= x", "x > -5", "x >= 9223372036854775807", "-9223372036854775808 == x"} {
+		e, err := Parse(src)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := e.Compile(Env{})
+		if p.quick == nil {
+			t.Errorf("%s is not compared in place", src)
+		}
+		var all, want []*record.Record
+		for _, l := range lines {
+			r := scan(t, l)
+			all = append(all, r)
+			if p.True(r) {
+				want = append(want, r)
+			}
+		}
+		if got := p.Keep(all); !slices.Equal(got, want) {
+			t.Errorf("%s keeps %d of %d records", src, len(got), len(want))
+		}
+	}
+}

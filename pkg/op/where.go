@@ -75,7 +75,7 @@ func exprEnv(env *stream.Env) expr.Env {
 type filter struct{ cond *expr.Program }
 
 func (f *filter) Process(b *stream.Batch, emit stream.Emit) error {
-	b.Filter(f.cond.True)
+	b.Records = f.cond.Keep(b.Records)
 	return emit(b)
 }
 

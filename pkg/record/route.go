@@ -2,6 +2,7 @@ package record
 
 import (
 	"math/bits"
+	"unsafe"
 )
 
 // A route is one way through the tree of literals, from { to }, laid out in a
@@ -71,6 +72,9 @@ func (n *node) branch(b []byte, i int) *route {
 // scan indexes the line at pos by the route, from a step on whose literal is to
 // stand at i; the values before it are in r.Spans. Where the line leaves the
 // route, done is false, at is the step and end the place at which it does.
+//
+// It reads words through pointers, as a lane does, and for the same reason never
+// beyond the padding.
 func (t *route) scan(b []byte, pos, i, from int, r *Record) (done bool, at, end int) {
 	base := pos + t.start
 	values := len(t.steps) - 1
@@ -80,36 +84,48 @@ func (t *route) scan(b []byte, pos, i, from int, r *Record) (done bool, at, end 
 	}
 	spans = spans[:values]
 	r.Spans = spans
+	p := unsafe.Pointer(unsafe.SliceData(b))
 	for k := from; k < len(spans); k++ {
 		st := &t.steps[k]
-		if (le64(b, i)^st.first)&st.mask != 0 || st.n > 8 && !st.rest(b, i) {
+		if (word(p, i)^st.first)&st.mask != 0 || st.n > 8 && !st.rest(b, i) {
 			return false, k, i
 		}
-		at := i + st.n
-		sp := &spans[k]
-		var next int
-		switch c := b[at]; {
-		case c == '"':
-			next = quickString(b, at+1, at+1-base, sp)
-		case c-'0' <= 9 || c == '-':
-			if st.number {
-				next = passNumber(b, at, base, sp)
-			} else {
-				next = quickNumber(b, at, base, sp)
+		at, sp := i+st.n, &spans[k]
+		c := char(p, at)
+		if c != '"' {
+			if i = t.value(b, at, base, sp, st.number); i < 0 {
+				return false, k, at - st.n
 			}
-		default:
-			next = -1
+			continue
 		}
-		if next < 0 {
+		i = at + 1
+		x := word(p, i)
+		m, high := special(x), uint64(0)
+		for m == 0 {
+			high |= x
+			i += 8
+			x = word(p, i)
+			m = special(x)
+		}
+		n := bits.TrailingZeros64(m) &^ 7
+		i += n >> 3
+		if char(p, i) != '"' {
 			*sp = Span{}
-			if next = scanValue(b, at, base, sp); next < 0 {
-				return false, k, i
+			if i = scanValue(b, at, base, sp); i < 0 {
+				return false, k, at - st.n
 			}
+			continue
 		}
-		i = next
+		enc := JSONString
+		if (high|x&(1<<(n&63)-1))&tops != 0 {
+			enc = JSONHigh
+		}
+		sp.Off, sp.End, sp.Mant = uint32(at+1-base), uint32(i-base), 0
+		sp.Enc, sp.Exp, sp.Neg, sp.Arena = enc, 0, false, false
+		i++
 	}
 	st := &t.steps[values]
-	if (le64(b, i)^st.first)&st.mask != 0 || st.n > 8 && !st.rest(b, i) {
+	if (word(p, i)^st.first)&st.mask != 0 || st.n > 8 && !st.rest(b, i) {
 		return false, values, i
 	}
 	r.Line = b[base : i+t.brace+1 : i+t.brace+1]
@@ -117,49 +133,30 @@ func (t *route) scan(b []byte, pos, i, from int, r *Record) (done bool, at, end 
 	return true, 0, i + st.n
 }
 
+// value reads what is no string at i and returns the place behind it, or a
+// negative number.
+func (t *route) value(b []byte, i, base int, s *Span, unread bool) int {
+	next := -1
+	if c := b[i]; c-'0' <= 9 || c == '-' {
+		if unread {
+			next = passNumber(b, i, base, s)
+		} else {
+			next = quickNumber(b, i, base, s)
+		}
+	}
+	if next < 0 {
+		*s = Span{}
+		next = scanValue(b, i, base, s)
+	}
+	return next
+}
+
 // rest compares what the first word does not cover.
 func (st *step) rest(b []byte, i int) bool {
-	if i+st.n > len(b) || le64(b, i+st.n-8) != st.last {
+	if i+st.n > len(b) || word(unsafe.Pointer(unsafe.SliceData(b)), i+st.n-8) != st.last {
 		return false
 	}
 	return st.middle == "" || string(b[i+8:i+st.n-8]) == st.middle
-}
-
-// quickString reads a string without escapes; -1 for any other.
-func quickString(b []byte, i, off int, s *Span) int {
-	var high uint64
-	from := i
-	for {
-		x := le64(b, i)
-		m := special(x)
-		if m == 0 {
-			high |= x
-			x = le64(b, i+8)
-			if m = special(x); m == 0 {
-				high |= x
-				i += 16
-				continue
-			}
-			i += 8
-		}
-		n := bits.TrailingZeros64(m) &^ 7
-		i += n >> 3
-		if b[i] != '"' {
-			return -1
-		}
-		enc := JSONString
-		if (high|x&(1<<n-1))&tops != 0 {
-			enc = JSONHigh
-		}
-		s.Off = uint32(off)
-		s.End = uint32(off + i - from)
-		s.Mant = 0
-		s.Enc = enc
-		s.Exp = 0
-		s.Neg = false
-		s.Arena = false
-		return i + 1
-	}
 }
 
 // quickNumber reads a number without exponent and of at most 18 digits; -1 for
