@@ -29,6 +29,7 @@ type agentFlags struct {
 	system  []string // -D
 	check   bool
 	strict  bool
+	java    javaFlags
 }
 
 // newAgent makes the command that runs Flume's property files.
@@ -73,8 +74,10 @@ func (f *agentFlags) declare(app *cli.App, s *option.Set) {
 	s.Repeated(&f.system, "define,D", "Java system property, `k=v`")
 	s.Bool(&f.check, "check", "check the file and start nothing; exit code 2 where it has errors")
 	s.Bool(&f.strict, "strict", "warnings are errors")
+	s.Bool(&f.options.Lenient, "lenient", "leave out components with mistakes and run the others, as Flume does")
 	s.Bool(&f.options.NoReload, "no-reload-conf", "read the file once, at the start")
 	s.Duration(&app.Shared.Grace, "grace", cli.DefaultGrace, "on SIGINT or SIGTERM drain the channels for up to this `duration`")
+	f.java.declare(s)
 }
 
 // run checks or runs the agent.
@@ -91,8 +94,15 @@ func (f *agentFlags) run(ctx context.Context, app *cli.App) error {
 		name, value, _ := strings.Cut(text, "=")
 		o.Properties[name] = value
 	}
-	extra := f.checkConf()
-	if f.check {
+	if f.strict && o.Lenient {
+		return fault.Usagef("--strict and --lenient exclude each other")
+	}
+	more, err := f.java.check(&o)
+	if err != nil {
+		return err
+	}
+	extra := append(f.checkConf(), more...)
+	if f.check || f.java.dryRun {
 		report, err := agent.Check(o)
 		report.Findings = append(extra, report.Findings...)
 		if printErr := report.Write(app.Out); printErr != nil {

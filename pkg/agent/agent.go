@@ -30,6 +30,10 @@ type Options struct {
 	// NoReload is Flume's --no-reload-conf. The files are read once, at start.
 	NoReload bool
 
+	// Lenient starts what Flume would start: components with mistakes are left
+	// out, the others run.
+	Lenient bool
+
 	// Ready is called once, when every source listens or reads. It may be nil.
 	Ready func()
 }
@@ -39,40 +43,68 @@ type Options struct {
 // wrong usage, tells that there are findings of level Error or that a file
 // cannot be read; the report is complete in the first case.
 func Check(o Options) (Report, error) {
-	p, findings, err := load(o)
-	report := Report{Agent: o.Name, Findings: findings}
+	texts, err := readFiles(o.Files)
 	if err != nil {
-		return report, err
+		return Report{Agent: o.Name}, err
 	}
-	report.plan = p
-	if n := report.Count(Error); n > 0 {
-		return report, fault.Usagef("%s: %s; nothing was started", strings.Join(o.Files, ", "), plural(n, "error"))
-	}
-	return report, nil
+	return check(o, texts, false)
 }
 
-// load reads and checks the files.
-func load(o Options) (*plan, []Finding, error) {
-	if len(o.Files) == 0 {
-		return nil, nil, fault.Hint(fault.Usagef("no property file given"), "name one with -f FILE")
+// propertyFile is the text of a property file.
+type propertyFile struct {
+	name string
+	data []byte
+}
+
+func readFiles(names []string) ([]propertyFile, error) {
+	if len(names) == 0 {
+		return nil, fault.Hint(fault.Usagef("no property file given"), "name one with -f FILE")
 	}
-	var entries []*entry
-	var findings []Finding
-	for _, name := range o.Files {
+	var texts []propertyFile
+	for _, name := range names {
 		data, err := os.ReadFile(name)
 		if err != nil {
-			return nil, nil, fault.With(fault.Usage, fmt.Errorf("read property file: %w", err))
+			return nil, fault.With(fault.Usage, fmt.Errorf("read property file: %w", err))
 		}
-		more, wrong := parseProperties(name, data)
-		entries = append(entries, more...)
-		findings = append(findings, wrong...)
+		texts = append(texts, propertyFile{name, data})
 	}
-	l := &linter{tree: newTree(o.Name), findings: findings, system: o.Properties}
+	return texts, nil
+}
+
+// check reports what is wrong and plans what Flume would run. Live says that
+// config filters may run their programs.
+func check(o Options, texts []propertyFile, live bool) (Report, error) {
+	people, _ := lintFiles(o, texts, linter{})
+	flume, p := lintFiles(o, texts, linter{live: live, asFlume: true})
+	people.judgeGuesses(p)
+	flume.judgeGuesses(p)
+	findings := people.findings
+	if people.countErrors() == 0 && flume.countErrors() > 0 {
+		findings = flume.findings
+	}
+	sortFindings(findings, o.Files)
+	report := Report{Agent: o.Name, Findings: findings}
+	n := report.Count(Error)
+	if n == 0 || o.Lenient && len(p.sources)+len(p.sinks) > 0 {
+		report.plan = p
+		return report, nil
+	}
+	return report, fault.Usagef("%s: %s; nothing was started", strings.Join(o.Files, ", "), plural(n, "error"))
+}
+
+// lintFiles reads and checks the files once.
+func lintFiles(o Options, texts []propertyFile, l linter) (*linter, *plan) {
+	l.tree, l.system = newTree(o.Name), o.Properties
+	var entries []*entry
+	for _, text := range texts {
+		more, wrong := parseProperties(text.name, text.data)
+		entries = append(entries, more...)
+		l.findings = append(l.findings, wrong...)
+	}
+	substitute(entries, o.Properties)
 	l.read(entries)
 	l.checkSystemProperties(o.Properties)
-	p := l.check(o.Files)
-	sortFindings(l.findings, o.Files)
-	return p, l.findings, nil
+	return &l, l.check(o.Files)
 }
 
 func plural(n int, word string) string {

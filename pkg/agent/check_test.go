@@ -132,11 +132,10 @@ func TestSeeds(t *testing.T) {
 			":6:39: error: source type avro is not supported yet",
 			":7:1: error: avro-memory-logger.avro-source.bind: unknown kind",
 			":8:1: error: avro-memory-logger.avro-source.port: unknown kind",
-			":15:1: error: avro-memory-loggerchannels.memory-channel.capacity: a dot is missing",
 			`:19:51: error: channel c1 does not exist; did you mean "memory-channel"?`,
 			":20:26: error: a blank ends the key at avro-memory-logger.sinks.; did you mean avro-memory-logger.sinks.logger-sink.channel = c1?",
 			":20:27: error: channel c1 does not exist",
-		}, 0},
+		}, 1},
 		{"typos-exec-memory-avro.conf", "exec-memory-avro", []string{
 			":11:41: error: sink type avro is not supported yet",
 			":21:49: error: channel c1 does not exist",

@@ -21,26 +21,32 @@ type component[C any] struct {
 	typ   *flume.Type[C]
 	built C
 	props *flume.Properties
+
+	broken bool // Flume would not run it
 }
+
+// channelPart is a channel of a plan.
+type channelPart = component[flume.Channel]
 
 func (c *component[C]) ok() bool { return c.props != nil }
 
 // plan is what an agent consists of.
 type plan struct {
-	channels []*component[flume.Channel]
+	channels []*channelPart
 	sources  []*sourceNode
 	sinks    []*sinkNode
+	asks     bool // some values come from programs of config filters
 }
 
 type sourceNode struct {
 	*component[source.Source]
-	required, optional []*component[flume.Channel]
+	required, optional []*channelPart
 	interceptors       []*component[source.Interceptor]
 }
 
 type sinkNode struct {
 	*component[sink.Sink]
-	channel *component[flume.Channel] // nil if it is not there
+	channel *channelPart // nil if it is not there
 }
 
 // singular is the word for one component of a kind.
@@ -55,17 +61,38 @@ func (l *linter) check(files []string) *plan {
 		return p
 	}
 	l.checkLists(files)
+	p.asks = l.applyFilters()
 	for _, name := range l.listed(channels) {
-		p.channels = append(p.channels, checkPart(l, channels, name, channel.Types(), "type"))
+		l.broken = 0
+		c := checkPart(l, channels, name, channel.Types(), "type")
+		c.broken = l.broken > 0
+		p.channels = append(p.channels, c)
 	}
 	for _, name := range l.listed(sources) {
-		p.sources = append(p.sources, l.checkSource(p, name))
+		l.broken = 0
+		n := l.checkSource(p, name)
+		n.broken = l.broken > 0
+		p.sources = append(p.sources, n)
 	}
 	for _, name := range l.listed(sinks) {
-		p.sinks = append(p.sinks, l.checkSink(p, name))
+		l.broken = 0
+		n := l.checkSink(p, name)
+		n.broken = l.broken > 0
+		p.sinks = append(p.sinks, n)
+	}
+	l.checkClaims(p)
+	if l.asFlume {
+		p.prune()
 	}
 	l.checkUse(p)
 	return p
+}
+
+// prune takes out what Flume would not run.
+func (p *plan) prune() {
+	p.channels = slices.DeleteFunc(p.channels, func(c *channelPart) bool { return c.broken })
+	p.sources = slices.DeleteFunc(p.sources, func(n *sourceNode) bool { return n.broken })
+	p.sinks = slices.DeleteFunc(p.sinks, func(n *sinkNode) bool { return n.broken })
 }
 
 func (l *linter) unknownAgent(files []string) {
@@ -99,7 +126,7 @@ func (l *linter) checkLists(files []string) {
 	if len(l.listed(sources)) == 0 && len(l.listed(sinks)) == 0 {
 		l.report(Error, at, l.listFix(sources, "r1"), "agent %s lists neither sources nor sinks", l.name)
 	}
-	for _, kind := range []string{sinkGroups, configFilters} {
+	for _, kind := range []string{sinkGroups} {
 		for range l.listed(kind) {
 			l.report(Error, l.lists[kind].at.at, "", "%ss are not supported yet", singular[kind])
 			break
@@ -152,6 +179,9 @@ func checkPart[C any](l *linter, kind, name string, table flume.Table[C], reserv
 		return c
 	}
 	checkType(l, c, what, fmt.Sprintf("%s.%s.%s.", l.name, kind, name), p, table)
+	for _, name := range p.names {
+		l.checkReferences(p, name)
+	}
 	if c.typ == nil || c.typ.New == nil {
 		return c
 	}
@@ -173,7 +203,7 @@ func checkType[C any](l *linter, c *component[C], what, prefix string, p *part, 
 		l.report(Error, at, fmt.Sprintf("add %stype = %s", prefix, aliases(table)), "%s has no type", what)
 		return
 	}
-	word, _, _ := strings.Cut(what, " ")
+	word := strings.TrimSuffix(what, " "+c.name)
 	c.typ = table.Lookup(e.value)
 	switch {
 	case c.typ == nil:
@@ -205,11 +235,13 @@ type scope struct {
 	values   map[string]*entry // by name
 	empty    map[string]*entry // without a value
 	reserved []string          // names that are known besides the described ones
+	defaults bool              // Flume takes the default where a value cannot be read
 }
 
 func part2scope(l *linter, p *part, what, typ string, reserved []string) scope {
 	s := scope{what: fmt.Sprintf("%s (%s)", what, typ), prefix: fmt.Sprintf("%s.%s.%s.", l.name, p.kind, p.name),
-		at: p.get("type").at, values: p.values, empty: maps.Clone(p.empty), reserved: reserved}
+		at: p.get("type").at, values: p.values, empty: maps.Clone(p.empty), reserved: reserved,
+		defaults: p.kind == channels && typ == "memory"}
 	isReserved := func(name string) bool {
 		return slices.ContainsFunc(reserved, func(r string) bool {
 			return name == r || strings.HasSuffix(r, ".") && strings.HasPrefix(name, r)
@@ -234,13 +266,21 @@ func checkProperties(l *linter, props *flume.Properties, s scope) {
 			assignUnknown(l, props, s, name)
 			continue
 		}
-		if err := q.Assign(name, e.value); err != nil {
-			l.report(Error, e.valueAt, valueFix(e.value), "%s of %s: %v", name, s.what, err)
+		if e.deferred {
 			continue
 		}
-		if i := strings.Index(e.value, " # "); i >= 0 {
-			l.report(Warning, e.valueAt, "give the comment a line of its own", "%q is part of the value", strings.TrimSpace(e.value[i:]))
+		if err := q.Assign(name, e.value); err != nil {
+			if e.filter != "" {
+				err = fmt.Errorf("the value of config filter %s cannot be read", e.filter)
+			}
+			report := func(at position, fix, format string, args ...any) { l.report(Error, at, fix, format, args...) }
+			if s.defaults {
+				report = l.diverts
+			}
+			report(e.valueAt, valueFix(e.value), "%s of %s: %v", name, s.what, err)
+			continue
 		}
+		l.checkText(e, q, name, s)
 		switch {
 		case old:
 			l.report(Note, e.propertyAt(name), "", "%s is the older name of %s", name, q.Name)
@@ -299,17 +339,6 @@ func assignUnknown(l *linter, props *flume.Properties, s scope, name string) {
 	l.report(Warning, e.propertyAt(name), fix, "%s has no property %q; it has no effect", s.what, name)
 }
 
-// valueFix guesses why a value cannot be read.
-func valueFix(value string) string {
-	switch {
-	case strings.Contains(value, " #"), strings.Contains(value, "\t#"), strings.Contains(value, " //"):
-		return "give the comment a line of its own: it is part of the value"
-	case len(value) > 1 && (value[0] == '"' || value[0] == '\''):
-		return "leave out the quotes: they are part of the value"
-	}
-	return ""
-}
-
 // propertyAt is where the property's name stands in the key.
 func (e *entry) propertyAt(name string) position {
 	at := e.at
@@ -322,7 +351,7 @@ func (e *entry) propertyAt(name string) position {
 // checkTogether lets the component check its properties against each other.
 func checkTogether(l *linter, c any, p *part) {
 	checker, ok := c.(flume.Checker)
-	if !ok {
+	if !ok || slices.ContainsFunc(p.names, func(name string) bool { return p.values[name].deferred }) {
 		return
 	}
 	for _, problem := range checker.Check() {

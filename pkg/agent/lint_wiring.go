@@ -76,14 +76,16 @@ func (l *linter) channelNames(p *part, property string, misspelt []string) (*ent
 			continue
 		}
 		l.report(Error, e.propertyAt(name), fix, "%s has no property %q", what, name)
-		right = e
+		if !l.asFlume {
+			right = e
+		}
 	}
 	if right != nil {
 		value, comment, found := strings.Cut(right.value, " #")
 		if found {
 			l.report(Error, right.valueAt, valueFix(right.value), "%s of %s: %q is part of the value", property, what, "#"+comment)
 		}
-		return right, splitNames(value)
+		return right, l.names(right, value)
 	}
 	at := p.first.at
 	if e := p.get("type"); e != nil {
@@ -94,32 +96,46 @@ func (l *linter) channelNames(p *part, property string, misspelt []string) (*ent
 	return nil, nil
 }
 
-// splitNames cuts a list of names; commas are mistakes that have been common
-// enough to read them.
-func splitNames(text string) []string {
-	names := strings.FieldsFunc(text, func(r rune) bool { return r == ',' || isBlank(r) })
+// names cuts a list of names at blanks. Commas are a common mistake: they are
+// reported, and read.
+func (l *linter) names(e *entry, text string) []string {
+	names := strings.Fields(text)
+	if strings.Contains(text, ",") && !l.asFlume {
+		if right := strings.FieldsFunc(text, func(r rune) bool { return r == ',' || isBlank(r) }); len(right) > 0 {
+			names = right
+		}
+		l.report(Error, e.valueAt, "write "+strings.Join(names, " "), "%s: names are separated by blanks, not by commas", e.key)
+	}
 	if len(names) == 0 {
 		return []string{text}
 	}
 	return names
 }
 
-// findChannels looks channels up by name.
-func (l *linter) findChannels(p *plan, e *entry, names []string) []*component[flume.Channel] {
-	var found []*component[flume.Channel]
+// findChannels looks channels up by name. Flume goes on with those that are
+// there.
+func (l *linter) findChannels(p *plan, e *entry, names []string) []*channelPart {
+	var found []*channelPart
+	var missing []string
 	for _, name := range names {
-		i := slices.IndexFunc(p.channels, func(c *component[flume.Channel]) bool { return c.name == name })
-		if i >= 0 {
-			if !slices.Contains(found, p.channels[i]) {
-				found = append(found, p.channels[i])
-			}
-			continue
+		i := slices.IndexFunc(p.channels, func(c *channelPart) bool { return c.name == name && !(l.asFlume && c.broken) })
+		switch {
+		case i < 0:
+			missing = append(missing, name)
+		case !slices.Contains(found, p.channels[i]):
+			found = append(found, p.channels[i])
 		}
+	}
+	for _, name := range missing {
 		fix := didYouMean(name, l.listed(channels))
 		if l.parts[channels][name] != nil {
 			fix = fmt.Sprintf("it is described: add it to %s.%s", l.name, channels)
 		}
-		l.report(Error, e.valueAt, fix, "channel %s does not exist", name)
+		if len(found) > 0 {
+			l.diverts(e.valueAt, fix, "channel %s does not exist", name)
+		} else {
+			l.report(Error, e.valueAt, fix, "channel %s does not exist", name)
+		}
 	}
 	return found
 }
@@ -146,13 +162,13 @@ func (l *linter) checkSelector(p *plan, n *sourceNode) {
 				return
 			}
 		case "optional":
-			n.optional = l.findChannels(p, e, splitNames(e.value))
+			n.optional = l.findChannels(p, e, l.names(e, e.value))
 		default:
 			l.report(Warning, e.propertyAt(name), didYouMean(property, []string{"type", "optional"}),
 				"a replicating selector has no property %q; it has no effect", property)
 		}
 	}
-	isOptional := func(c *component[flume.Channel]) bool { return slices.Contains(n.optional, c) }
+	isOptional := func(c *channelPart) bool { return slices.Contains(n.optional, c) }
 	n.required = slices.DeleteFunc(n.required, isOptional)
 }
 
@@ -161,7 +177,7 @@ func (l *linter) checkInterceptors(n *sourceNode) {
 	list := n.part.get("interceptors")
 	var names []string
 	if list != nil {
-		names = splitNames(list.value)
+		names = l.names(list, list.value)
 	}
 	groups := map[string]*part{}
 	for _, key := range slices.Concat(n.part.names, slices.Sorted(maps.Keys(n.part.empty))) {
@@ -214,7 +230,7 @@ func (l *linter) checkInterceptor(n *sourceNode, list *entry, name string, g *pa
 }
 
 // checkBatch refuses a batch that no transaction of the channel can hold.
-func checkBatch[C any](l *linter, c *component[C], ch *component[flume.Channel]) {
+func checkBatch[C any](l *linter, c *component[C], ch *channelPart) {
 	if !c.ok() || !ch.ok() {
 		return
 	}
@@ -238,22 +254,27 @@ func checkBatch[C any](l *linter, c *component[C], ch *component[flume.Channel])
 		"%s %d of %s %s is above transactionCapacity %d of channel %s", property, batch, singular[c.part.kind], c.name, limit, ch.name)
 }
 
-// checkUse reports channels that lead nowhere.
+// checkUse reports channels that lead nowhere. A Kafka channel needs neither
+// sources nor sinks: other programs are at its topic.
 func (l *linter) checkUse(p *plan) {
+	if l.countErrors() > 0 {
+		return // this would mostly repeat them
+	}
 	for _, c := range p.channels {
-		if !c.ok() || l.countErrors() > 0 {
-			continue // with errors around, this would mostly repeat them
+		if !c.ok() || strings.HasSuffix(c.typ.Name(), "KafkaChannel") {
+			continue
 		}
-		fed := slices.ContainsFunc(p.sources, func(n *sourceNode) bool {
-			return slices.Contains(n.required, c) || slices.Contains(n.optional, c)
-		})
+		required := slices.ContainsFunc(p.sources, func(n *sourceNode) bool { return slices.Contains(n.required, c) })
+		optional := slices.ContainsFunc(p.sources, func(n *sourceNode) bool { return slices.Contains(n.optional, c) })
 		emptied := slices.ContainsFunc(p.sinks, func(n *sinkNode) bool { return n.channel == c })
 		switch {
-		case !fed && !emptied:
+		case !required && !optional && !emptied:
 			l.report(Warning, c.part.first.at, "", "channel %s is not used", c.name)
+		case !emptied && required:
+			l.diverts(c.part.first.at, "add a sink with channel = "+c.name, "no sink takes events out of channel %s: it fills up and stops its sources", c.name)
 		case !emptied:
 			l.report(Warning, c.part.first.at, "", "no sink takes events out of channel %s: it fills up", c.name)
-		case !fed:
+		case !required && !optional:
 			l.report(Warning, c.part.first.at, "", "no source puts events into channel %s", c.name)
 		}
 	}

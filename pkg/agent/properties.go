@@ -22,6 +22,11 @@ type entry struct {
 	separated  bool     // `=` or `:` stands between them, not blanks alone
 	last       int      // the line on which the value ends
 	guessed    bool     // the key stands otherwise in the file
+
+	text       string      // the value before anything was replaced in it
+	unresolved []reference // what nothing stands for
+	filter     string      // the config filter that gave (a part of) the value; such values are not printed
+	deferred   bool        // the value is not known: a check asks no config filter that runs a program
 }
 
 // bare reports whether the line was a word alone.
@@ -143,6 +148,7 @@ func (p *propertyParser) parse(line []char) {
 		e.valueAt.column++
 	}
 	e.value = strings.TrimSpace(p.unescape(line[i:]))
+	e.text = e.value
 	p.entries = append(p.entries, e)
 }
 

@@ -29,7 +29,14 @@ const retryPause = 3 * time.Second
 // printed. No goroutine and no child process outlives it.
 func Run(ctx context.Context, o Options) error {
 	messages := &lockedWriter{w: orDefault(o.Stderr, os.Stderr)}
-	report, err := Check(o)
+	texts, err := readFiles(o.Files)
+	if err != nil {
+		return err
+	}
+	report, err := check(o, texts, false)
+	if err == nil && report.plan.asks {
+		report, err = check(o, texts, true)
+	}
 	for _, f := range report.Findings {
 		if f.Level > Note { // notes are for those who ask with Check
 			fmt.Fprintf(messages, "logpipe agent: %s\n", f)
@@ -37,6 +44,9 @@ func Run(ctx context.Context, o Options) error {
 	}
 	if err != nil {
 		return err
+	}
+	if n := report.Count(Error); n > 0 {
+		fmt.Fprintf(messages, "logpipe agent: %s, and --lenient: the agent runs what is left\n", plural(n, "error"))
 	}
 	r := newRunning(o, report.plan, messages)
 	if err := r.open(); err != nil {

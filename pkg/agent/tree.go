@@ -95,9 +95,26 @@ type linter struct {
 	findings []Finding
 	agents   []string          // all agents that the files define
 	system   map[string]string // Java's system properties
+	live     bool              // config filters may run their programs
+	asFlume  bool              // nothing is guessed: read what Flume reads
+	guesses  []guess
+	broken   int // mistakes by which Flume loses the component that is checked now
 }
 
+// report adds a finding; an error means that Flume does not run the component.
 func (l *linter) report(level Level, at position, fix, format string, args ...any) {
+	if level == Error {
+		l.broken++
+	}
+	l.note(level, at, fix, format, args...)
+}
+
+// diverts reports an error with which Flume runs, but not as the file says.
+func (l *linter) diverts(at position, fix, format string, args ...any) {
+	l.note(Error, at, fix, format, args...)
+}
+
+func (l *linter) note(level Level, at position, fix, format string, args ...any) {
 	l.findings = append(l.findings, Finding{File: at.file, Line: at.line, Column: at.column, Level: level,
 		Message: fmt.Sprintf(format, args...), Fix: fix})
 }
@@ -136,7 +153,9 @@ func (l *linter) readList(e *entry) bool {
 				return false // a blank inside a longer key
 			}
 		case l.name + kind:
-			l.misspelt(e, l.name+"."+kind, "a dot is missing")
+			if !l.misspelt(e, l.name+"."+kind, "a dot is missing") {
+				return true
+			}
 		default:
 			continue
 		}
@@ -148,8 +167,9 @@ func (l *linter) readList(e *entry) bool {
 		return false
 	}
 	if meant := nearest(kind, kinds); meant != "" {
-		l.misspelt(e, l.name+"."+meant, fmt.Sprintf("unknown kind %q", kind))
-		l.setList(meant, e)
+		if l.misspelt(e, l.name+"."+meant, fmt.Sprintf("unknown kind %q", kind)) {
+			l.setList(meant, e)
+		}
 		return true
 	}
 	return false
@@ -160,7 +180,7 @@ func (l *linter) setList(kind string, e *entry) {
 		l.repeated(before.at, e)
 	}
 	names := strings.Fields(e.value)
-	if strings.Contains(e.value, ",") {
+	if strings.Contains(e.value, ",") && !l.asFlume {
 		names = strings.FieldsFunc(e.value, func(r rune) bool { return r == ',' || isBlank(r) })
 		l.report(Error, e.valueAt, fmt.Sprintf("write %s.%s = %s", l.name, kind, strings.Join(names, " ")),
 			"names are separated by blanks, not by commas")
@@ -179,9 +199,12 @@ func (l *linter) setList(kind string, e *entry) {
 	l.lists[kind] = &list{e, once}
 }
 
-// misspelt reports a key that cannot be right and what it should be.
-func (l *linter) misspelt(e *entry, meant, why string) {
-	l.report(Error, e.at, fmt.Sprintf("did you mean %s?", meant), "%s: %s", e.key, why)
+// misspelt reports a key that cannot be right and what it should be. It tells
+// whether to go on as if it were right.
+func (l *linter) misspelt(e *entry, meant, why string) bool {
+	l.guess(meant)
+	l.note(Error, e.at, fmt.Sprintf("did you mean %s?", meant), "%s: %s", e.key, why)
+	return !l.asFlume
 }
 
 // repeated reports a key that was set before in the same file.
@@ -214,16 +237,18 @@ func (l *linter) route(e, previous *entry) {
 	for _, kind := range kinds {
 		if agent == l.name+kind {
 			fixed := join(kind, rest)
-			l.misspelt(e, l.name+"."+fixed, "a dot is missing")
-			l.routeOwn(e.as(l.name+"."+fixed, e.value), fixed)
+			if l.misspelt(e, l.name+"."+fixed, "a dot is missing") {
+				l.routeOwn(e.as(l.name+"."+fixed, e.value), fixed)
+			}
 			return
 		}
 	}
 	kind, tail, _ := strings.Cut(rest, ".")
 	component, _, _ := strings.Cut(tail, ".")
 	if !slices.Contains(l.agents, agent) && slices.Contains(l.listed(kind), component) && nearest(agent, []string{l.name}) != "" {
-		l.misspelt(e, l.name+"."+rest, fmt.Sprintf("unknown agent %q", agent))
-		l.routeOwn(e.as(l.name+"."+rest, e.value), rest)
+		if l.misspelt(e, l.name+"."+rest, fmt.Sprintf("unknown agent %q", agent)) {
+			l.routeOwn(e.as(l.name+"."+rest, e.value), rest)
+		}
 	}
 }
 
@@ -256,14 +281,16 @@ func (l *linter) routeOwn(e *entry, rest string) {
 		}
 		at := e.at
 		at.column += utf8.RuneCountInString(e.key)
-		l.report(Error, at, fmt.Sprintf("did you mean %s.%s = %s?", l.name, fixed, value), "a blank ends the key at %s", e.key)
-		l.routeOwn(e.as(l.name+"."+fixed, value), fixed)
+		l.guess(l.name + "." + fixed)
+		l.note(Error, at, fmt.Sprintf("did you mean %s.%s = %s?", l.name, fixed, value), "a blank ends the key at %s", e.key)
+		if !l.asFlume {
+			l.routeOwn(e.as(l.name+"."+fixed, value), fixed)
+		}
 		return
 	}
 	if parts := strings.Split(rest, "."); slices.Contains(parts, "") {
 		fixed := strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), ".")
-		l.misspelt(e, l.name+"."+fixed, "a part of the key is empty")
-		if fixed != "" {
+		if l.misspelt(e, l.name+"."+fixed, "a part of the key is empty") && fixed != "" {
 			l.routeOwn(e.as(l.name+"."+fixed, e.value), fixed)
 		}
 		return
@@ -275,8 +302,9 @@ func (l *linter) routeOwn(e *entry, rest string) {
 			l.report(Warning, e.at, "known: "+strings.Join(kinds, ", "), "%s has no effect: unknown kind %q", e.key, kind)
 			return
 		}
-		l.misspelt(e, l.name+"."+fixed, fmt.Sprintf("unknown kind %q", kind))
-		l.routeOwn(e.as(l.name+"."+fixed, e.value), fixed)
+		if l.misspelt(e, l.name+"."+fixed, fmt.Sprintf("unknown kind %q", kind)) {
+			l.routeOwn(e.as(l.name+"."+fixed, e.value), fixed)
+		}
 		return
 	}
 	if tail == "" {
@@ -290,8 +318,9 @@ func (l *linter) routeOwn(e *entry, rest string) {
 	}
 	if meant := l.otherKind(kind, component); meant != "" {
 		fixed := join(kind, meant, property)
-		l.misspelt(e, l.name+"."+fixed, fmt.Sprintf("%s is no %s", component, singular[kind]))
-		e, component = e.as(l.name+"."+fixed, e.value), meant
+		if l.misspelt(e, l.name+"."+fixed, fmt.Sprintf("%s is no %s", component, singular[kind])) {
+			e, component = e.as(l.name+"."+fixed, e.value), meant
+		}
 	}
 	if before := l.add(kind, component, property, e); before != nil {
 		l.repeated(before, e)
@@ -318,8 +347,9 @@ func (l *linter) otherKind(kind, component string) string {
 func (l *linter) nameless(e *entry, kind, word string) {
 	if names := l.listed(kind); len(names) == 1 && names[0] != word && l.part(kind, names[0]).get(word) == nil {
 		fixed := join(kind, names[0], word)
-		l.misspelt(e, l.name+"."+fixed, "the name of the component is missing")
-		l.routeOwn(e.as(l.name+"."+fixed, e.value), fixed)
+		if l.misspelt(e, l.name+"."+fixed, "the name of the component is missing") {
+			l.routeOwn(e.as(l.name+"."+fixed, e.value), fixed)
+		}
 		return
 	}
 	l.report(Warning, e.at, fmt.Sprintf("write %s.PROPERTY = %s", e.key, e.value), "%s names no property and has no effect", e.key)

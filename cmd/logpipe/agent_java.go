@@ -1,0 +1,75 @@
+package main
+
+import (
+	"strings"
+
+	"github.com/logpipe/logpipe/pkg/agent"
+	"github.com/logpipe/logpipe/pkg/fault"
+	"github.com/logpipe/logpipe/pkg/option"
+)
+
+// javaFlags are the flags of Flume that mean something to Java, to ZooKeeper or
+// to Flume's own loading of configurations. Each is answered by its name.
+type javaFlags struct {
+	zookeeper, base      string
+	uris                 []string
+	provider, authorizer string
+	user, password       string
+	classpath, plugins   string
+	heap                 []string
+	backup               string
+	interval             int
+	dryRun               bool
+}
+
+func (j *javaFlags) declare(s *option.Set) {
+	hidden := func(o *option.Option) { o.Hidden = true }
+	hidden(s.String(&j.zookeeper, "zkConnString,z", "", "ZooKeeper that holds the configuration"))
+	hidden(s.String(&j.base, "zkBasePath,p", "", "where in ZooKeeper"))
+	hidden(s.Repeated(&j.uris, "conf-uri,u", "configuration by `URI`"))
+	hidden(s.String(&j.provider, "conf-provider", "", "Java class that reads the configuration"))
+	hidden(s.String(&j.authorizer, "auth-provider,a", "", "Java class that signs in"))
+	hidden(s.String(&j.user, "conf-user", "", "user for --conf-uri"))
+	hidden(s.String(&j.password, "conf-password", "", "password for --conf-uri"))
+	hidden(s.String(&j.classpath, "classpath,C", "", "Java classes"))
+	hidden(s.String(&j.plugins, "plugins-path", "", "folders with Java classes"))
+	hidden(s.Repeated(&j.heap, "java-option,X", "option of the Java machine, such as -Xmx1g"))
+	hidden(s.String(&j.backup, "backup-directory,b", "", "copies of the configuration"))
+	hidden(s.Int(&j.interval, "poll-interval,i", 0, "`seconds` between looks at the file"))
+	hidden(s.Bool(&j.dryRun, "dryrun,d", "start nothing"))
+}
+
+// check answers the flags: what cannot be done is an error, what has no effect
+// a warning. Files named by URI are added to the files.
+func (j *javaFlags) check(o *agent.Options) ([]agent.Finding, error) {
+	const save = "save the configuration in a file and name that with -f"
+	switch {
+	case j.zookeeper != "" || j.base != "":
+		return nil, fault.Hint(fault.Usagef("-z (--zkConnString), -p (--zkBasePath): the configuration is not read from ZooKeeper"),
+			"`zkCli.sh get /flume/%s` prints it: %s", o.Name, save)
+	case j.provider != "":
+		return nil, fault.Hint(fault.Usagef("--conf-provider: Java classes such as %s are not loaded", j.provider), save)
+	case j.authorizer != "" || j.user != "" || j.password != "":
+		return nil, fault.Hint(fault.Usagef("-a (--auth-provider), --conf-user, --conf-password: no configuration is fetched"), save)
+	case j.interval < 0:
+		return nil, fault.Usagef("-i (--poll-interval) cannot be negative")
+	}
+	for _, uri := range j.uris {
+		path, isFile := strings.CutPrefix(uri, "file:")
+		if !isFile {
+			return nil, fault.Hint(fault.Usagef("-u (--conf-uri): %s is no file", uri), "`curl -o agent.conf %s`, then -f agent.conf", uri)
+		}
+		o.Files = append(o.Files, "/"+strings.TrimLeft(path, "/"))
+	}
+	var findings []agent.Finding
+	warn := func(given bool, message, fix string) {
+		if given {
+			findings = append(findings, agent.Finding{Level: agent.Warning, Message: message, Fix: fix})
+		}
+	}
+	const noClasses = " has no effect: there is no Java here and no class is loaded"
+	warn(j.classpath != "", "-C (--classpath)"+noClasses, "the flag may be left out")
+	warn(j.plugins != "", "--plugins-path"+noClasses, "the flag may be left out")
+	warn(j.backup != "", "-b (--backup-directory) has no effect: files are not fetched and need no copy", "the flag may be left out")
+	return findings, nil
+}

@@ -1,0 +1,188 @@
+package agent
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/logpipe/logpipe/pkg/flume"
+)
+
+// configFilter gives values that a property file does not hold: the file says
+// `${f1['key']}`.
+type configFilter interface {
+	// runs reports whether looking up starts a program, which a check does not.
+	runs() bool
+	lookup(key string) (string, error)
+}
+
+// filterTypes is the table of config filters.
+func filterTypes() flume.Table[configFilter] {
+	const class = "org.apache.flume.configfilter."
+	return flume.Table[configFilter]{
+		{Alias: "env", Classes: []string{class + "EnvironmentVariableConfigFilter"}, New: newEnvFilter,
+			Help: "variables of the environment"},
+		{Alias: "external", Classes: []string{class + "ExternalProcessConfigFilter"}, New: newExternalFilter,
+			Help: "what a program prints"},
+		{Alias: "hadoop", Classes: []string{class + "HadoopCredentialStoreConfigFilter"},
+			Instead: "type external with a program that prints the secret, or type env"},
+	}
+}
+
+type envFilter struct{}
+
+func newEnvFilter(*flume.Properties) configFilter { return envFilter{} }
+
+func (envFilter) runs() bool { return false }
+
+func (envFilter) lookup(key string) (string, error) {
+	value, found := os.LookupEnv(key)
+	if !found {
+		return "", fmt.Errorf("the environment has no variable %s", key)
+	}
+	return value, nil
+}
+
+// filterWait is how long the program of an external config filter may run.
+const filterWait = 10 * time.Second
+
+type externalFilter struct{ command, charset string }
+
+func newExternalFilter(p *flume.Properties) configFilter {
+	f := &externalFilter{}
+	p.String(&f.command, "command", "", "the program; the key is its last argument").Require()
+	p.Choice(&f.charset, "charset", "UTF-8", []string{"UTF-8", "US-ASCII", "ISO-8859-1"}, "how it prints text")
+	return f
+}
+
+func (f *externalFilter) runs() bool { return true }
+
+// lookup runs the program and takes the first line that it prints.
+func (f *externalFilter) lookup(key string) (string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), filterWait)
+	defer cancel()
+	words := append(strings.Fields(f.command), key)
+	c := exec.CommandContext(ctx, words[0], words[1:]...)
+	c.WaitDelay = time.Second // for a child that holds its output open
+	out, err := c.Output()
+	if err != nil {
+		var exit *exec.ExitError
+		if errors.As(err, &exit) {
+			if said := bytes.TrimSpace(exit.Stderr); len(said) > 0 {
+				err = fmt.Errorf("%w: %s", err, said)
+			}
+		}
+		return "", fmt.Errorf("%s: %w", strings.Join(words, " "), err)
+	}
+	line, _, _ := bytes.Cut(out, []byte{'\n'})
+	line = bytes.TrimSuffix(line, []byte{'\r'})
+	if f.charset == "ISO-8859-1" {
+		var b strings.Builder
+		for _, c := range line {
+			b.WriteRune(rune(c))
+		}
+		return b.String(), nil
+	}
+	return strings.ToValidUTF8(string(line), "\uFFFD"), nil
+}
+
+// filterUse is `${name['key']}`, the key also in double quotes or bare.
+var filterUse = regexp.MustCompile(`\$\{([\w-]+)\[(?:'([-.\w]+)'|"([-.\w]+)"|([-.\w]+))\]\}`)
+
+// applyFilters replaces what values take from config filters, and reports
+// whether there is one that runs a program.
+func (l *linter) applyFilters() (run bool) {
+	filters := map[string]configFilter{}
+	for _, name := range l.listed(configFilters) {
+		if c := checkPart(l, configFilters, name, filterTypes(), "type"); c.ok() {
+			filters[name] = c.built
+			run = run || c.built.runs()
+		}
+	}
+	for _, p := range l.order {
+		if p.kind == configFilters {
+			continue
+		}
+		for _, name := range p.names {
+			l.filterValue(p.values[name], filters)
+		}
+	}
+	return run
+}
+
+// filterValue replaces what one value takes from config filters.
+func (l *linter) filterValue(e *entry, filters map[string]configFilter) {
+	seen := map[string]string{}
+	e.value = filterUse.ReplaceAllStringFunc(e.value, func(use string) string {
+		if value, done := seen[use]; done {
+			return value
+		}
+		seen[use] = use
+		m := filterUse.FindStringSubmatch(use)
+		f, key := filters[m[1]], m[2]+m[3]+m[4]
+		if f == nil {
+			return use // reported as a reference to nothing
+		}
+		e.forget(strings.TrimSuffix(strings.TrimPrefix(use, "${"), "}"))
+		e.filter = m[1]
+		if f.runs() && !l.live {
+			e.deferred = true
+			return use
+		}
+		value, err := f.lookup(key)
+		if err != nil {
+			l.report(Error, e.valueAt, "", "config filter %s has no value for %s: %v", m[1], key, err)
+			e.deferred = true
+			return use
+		}
+		seen[use] = value
+		return value
+	})
+}
+
+// forget takes a reference off the list of those that nothing stands for.
+func (e *entry) forget(name string) {
+	for i, r := range e.unresolved {
+		if r.name == name {
+			e.unresolved = append(e.unresolved[:i:i], e.unresolved[i+1:]...)
+			return
+		}
+	}
+}
+
+// checkReferences reports the references of a component that stay as they are.
+func (l *linter) checkReferences(p *part, name string) {
+	e := p.values[name]
+	for _, r := range e.unresolved {
+		text := "${" + r.name + "}"
+		plain := r.why == "" && !strings.ContainsAny(r.name, ".:[")
+		shell := name == "command" || name == "shell" || strings.HasSuffix(name, "replaceString")
+		_, inEnv := os.LookupEnv(r.name)
+		switch {
+		case plain && shell:
+			// A shell variable, or a group of a pattern.
+		case r.why != "":
+			l.report(Error, e.valueAt, "", "%s of %s %s: nothing replaces %s: %s", name, singular[p.kind], p.name, text, r.why)
+		case plain && inEnv:
+			l.report(Warning, e.valueAt, "write ${env:"+r.name+"}", "%s of %s %s: %s is no reference and stays as it is", name, singular[p.kind], p.name, text)
+		case plain:
+			l.report(Warning, e.valueAt, "write ${env:NAME}, ${sys:NAME} or a key of the file", "%s of %s %s: nothing replaces %s, it stays as it is", name, singular[p.kind], p.name, text)
+		case strings.Contains(r.name, "["):
+			filter, _, _ := strings.Cut(r.name, "[")
+			l.report(Error, e.valueAt, fmt.Sprintf("list it: %s.configfilters = %s", l.name, filter),
+				"%s of %s %s: nothing replaces %s: there is no config filter %s", name, singular[p.kind], p.name, text, filter)
+		default:
+			l.report(Error, e.valueAt, "write ${env:NAME}, ${sys:NAME} or a key of the file",
+				"%s of %s %s: nothing replaces %s", name, singular[p.kind], p.name, text)
+		}
+		if !plain {
+			e.deferred = true // reported
+		}
+	}
+}

@@ -1,0 +1,146 @@
+package agent
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// plain is the file that the mistakes are made in.
+const plain = `a1.sources = r1
+a1.sinks = k1
+a1.channels = c1
+a1.sources.r1.type = netcat
+a1.sources.r1.bind = localhost
+a1.sources.r1.port = 44444
+a1.sources.r1.channels = c1
+a1.sinks.k1.type = logger
+a1.sinks.k1.channel = c1
+a1.channels.c1.type = memory
+`
+
+// TestMistakeTable holds what the mistakes that stop, half-kill or mislead a
+// Flume come to, each with its level. An error starts nothing; a warning starts.
+func TestMistakeTable(t *testing.T) {
+	tests := []struct{ name, old, new, want string }{
+		{"wrong sink channel", "sinks.k1.channel = c1", "sinks.k1.channel = c2", ":9:23: error: channel c2 does not exist"},
+		{"sink without channel", "a1.sinks.k1.channel = c1\n", "", ":8:1: error: sink k1 has no channel"},
+		{"channels on a sink", "sinks.k1.channel = c1", "sinks.k1.channels = c1", `:9:13: error: sink k1 has no property "channels"; did you mean "channel"?`},
+		{"sink without type", "a1.sinks.k1.type = logger\n", "", ":8:1: error: sink k1 has no type"},
+		{"wrong source channel", "sources.r1.channels = c1", "sources.r1.channels = c2", ":7:26: error: channel c2 does not exist"},
+		{"source without channels", "a1.sources.r1.channels = c1\n", "", ":4:1: error: source r1 has no channels"},
+		{"channel on a source", "sources.r1.channels = c1", "sources.r1.channel = c1", `:7:15: error: source r1 has no property "channel"; did you mean "channels"?`},
+		{"missing port", "a1.sources.r1.port = 44444\n", "", ":4:1: error: source r1 (netcat) has no port, which is required"},
+		{"bind misspelt", "r1.bind", "r1.bnd", `:5:15: error: source r1 (netcat) has no property "bnd"; did you mean "bind", which is required?`},
+		{"port is no number", "= 44444", "= abc", `:6:22: error: port of source r1 (netcat): want a whole number, not "abc"`},
+		{"missing dot, required property", "a1.sources.r1.bind", "a1sources.r1.bind", ":5:1: error: a1sources.r1.bind: a dot is missing; did you mean a1.sources.r1.bind?"},
+		{"missing dot, optional property", "a1.channels.c1.type = memory\n", "a1.channels.c1.type = memory\na1channels.c1.capacity = 200\n",
+			":11:1: warning: a1channels.c1.capacity: a dot is missing; it has no effect; did you mean a1.channels.c1.capacity?"},
+		{"missing dot, interceptors", "a1.channels.c1.type = memory\n", "a1.channels.c1.type = memory\na1sources.r1.interceptors = i1\na1.sources.r1.interceptors.i1.type = host\n",
+			":11:1: error: a1sources.r1.interceptors: a dot is missing"},
+		{"misspelt kind", "a1.sources.r1.type", "a1.soruces.r1.type", `:4:1: error: a1.soruces.r1.type: unknown kind "soruces"; did you mean a1.sources.r1.type?`},
+		{"unknown source type", "= netcat", "= netcatt", `:4:22: error: unknown source type "netcatt"; did you mean "netcat"?`},
+		{"unknown sink type", "= logger", "= loger", `:8:20: error: unknown sink type "loger"; did you mean "logger"?`},
+		{"unknown channel type", "= memory", "= menory", `:10:23: error: unknown channel type "menory"; did you mean "memory"?`},
+		{"capacity below transactionCapacity", "= memory\n", "= memory\na1.channels.c1.capacity = 10\n", ":11:27: error: channel c1: capacity 10 is below transactionCapacity 100"},
+		{"capacity is no number", "= memory\n", "= memory\na1.channels.c1.capacity = lots\n", `:11:27: error: capacity of channel c1 (memory): want a whole number, not "lots" (in events)`},
+		{"batch of a source above transactionCapacity", "= netcat\n", "= seq\na1.sources.r1.batchSize = 200\n", ":5:27: error: batchSize 200 of source r1 is above transactionCapacity 100 of channel c1"},
+		{"batch of a sink above transactionCapacity", "= logger\n", "= null\na1.sinks.k1.batchSize = 200\n", ":9:25: error: batchSize 200 of sink k1 is above transactionCapacity 100 of channel c1"},
+		{"default batch above transactionCapacity", "= logger\n", "= null\na1.channels.c1.transactionCapacity = 50\n", ":8:1: error: batchSize 100 of sink k1 is above transactionCapacity 50 of channel c1"},
+		{"empty required value", "bind = localhost", "bind =", ":5:21: error: bind of source r1 (netcat) is required and has no value"},
+		{"empty optional value", "= memory\n", "= memory\na1.channels.c1.capacity =\n", ":11:26: warning: capacity has no value and no effect"},
+		{"key twice, same value", "= memory\n", "= memory\na1.sources.r1.port = 44444\n", ":11:1: note: a1.sources.r1.port was set to the same value in line 6"},
+		{"key twice, other value", "= memory\n", "= memory\na1.sources.r1.port = 44445\n", ":11:1: warning: a1.sources.r1.port was set in line 6 already; this value counts"},
+		{"wrong name", "a1.", "b7.", `: error: no agent "a1" in a.conf; did you mean "b7"?`},
+		{"comment behind a value", "bind = localhost", "bind = localhost   # x", `:5:22: error: bind of source r1 (netcat): want a host name or an address, not "localhost   # x"; give the comment a line of its own`},
+		{"typos: undefined channel and a blank in the key", "a1.sinks.k1.channel = c1", "a1.sinks. k1.channel = c9", ":9:10: error: a blank ends the key at a1.sinks.; did you mean a1.sinks.k1.channel = c9?"},
+		{"class of others", "= logger", "= org.example.Sink", `:8:20: error: unknown sink type "org.example.Sink"`},
+		{"unset variable", "= memory\n", "= memory\na1.channels.c1.capacity = ${CAP}\n", `:11:27: error: capacity of channel c1 (memory): want a whole number, not "${CAP}"`},
+
+		{"unknown property", "= memory\n", "= memory\na1.channels.c1.capcity = 10\n", `:11:16: warning: channel c1 (memory) has no property "capcity"; it has no effect; did you mean "capacity"?`},
+		{"listed, not described", "sinks = k1", "sinks = k1 k2", ":2:12: error: sink k2 is listed but not described"},
+		{"described, not listed", "= memory\n", "= memory\na1.sinks.k2.type = null\n", ":11:1: note: sink k2 is described but not listed; add it to a1.sinks to run it"},
+		{"commas in a list", "sinks = k1", "sinks = k1,", ":2:12: error: names are separated by blanks, not by commas"},
+		{"commas between channels", "r1.channels = c1", "r1.channels = c1,c1", ":7:26: error: a1.sources.r1.channels: names are separated by blanks, not by commas"},
+		{"slash comment", "= memory\n", "= memory\n// the end\n", ":11:1: warning: this is no comment but a property named //; begin comments with #"},
+		{"wrapped command", "= netcat\n", "= exec\na1.sources.r1.command = tail -F\n/var/log/x.log\n", ":6:1: error: /var/log/x.log is no property: the value of line 5 seems to go on here"},
+		{"quoted command", "= netcat\n", "= exec\na1.sources.r1.command = \"tail -F x\"\n", ":5:25: error: the quotes are part of command of source r1 (exec); leave out the quotes"},
+		{"quoted number", "= 44444", `= "44444"`, `:6:22: error: port of source r1 (netcat): want a whole number, not "\"44444\""; leave out the quotes`},
+		{"quoted host", "= localhost", `= "localhost"`, `:5:22: error: the quotes are part of bind of source r1 (netcat); leave out the quotes`},
+		{"channel that nothing empties", "sources.r1.channels = c1", "sources.r1.channels = c1 c2\na1.channels = c1 c2\na1.channels.c2.type = memory", ":9:1: error: no sink takes events out of channel c2"},
+		{"one port twice", "sources = r1", "sources = r1 r2\na1.sources.r2.type = netcat\na1.sources.r2.bind = localhost\na1.sources.r2.port = 44444\na1.sources.r2.channels = c1", ":4:22: error: source r2: source r1 has port tcp localhost:44444 already"},
+		{"unset environment", "= localhost", "= ${env:NO_SUCH_HOST}", ":5:22: error: bind of source r1: nothing replaces ${env:NO_SUCH_HOST}: the environment has no variable NO_SUCH_HOST"},
+		{"environment without env:", "= memory\n", "= memory\na1.sources.r1.interceptors = i1\na1.sources.r1.interceptors.i1.type = static\na1.sources.r1.interceptors.i1.value = ${PATH}\n", ":13:39: warning: interceptors.i1.value of source r1: ${PATH} is no reference and stays as it is; write ${env:PATH}"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			conf := strings.Replace(plain, test.old, test.new, 1)
+			if test.name == "wrong name" {
+				conf = strings.ReplaceAll(plain, test.old, test.new)
+			}
+			// Where the channel of the file is fed by a seq or an exec source,
+			// the lines of netcat are unknown properties: warnings.
+			got := lint(t, conf)
+			if !strings.Contains(got, "a.conf"+test.want) {
+				t.Fatalf("no %q in\n%s", test.want, got)
+			}
+			if errors := strings.Contains(test.want, ": error: "); errors != strings.HasSuffix(got, "exit 2\n") {
+				t.Errorf("the verdict is wrong:\n%s", got)
+			}
+		})
+	}
+}
+
+// TestNoFalseAlarms checks what people write and Flume runs.
+func TestNoFalseAlarms(t *testing.T) {
+	tests := []struct{ name, old, new, notes string }{
+		{"nothing", "", "", ""},
+		{"windows line ends, no last newline", "\n", "\r\n", ""},
+		{"no blanks around the sign", " = ", "=", ""},
+		{"other agents", "= memory\n", "= memory\nb2.sources = x\nb2.sources.x.type = nonsense\nb2.sinks.y.batchSise = 7\nlog4j.rootLogger = INFO\n", ""},
+		{"comment that ends in a backslash", "a1.sinks = k1\n", "# C:\\logs\\\na1.sinks = k1\n", ""},
+		{"identical keys", "= memory\n", "= memory\na1.channels.c1.type = memory\n", "note"},
+		{"several sinks on one channel", "sinks = k1", "sinks = k1 k2\na1.sinks.k2.type = null\na1.sinks.k2.channel = c1", ""},
+		{"upper-case aliases", "= logger", "= LOGGER", ""},
+		{"not listed", "= memory\n", "= memory\na1.sinks.k9.type = loger\n", "note"},
+		{"a shell comment", "= netcat\n", "= exec\na1.sources.r1.shell = /bin/sh -c\na1.sources.r1.command = for i in ${list}; do echo $i; done # all\n", "warning"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			n := 1
+			if test.old == "\n" || test.old == " = " {
+				n = -1
+			}
+			conf := strings.Replace(plain, test.old, test.new, n)
+			if test.old == "\n" {
+				conf = strings.TrimSpace(conf)
+			}
+			got := lint(t, conf)
+			if !strings.HasSuffix(got, "starts\n") || strings.Contains(got, ": error:") || test.notes != "warning" && strings.Contains(got, ": warning:") ||
+				test.notes == "" && got != "starts\n" {
+				t.Errorf("got\n%s", got)
+			}
+			if test.name == "a shell comment" && strings.Count(got, "warning") != 2 {
+				t.Errorf("only bind and port have no effect:\n%s", got)
+			}
+		})
+	}
+}
+
+// TestLenient holds that --lenient runs what Flume would run.
+func TestLenient(t *testing.T) {
+	conf := strings.Replace(conf("type = seq\ntotalEvents = 2", "type = logger", "sinks.k2.type = org.example.Sink", "sinks.k2.channel = c1",
+		"channels.c1.capacity = lots"), "a1.sinks = k1", "a1.sinks = k1 k2", 1)
+	a := startAgent(t, conf, func(o *Options) { o.Lenient = true })
+	a.stderr.await(t, "counted to 2")
+	a.end(t)
+	a.stderr.await(t, `error: unknown sink type "org.example.Sink"`)
+	a.stderr.await(t, `error: capacity of channel c1 \(memory\): want a whole number`)
+	a.stderr.await(t, "runs what is left")
+	a.stderr.await(t, "2 received, 2 delivered, 0 left")
+	// Nothing is left to run.
+	report, err := Check(Options{Name: "a2", Lenient: true, Files: []string{filepath.Join("..", "..", "testdata", "agent", "lint", "good.txt")}})
+	if err == nil {
+		t.Error(report.Findings)
+	}
+}
