@@ -6,12 +6,8 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"strconv"
-	"sync"
-	"syscall"
 	"time"
 
-	"github.com/logpipe/logpipe/pkg/fault"
 	"github.com/logpipe/logpipe/pkg/flume"
 )
 
@@ -24,17 +20,13 @@ type Netcat struct {
 	ack      bool
 	encoding string
 
-	env      flume.Env
-	listener net.Listener
-
-	mu    sync.Mutex
-	conns map[net.Conn]bool
-	ended bool // no connection may be added any more
+	env    flume.Env
+	server tcpServer
 }
 
 // NewNetcat describes and makes a netcat source.
 func NewNetcat(p *flume.Properties) Source {
-	s := &Netcat{conns: map[net.Conn]bool{}}
+	s := &Netcat{}
 	p.Host(&s.bind, "bind", "the address to listen on").Require()
 	p.Port(&s.port, "port", "the port to listen on; 0 = any free one").Require()
 	p.Int(&s.maxLine, "max-line-length", 512, 2, "longest line, its newline included").In("characters")
@@ -46,98 +38,19 @@ func NewNetcat(p *flume.Properties) Source {
 // Open listens.
 func (s *Netcat) Open(env flume.Env) error {
 	s.env = env
-	address := net.JoinHostPort(s.bind, strconv.Itoa(s.port))
-	l, err := net.Listen("tcp", address)
-	if err != nil {
-		var system syscall.Errno
-		if errors.As(err, &system) {
-			err = system // the rest of the text repeats the address
-		}
-		err = fmt.Errorf("listen on %s: %w", address, err)
-		if errors.Is(err, syscall.EADDRINUSE) {
-			return fault.Hint(err, "end the program that has port %d, or change the port", s.port)
-		}
-		return err
-	}
-	s.listener, s.ended = l, false
-	s.env.Logf("listens on %s", l.Addr())
-	return nil
+	s.server = tcpServer{env: env}
+	return s.server.listen(s.bind, s.port, "port")
 }
 
 // Addr is the address that Open listens on.
-func (s *Netcat) Addr() net.Addr { return s.listener.Addr() }
+func (s *Netcat) Addr() net.Addr { return s.server.listeners[0].Addr() }
 
 // Close closes the port.
-func (s *Netcat) Close() error {
-	if s.listener == nil {
-		return nil
-	}
-	if err := s.listener.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
-		return err
-	}
-	return nil
-}
+func (s *Netcat) Close() error { return s.server.close() }
 
 // Run serves clients until ctx ends, one goroutine a connection.
 func (s *Netcat) Run(ctx context.Context, out *Output) error {
-	stop := context.AfterFunc(ctx, s.hangUp)
-	defer stop()
-	var serving sync.WaitGroup
-	defer serving.Wait()
-	defer s.hangUp()
-	for {
-		conn, err := s.listener.Accept()
-		switch {
-		case ctx.Err() != nil:
-			if err == nil {
-				conn.Close()
-			}
-			return nil
-		case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE), errors.Is(err, syscall.ECONNABORTED):
-			s.env.Logf("cannot accept a connection: %v", err)
-			if sleep(ctx, time.Second) != nil {
-				return nil
-			}
-			continue
-		case err != nil:
-			return fmt.Errorf("accept: %w", err)
-		}
-		serving.Go(func() {
-			defer conn.Close()
-			if s.add(conn) {
-				s.serve(conn, out)
-				s.remove(conn)
-			}
-		})
-	}
-}
-
-func (s *Netcat) add(conn net.Conn) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !s.ended {
-		s.conns[conn] = true
-	}
-	return !s.ended
-}
-
-func (s *Netcat) remove(conn net.Conn) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.conns, conn)
-}
-
-// hangUp ends reading everywhere; answers to what has been stored still get
-// out, as far as the client reads them.
-func (s *Netcat) hangUp() {
-	s.Close()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.ended = true
-	for conn := range s.conns {
-		conn.SetReadDeadline(time.Now())
-		conn.SetWriteDeadline(time.Now().Add(time.Second))
-	}
+	return s.server.run(ctx, func(conn net.Conn) { s.serve(conn, out) })
 }
 
 // serve reads lines until the client, the agent or a mistake ends it.

@@ -10,9 +10,10 @@ import (
 
 // Seq counts: the bodies are the decimal numbers from 0 on.
 type Seq struct {
-	batch int
-	total int
-	env   flume.Env
+	batch    int
+	total    int
+	env      flume.Env
+	counters counters
 }
 
 // NewSeq describes and makes a seq source.
@@ -37,7 +38,10 @@ func backoff(p *flume.Properties) {
 func (s *Seq) Batch() (string, int) { return "batchSize", s.batch }
 
 // Open has nothing to do.
-func (s *Seq) Open(env flume.Env) error { s.env = env; return nil }
+func (s *Seq) Open(env flume.Env) error {
+	s.env, s.counters = env, newCounters(env)
+	return nil
+}
 
 // Close has nothing to do.
 func (s *Seq) Close() error { return nil }
@@ -53,7 +57,7 @@ func (s *Seq) Run(ctx context.Context, out *Output) error {
 		for ; len(events) < cap(events) && next < s.total; next++ {
 			events = append(events, flume.Event{Body: strconv.AppendInt(nil, int64(next), 10)})
 		}
-		if err := out.Put(events); err != nil {
+		if err := s.counters.put(out, events); err != nil {
 			return err
 		}
 	}

@@ -1,0 +1,307 @@
+package source
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"maps"
+	"mime"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/logpipe/logpipe/pkg/fault"
+	"github.com/logpipe/logpipe/pkg/flume"
+	"github.com/logpipe/logpipe/pkg/keystore"
+)
+
+// httpMost bounds what a request may hold.
+const httpMost = 256 << 20
+
+// HTTP takes events by HTTP POST (or GET, as in Flume). It answers 200 when the
+// channels have all events of a request, 400 to one that cannot be read, and
+// 503 while the channel is full.
+type HTTP struct {
+	bind      string
+	port      int
+	handler   string
+	mandatory string
+	maxBlob   int
+	tls       keystore.Server
+
+	env      flume.Env
+	counters counters
+	listener net.Listener
+	read     func(*http.Request) ([]flume.Event, error)
+}
+
+// The handlers and what they are called.
+const (
+	jsonHandler      = "org.apache.flume.source.http.JSONHandler"
+	blobHandler      = "org.apache.flume.source.http.BLOBHandler"
+	morphlineHandler = "org.apache.flume.sink.solr.morphline.BlobHandler"
+)
+
+// NewHTTP describes and makes an http source.
+func NewHTTP(p *flume.Properties) Source {
+	s := &HTTP{}
+	p.Host(&s.bind, "bind", "the address to listen on").Default = "0.0.0.0"
+	s.bind = "0.0.0.0"
+	p.Port(&s.port, "port", "the port to listen on; 0 = any free one").Require()
+	p.String(&s.handler, "handler", jsonHandler, "how requests are read: "+jsonHandler+", "+blobHandler+" or "+morphlineHandler)
+	p.String(&s.mandatory, "handler.mandatoryParameters", "", "of BLOBHandler: parameters that a request has to have, with commas")
+	p.Int(&s.maxBlob, "handler.maxBlobLength", 100_000_000, 1, "of BlobHandler: longest body").In("bytes")
+	s.tls.Describe(p)
+	for name, old := range map[string]string{"ssl": "enableSSL", "exclude-protocols": "excludeProtocols", "keystore-password": "keystorePassword"} {
+		if q, _ := p.Lookup(name); q != nil {
+			q.Formerly(old)
+		}
+	}
+	var unused map[string]string
+	for _, family := range []string{"QueuedThreadPool.", "HttpConfiguration.", "SslContextFactory.", "ServerConnector."} {
+		p.Family(&unused, family, "a setting of the server that Flume uses").Without("there is no Jetty here")
+	}
+	return s
+}
+
+// Guarantee tells what the source promises.
+func (s *HTTP) Guarantee() string {
+	return "at least once: 200 means that the channels have all events of a request; a request without an answer may be stored"
+}
+
+// Check finds mistakes in the names of the handler and of TLS.
+func (s *HTTP) Check() []flume.Problem {
+	all := s.tls.Check()
+	if !slices.Contains([]string{jsonHandler, blobHandler, morphlineHandler}, strings.TrimSuffix(s.handler, "$Builder")) {
+		all = append(all, flume.Problem{Property: "handler", Message: fmt.Sprintf("unknown handler %q", s.handler),
+			Fix: "write " + jsonHandler + ", " + blobHandler + " or " + morphlineHandler})
+	}
+	return all
+}
+
+// Open listens.
+func (s *HTTP) Open(env flume.Env) error {
+	s.env, s.counters = env, newCounters(env)
+	switch strings.TrimSuffix(s.handler, "$Builder") {
+	case jsonHandler:
+		s.read = readJSONEvents
+	case blobHandler:
+		s.read = func(r *http.Request) ([]flume.Event, error) { return s.readBlob(r, httpMost) }
+	case morphlineHandler:
+		s.read = func(r *http.Request) ([]flume.Event, error) { return s.readBlob(r, s.maxBlob) }
+	default:
+		return fault.Usagef("unknown handler %q", s.handler)
+	}
+	config, err := s.tls.Config()
+	if err != nil {
+		return err
+	}
+	if s.listener, err = listenTCP(s.bind, s.port, "port"); err != nil {
+		return err
+	}
+	env.Logf("listens on %s", s.listener.Addr())
+	if config != nil {
+		s.listener = tls.NewListener(s.listener, config)
+	}
+	return nil
+}
+
+// Addr is the address that Open listens on.
+func (s *HTTP) Addr() net.Addr { return s.listener.Addr() }
+
+// Close closes the port.
+func (s *HTTP) Close() error {
+	if s.listener == nil {
+		return nil
+	}
+	if err := s.listener.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+		return err
+	}
+	return nil
+}
+
+// Run serves requests until ctx ends; those that have arrived get their answer.
+func (s *HTTP) Run(ctx context.Context, out *Output) error {
+	server := &http.Server{
+		Handler:           http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.serve(w, r, out) }),
+		ReadHeaderTimeout: 30 * time.Second,
+		IdleTimeout:       time.Minute,
+		ErrorLog:          log.New(httpComplaints{s.env.Logf}, "", 0),
+	}
+	stopped := newSignal()
+	stop := context.AfterFunc(ctx, func() {
+		defer stopped.set()
+		grace, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+		defer cancel()
+		if server.Shutdown(grace) != nil {
+			server.Close()
+		}
+	})
+	err := server.Serve(s.listener)
+	if stop() {
+		return fmt.Errorf("serve: %w", err)
+	}
+	<-stopped.done
+	return nil
+}
+
+// httpComplaints passes on what the server says of single connections.
+type httpComplaints struct{ logf func(string, ...any) }
+
+func (c httpComplaints) Write(p []byte) (int, error) {
+	c.logf("%s", bytes.TrimSpace(p))
+	return len(p), nil
+}
+
+// serve answers one request.
+func (s *HTTP) serve(w http.ResponseWriter, r *http.Request, out *Output) {
+	if r.Method != http.MethodPost && r.Method != http.MethodGet {
+		http.Error(w, "POST a list of events", http.StatusMethodNotAllowed)
+		return
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, httpMost)
+	events, err := s.read(r)
+	if err != nil {
+		s.counters.readFail.Add(1)
+		code := http.StatusInternalServerError
+		var large *http.MaxBytesError
+		var refused *badRequest
+		switch {
+		case errors.As(err, &large):
+			code = http.StatusRequestEntityTooLarge
+		case errors.As(err, &refused):
+			code = http.StatusBadRequest
+		}
+		s.env.Logf("%s: request refused: %v", r.RemoteAddr, err)
+		http.Error(w, err.Error(), code)
+		return
+	}
+	s.counters.receivedBatches.Add(1)
+	s.counters.received.Add(int64(len(events)))
+	n := int64(len(events))
+	if n > 0 {
+		err = out.Offer(events)
+	}
+	if err != nil {
+		s.counters.writeFail.Add(1)
+		http.Error(w, "Error appending event to channel. Channel might be full. "+err.Error(), http.StatusServiceUnavailable)
+		return
+	}
+	s.counters.acceptedBatches.Add(1)
+	s.counters.accepted.Add(n)
+	w.WriteHeader(http.StatusOK)
+}
+
+// badRequest is a mistake of the client.
+type badRequest struct{ err error }
+
+func (e *badRequest) Error() string { return "Bad request from client. " + e.err.Error() }
+func (e *badRequest) Unwrap() error { return e.err }
+
+// readJSONEvents reads a list of events: [{"headers": {…}, "body": "…"}].
+func readJSONEvents(r *http.Request) ([]flume.Event, error) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return nil, err
+	}
+	_, parameters, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	name := cmp.Or(parameters["charset"], "UTF-8")
+	if !strings.EqualFold(name, "utf-8") && !strings.EqualFold(name, "utf-16") {
+		return nil, fmt.Errorf("charset %s is not supported: UTF-8 and UTF-16 are", name)
+	}
+	in, err := newCharset(name)
+	if err != nil {
+		return nil, err
+	}
+	body = body[min(len(body), in.marked(body)):]
+	text, _, _, err := in.decode(body, malformedReplaced)
+	if err != nil {
+		return nil, err
+	}
+	out, err := newCharset(name) // as Java writes it, whatever the order of the request
+	if err != nil {
+		return nil, err
+	}
+	return parseJSONEvents(text, &out)
+}
+
+func parseJSONEvents(text []byte, out *charset) ([]flume.Event, error) {
+	var list []struct {
+		Headers map[string]json.RawMessage `json:"headers"`
+		Body    json.RawMessage            `json:"body"`
+	}
+	if err := json.Unmarshal(text, &list); err != nil {
+		var typ *json.UnmarshalTypeError
+		if errors.As(err, &typ) { // its text tells of Go's types
+			err = fmt.Errorf("found a JSON %s before byte %d", typ.Value, typ.Offset)
+		}
+		return nil, &badRequest{fmt.Errorf(`want [{"headers": {"a": "b"}, "body": "text"}]: %w`, err)}
+	}
+	events := make([]flume.Event, 0, len(list))
+	for i, e := range list {
+		var event flume.Event
+		body, _, err := jsonText(e.Body)
+		if err != nil {
+			return nil, &badRequest{fmt.Errorf("body of event %d: %w", i+1, err)}
+		}
+		event.Body = out.encode([]byte(body))
+		for _, key := range slices.Sorted(maps.Keys(e.Headers)) {
+			value, there, err := jsonText(e.Headers[key])
+			if err != nil {
+				return nil, &badRequest{fmt.Errorf("header %q of event %d: %w", key, i+1, err)}
+			}
+			if there {
+				event.Headers = append(event.Headers, flume.Header{Key: key, Value: value})
+			}
+		}
+		events = append(events, event)
+	}
+	return events, nil
+}
+
+// jsonText is a string, or a number or truth value as it is written; null is
+// none.
+func jsonText(raw json.RawMessage) (text string, there bool, err error) {
+	switch {
+	case len(raw) == 0 || string(raw) == "null":
+		return "", false, nil
+	case raw[0] == '"':
+		err = json.Unmarshal(raw, &text)
+		return text, true, err
+	case raw[0] == '{' || raw[0] == '[':
+		return "", false, errors.New("want a string")
+	}
+	return string(raw), true, nil
+}
+
+// readBlob makes an event of the whole body; its headers are the parameters.
+func (s *HTTP) readBlob(r *http.Request, most int) ([]flume.Event, error) {
+	body, err := io.ReadAll(io.LimitReader(r.Body, int64(most)+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(body) > most {
+		return nil, &http.MaxBytesError{Limit: int64(most)}
+	}
+	e := flume.Event{Body: body}
+	query := r.URL.Query()
+	for _, key := range slices.Sorted(maps.Keys(query)) {
+		e.Headers = append(e.Headers, flume.Header{Key: key, Value: query.Get(key)})
+	}
+	if strings.TrimSuffix(s.handler, "$Builder") == blobHandler {
+		for name := range strings.SplitSeq(s.mandatory, ",") {
+			if _, there := e.Headers.Get(name); !there && name != "" {
+				return nil, fmt.Errorf("please specify %s parameter in the request", name)
+			}
+		}
+	}
+	return []flume.Event{e}, nil
+}
