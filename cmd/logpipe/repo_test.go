@@ -26,7 +26,7 @@ var layers = []string{
 	"pkg/catalog",
 	"pkg/source", "pkg/channel", "pkg/sink",
 	"pkg/op",
-	"pkg/kafka", "pkg/broker", "pkg/tail",
+	"pkg/kafka", "pkg/broker", "pkg/tail", "pkg/channel/file",
 	"pkg/stream",
 	"pkg/expr", "pkg/window", "pkg/state", "pkg/format",
 	"pkg/geo", "pkg/ua",

@@ -3,7 +3,10 @@
 // interface is flume.Channel.
 package channel
 
-import "github.com/logpipe/logpipe/pkg/flume"
+import (
+	"github.com/logpipe/logpipe/pkg/channel/file"
+	"github.com/logpipe/logpipe/pkg/flume"
+)
 
 // Types is the table of channel types.
 func Types() flume.Table[flume.Channel] {
@@ -11,7 +14,8 @@ func Types() flume.Table[flume.Channel] {
 	return flume.Table[flume.Channel]{
 		{Alias: "memory", Classes: []string{class + "MemoryChannel"}, New: NewMemory,
 			Help: "events wait in memory; what is inside is lost when the process is killed"},
-		{Alias: "file", Classes: []string{class + "file.FileChannel"}, Help: "events wait on disk"},
+		{Alias: "file", Classes: []string{class + "file.FileChannel"}, New: file.New,
+			Help: "events wait on disk; what is inside survives a kill and a loss of power"},
 		{Alias: "jdbc", Classes: []string{class + "jdbc.JdbcChannel"}, Help: "events wait in a database"},
 		{Alias: "SPILLABLEMEMORY", Classes: []string{class + "SpillableMemoryChannel"},
 			Help: "events wait in memory and overflow to disk"},

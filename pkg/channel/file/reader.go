@@ -1,0 +1,216 @@
+package file
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/logpipe/logpipe/pkg/flume"
+)
+
+// place is where a record begins.
+type place struct {
+	segment *segment
+	offset  int64
+}
+
+// takeBytes is how much one take reads; a take of large events is shorter than
+// asked for, so that memory stays bounded.
+const takeBytes = 32 << 20
+
+// reader reads events out of the log. It stays within the record that it read
+// last, so that takes smaller than the puts were read that only once.
+type reader struct {
+	journal *journal
+	window  window
+	file    handle
+	segment *segment
+	limit   int64  // of the segment
+	until   uint64 // first event behind the limit
+
+	offset int64  // of the record, or of the next one when there is no rest
+	next   int64  // offset behind the record
+	event  uint64 // that rest begins with
+	left   int    // events in rest
+	rest   []byte
+	arena  arena
+}
+
+// gapError says which events cannot be read.
+type gapError struct {
+	from, to uint64
+	err      error
+}
+
+func (e *gapError) Error() string { return e.err.Error() }
+func (e *gapError) Unwrap() error { return e.err }
+
+// read appends events to list, from the event `from` on and less than `to`, up
+// to max of them: at least one, or there is an error. The record of the first
+// one is at a place that at names, or behind it; read returns its exact place.
+func (r *reader) read(list []flume.Event, at place, from, to uint64, max int, end mark) ([]flume.Event, place, error) {
+	if err := r.seek(at, from, end); err != nil {
+		return list, at, err
+	}
+	first := place{r.segment, r.offset}
+	for bytes := 0; from < to && max > 0 && bytes < takeBytes; {
+		if r.left == 0 {
+			if err := r.load(from, end); err != nil {
+				if len(list) > 0 { // told by the next read
+					break
+				}
+				return list, first, err
+			}
+		}
+		e, rest, err := r.arena.event(r.rest)
+		if err != nil {
+			return list, first, fmt.Errorf("%s, offset %d: %w", r.segment.path, r.offset, err)
+		}
+		list = append(list, e)
+		bytes += len(r.rest) - len(rest)
+		from, max = from+1, max-1
+		r.advance(rest)
+	}
+	return list, first, nil
+}
+
+// here is where the next event is looked for.
+func (r *reader) here() place { return place{r.segment, r.offset} }
+
+func (r *reader) advance(rest []byte) {
+	r.rest = rest
+	r.event++
+	if r.left--; r.left == 0 {
+		r.offset, r.rest = r.next, nil
+	}
+}
+
+// seek goes to an event, whose record is at a place or behind it.
+func (r *reader) seek(at place, event uint64, end mark) error {
+	if r.left == 0 || event < r.event || event >= r.event+uint64(r.left) {
+		if r.segment != at.segment || r.offset != at.offset || r.left > 0 {
+			if err := r.open(at.segment, at.offset); err != nil {
+				return err
+			}
+		}
+		if err := r.load(event, end); err != nil {
+			return err
+		}
+	}
+	for r.event < event {
+		rest, err := skipEvent(r.rest)
+		if err != nil {
+			return fmt.Errorf("%s, offset %d: %w", r.segment.path, r.offset, err)
+		}
+		r.advance(rest)
+	}
+	return nil
+}
+
+// open goes to a place. The file is opened when it is read: by then it may be
+// taken and gone.
+func (r *reader) open(s *segment, offset int64) error {
+	r.left, r.rest = 0, nil
+	r.offset = offset
+	if r.segment == s {
+		return nil
+	}
+	r.segment, r.limit, r.until = s, 0, 0
+	return r.close()
+}
+
+func (r *reader) close() error {
+	if r.file == nil {
+		return nil
+	}
+	err := r.file.Close()
+	r.file = nil
+	return err
+}
+
+// load reads the record with an event, from the next record on.
+func (r *reader) load(event uint64, end mark) error {
+	for {
+		if r.file == nil || r.offset >= r.limit || event >= r.until {
+			if err := r.bound(event, end); err != nil {
+				return err
+			}
+		}
+		head, err := r.window.head(r.offset, r.segment.tag)
+		behind := r.offset + recordHeader + int64(head.length)
+		var payload []byte
+		switch {
+		case err != nil:
+		case head.kind != kindPut || head.first+uint64(head.count) <= event:
+			r.offset = behind
+			continue
+		case head.first > event:
+			return &gapError{event, min(head.first, end.next),
+				damaged(r.segment.path, r.offset, fmt.Sprintf("the events from %d to %d are missing", event, head.first-1))}
+		default:
+			payload, err = r.window.payload(r.offset, head)
+		}
+		if errors.Is(err, errDamage) {
+			if err := r.behind(event, end, err); err != nil {
+				return err
+			}
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", r.segment.path, err)
+		}
+		r.next, r.event, r.left, r.rest = behind, head.first, head.count, payload
+		return nil
+	}
+}
+
+// bound finds out how far the segment may be read now, and goes to the one that
+// has the event.
+func (r *reader) bound(event uint64, end mark) error {
+	s, limit, until := r.segment, end.offset, end.next
+	if s != end.segment {
+		s, limit, until = r.journal.find(event, end)
+	}
+	if s.number > r.segment.number {
+		if err := r.open(s, segmentHeader); err != nil {
+			return err
+		}
+	}
+	if r.file == nil {
+		h, err := r.journal.disk.open(s.path, os.O_RDONLY)
+		if err != nil {
+			return err
+		}
+		r.file = h
+	}
+	r.limit, r.until = limit, until
+	r.window.look(r.file, limit)
+	if r.offset >= limit {
+		return &gapError{event, until,
+			damaged(s.path, r.offset, fmt.Sprintf("the events from %d on are missing", event))}
+	}
+	return nil
+}
+
+// behind goes on behind a damaged record, if that does not have the event: then
+// it says how many events cannot be read.
+func (r *reader) behind(event uint64, end mark, why error) error {
+	at, found, err := r.window.search(r.offset, r.segment.tag)
+	if err != nil {
+		return fmt.Errorf("%s: %w", r.segment.path, err)
+	}
+	gap := &gapError{event, r.until, damaged(r.segment.path, r.offset, why.Error())}
+	if !found {
+		return gap
+	}
+	head, err := r.window.head(at, r.segment.tag)
+	if err != nil {
+		return fmt.Errorf("%s: %w", r.segment.path, err)
+	}
+	if head.first <= event {
+		r.offset = at
+		return nil
+	}
+	gap.to = min(head.first, end.next)
+	return gap
+}

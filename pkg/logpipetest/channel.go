@@ -1,0 +1,417 @@
+package logpipetest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/logpipe/logpipe/pkg/flume"
+)
+
+// ChannelSuite is what every channel has to do. Run tests it.
+type ChannelSuite struct {
+	// Open opens a channel that keeps what it has in a folder. Its puts wait for
+	// space for a second where wait is true, and else not at all.
+	Open func(t testing.TB, dir string, capacity, transaction int, wait bool) flume.Channel
+	// Durable channels have what was inside when they are opened again.
+	Durable bool
+	// Bubble says that the channel works in testing/synctest.
+	Bubble bool
+}
+
+// Run runs all tests of the suite.
+func (s ChannelSuite) Run(t *testing.T) {
+	t.Run("transactions", s.transactions)
+	t.Run("contents", s.contents)
+	t.Run("rollback", s.rollback)
+	t.Run("full", s.full)
+	t.Run("waits", s.waits)
+	t.Run("drain", s.drain)
+	t.Run("cancel", s.cancel)
+	t.Run("concurrent", s.concurrent)
+	if s.Durable {
+		t.Run("reopen", s.reopen)
+	}
+}
+
+func (s ChannelSuite) open(t testing.TB, capacity, transaction int, wait bool) flume.Channel {
+	c := s.Open(t, t.TempDir(), capacity, transaction, wait)
+	t.Cleanup(func() {
+		if err := c.Close(); err != nil {
+			t.Errorf("close: %v", err)
+		}
+	})
+	return c
+}
+
+// Events makes events of the words in a text.
+func Events(text string) []flume.Event {
+	var all []flume.Event
+	for word := range strings.FieldsSeq(text) {
+		all = append(all, flume.Event{Body: []byte(word)})
+	}
+	return all
+}
+
+func put(t testing.TB, c flume.Channel, text string) {
+	t.Helper()
+	if err := c.Put(t.Context(), Events(text)); err != nil {
+		t.Fatalf("put %s: %v", text, err)
+	}
+}
+
+// take takes up to max events and compares them with the words in want.
+func take(t testing.TB, c flume.Channel, max int, want string) flume.Transaction {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	tx, err := c.Take(ctx, max)
+	if err != nil {
+		t.Fatalf("take, wanting %s: %v", want, err)
+	}
+	var got []string
+	for _, e := range tx.Events() {
+		got = append(got, string(e.Body))
+	}
+	if text := strings.Join(got, " "); text != want {
+		t.Fatalf("took %s, want %s", text, want)
+	}
+	return tx
+}
+
+func commit(t testing.TB, tx flume.Transaction) {
+	t.Helper()
+	if err := tx.Commit(); err != nil {
+		t.Fatalf("commit: %v", err)
+	}
+}
+
+func rollback(t testing.TB, tx flume.Transaction) {
+	t.Helper()
+	if err := tx.Rollback(); err != nil {
+		t.Fatalf("rollback: %v", err)
+	}
+}
+
+func (s ChannelSuite) transactions(t *testing.T) {
+	c := s.open(t, 10, 4, false)
+	if c.MaxBatch() != 4 {
+		t.Errorf("MaxBatch %d", c.MaxBatch())
+	}
+	put(t, c, "a b c")
+	put(t, c, "d")
+	put(t, c, "e f")
+	if err := c.Put(t.Context(), Events("1 2 3 4 5")); err == nil || errors.Is(err, flume.ErrFull) {
+		t.Errorf("a batch above transactionCapacity: %v", err)
+	}
+	if err := c.Put(t.Context(), nil); err != nil {
+		t.Errorf("an empty batch: %v", err)
+	}
+	tx := take(t, c, 2, "a b")
+	if c.Size() != 6 {
+		t.Errorf("size %d with an open take", c.Size())
+	}
+	commit(t, tx)
+	// No take has more than the channel's transaction has.
+	commit(t, take(t, c, 9, "c d e f"))
+	if c.Size() != 0 {
+		t.Errorf("size %d at the end", c.Size())
+	}
+}
+
+// contents holds that every byte of an event comes out, and that the slice of a
+// put is the caller's again.
+func (s ChannelSuite) contents(t *testing.T) {
+	c := s.open(t, 100, 10, false)
+	var want []flume.Event
+	for i := range 10 {
+		e := flume.Event{Body: bytes.Repeat([]byte{byte(i), 0, 255}, i*i*3000)}
+		for j := range i {
+			e.Headers.Set(fmt.Sprintf("key %d\n", j), strings.Repeat("v\x00ü", j))
+		}
+		want = append(want, e)
+	}
+	batch := slices.Clone(want)
+	if err := c.Put(t.Context(), batch); err != nil {
+		t.Fatal(err)
+	}
+	clear(batch)
+	for i := 0; i < len(want); {
+		tx, err := c.Take(t.Context(), 4)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range tx.Events() {
+			if !bytes.Equal(e.Body, want[i].Body) || !slices.Equal(e.Headers, want[i].Headers) {
+				t.Fatalf("event %d is not what was put", i)
+			}
+			e.Headers.Set("more", "set by a sink")
+			i++
+		}
+		commit(t, tx)
+	}
+}
+
+func (s ChannelSuite) rollback(t *testing.T) {
+	c := s.open(t, 100, 10, false)
+	put(t, c, "a b c d")
+	put(t, c, "e f g h")
+	rollback(t, take(t, c, 3, "a b c"))
+	one := take(t, c, 2, "a b")
+	two := take(t, c, 3, "c d e")
+	three := take(t, c, 1, "f")
+	rollback(t, two)
+	rollback(t, one)
+	again := take(t, c, 1, "a")
+	commit(t, three)
+	rollback(t, again)
+	left := ""
+	c.Drain()
+	for {
+		tx, err := c.Take(t.Context(), 10)
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range tx.Events() {
+			left += string(e.Body)
+		}
+		commit(t, tx)
+	}
+	if left != "abcdegh" {
+		t.Errorf("then took %s", left)
+	}
+}
+
+func (s ChannelSuite) full(t *testing.T) {
+	c := s.open(t, 4, 4, false)
+	put(t, c, "a b c")
+	if err := c.Put(t.Context(), Events("d e")); !errors.Is(err, flume.ErrFull) {
+		t.Errorf("a batch that does not fit: %v", err)
+	}
+	tx := take(t, c, 3, "a b c")
+	if err := c.Put(t.Context(), Events("d e")); !errors.Is(err, flume.ErrFull) {
+		t.Errorf("an open take keeps its space: %v", err)
+	}
+	rollback(t, tx)
+	commit(t, take(t, c, 1, "a"))
+	put(t, c, "d e")
+	commit(t, take(t, c, 4, "b c d e"))
+}
+
+// waits holds that a put waits for space, and a take for events.
+func (s ChannelSuite) waits(t *testing.T) {
+	c := s.open(t, 2, 2, true)
+	put(t, c, "a b")
+	done := make(chan error, 1)
+	go func() { done <- c.Put(t.Context(), Events("c")) }()
+	tx := take(t, c, 1, "a")
+	select {
+	case err := <-done:
+		t.Fatalf("a put into a full channel returned at once: %v", err)
+	case <-time.After(20 * time.Millisecond):
+	}
+	commit(t, tx)
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	start := time.Now()
+	if err := c.Put(t.Context(), Events("d")); !errors.Is(err, flume.ErrFull) || time.Since(start) < 900*time.Millisecond {
+		t.Errorf("%v after %v", err, time.Since(start))
+	}
+	commit(t, take(t, c, 2, "b c"))
+	go func() { done <- c.Put(t.Context(), Events("e")) }()
+	commit(t, take(t, c, 2, "e"))
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (s ChannelSuite) drain(t *testing.T) {
+	test := func(t *testing.T) {
+		c := s.Open(t, t.TempDir(), 10, 10, false)
+		defer c.Close()
+		put(t, c, "a b")
+		tx := take(t, c, 2, "a b")
+		c.Drain()
+		second := make(chan string)
+		go func() {
+			tx, err := c.Take(t.Context(), 5)
+			if err != nil {
+				second <- err.Error()
+				return
+			}
+			text := string(tx.Events()[0].Body)
+			tx.Commit()
+			second <- text
+		}()
+		if s.Bubble {
+			synctest.Wait()
+		} else {
+			time.Sleep(10 * time.Millisecond)
+		}
+		rollback(t, tx) // while the other one waits
+		if got := <-second; got != "a" {
+			t.Fatalf("the events that came back were not taken again: %s", got)
+		}
+		if _, err := c.Take(t.Context(), 1); err != io.EOF {
+			t.Fatalf("a take of the drained channel: %v", err)
+		}
+	}
+	if s.Bubble {
+		synctest.Test(t, test)
+		return
+	}
+	test(t)
+}
+
+func (s ChannelSuite) cancel(t *testing.T) {
+	c := s.open(t, 1, 1, true)
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 3)
+	for range 2 {
+		go func() {
+			_, err := c.Take(ctx, 1)
+			ended <- err
+		}()
+	}
+	time.Sleep(5 * time.Millisecond)
+	cancel()
+	for range 2 {
+		if err := <-ended; !errors.Is(err, context.Canceled) {
+			t.Errorf("a take whose context ends: %v", err)
+		}
+	}
+	put(t, c, "a")
+	if err := c.Put(ctx, Events("b")); !errors.Is(err, context.Canceled) {
+		t.Errorf("a put that waits, whose context ends: %v", err)
+	}
+	commit(t, take(t, c, 1, "a"))
+}
+
+// concurrent holds that each event comes once, those of one source in order
+// when one sink takes them, whatever happens at the same time.
+func (s ChannelSuite) concurrent(t *testing.T) {
+	const sources, each = 4, 1000
+	for _, takers := range []int{1, 3} {
+		c := s.open(t, 50, 10, true)
+		ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
+		defer cancel()
+		var puts, takes sync.WaitGroup
+		for w := range sources {
+			puts.Go(func() { putNumbered(ctx, t, c, w, each) })
+		}
+		var mu sync.Mutex
+		seen := map[string]int{}
+		last := map[string]string{}
+		for r := range takers {
+			takes.Go(func() {
+				for n := 0; ; n++ {
+					tx, err := c.Take(ctx, 7)
+					if err == io.EOF {
+						return
+					}
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					if n%5 == r {
+						rollback(t, tx)
+						continue
+					}
+					mu.Lock()
+					for _, e := range tx.Events() {
+						source, number, _ := strings.Cut(string(e.Body), " ")
+						if takers == 1 && number <= last[source] {
+							t.Errorf("source %s: %s after %s", source, number, last[source])
+						}
+						last[source] = number
+						seen[string(e.Body)]++
+					}
+					mu.Unlock()
+					if err := tx.Commit(); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+		puts.Wait()
+		c.Drain()
+		takes.Wait()
+		if len(seen) != sources*each {
+			t.Fatalf("%d different events, want %d", len(seen), sources*each)
+		}
+		if n := slices.Max(slices.Collect(maps.Values(seen))); n != 1 {
+			t.Fatalf("an event came %d times", n)
+		}
+	}
+}
+
+func putNumbered(ctx context.Context, t testing.TB, c flume.Channel, source, n int) {
+	for i := 0; i < n; i += 10 {
+		var batch []flume.Event
+		for j := range 10 {
+			batch = append(batch, flume.Event{Body: fmt.Appendf(nil, "%d %06d", source, i+j+1)})
+		}
+		for {
+			err := c.Put(ctx, batch)
+			if err == nil {
+				break
+			}
+			if !errors.Is(err, flume.ErrFull) {
+				t.Error(err)
+				return
+			}
+		}
+	}
+}
+
+// reopen holds that what was committed is gone and that all else is there, in
+// order, also what was in a take that was open.
+func (s ChannelSuite) reopen(t *testing.T) {
+	dir := t.TempDir()
+	c := s.Open(t, dir, 100, 10, false)
+	again := func(size int) {
+		t.Helper()
+		if err := c.Close(); err != nil {
+			t.Fatal(err)
+		}
+		c = s.Open(t, dir, 100, 10, false)
+		if c.Size() != size {
+			t.Fatalf("size %d, want %d", c.Size(), size)
+		}
+	}
+	again(0)
+	put(t, c, "a b c d e f")
+	put(t, c, "g h i")
+	again(9)
+	commit(t, take(t, c, 2, "a b"))
+	take(t, c, 2, "c d")
+	commit(t, take(t, c, 1, "e"))
+	again(6)
+	put(t, c, "j")
+	tx := take(t, c, 2, "c d")
+	again(7)
+	if err := tx.Commit(); err == nil {
+		t.Error("a take of a channel that was closed commits")
+	}
+	commit(t, take(t, c, 2, "c d"))
+	commit(t, take(t, c, 9, "f g h i j"))
+	again(0)
+	put(t, c, "k")
+	commit(t, take(t, c, 9, "k"))
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,285 @@
+package logpipetest
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/logpipe/logpipe/pkg/flume"
+)
+
+// killChannel and killRun tell the test that it is the child: where the channel
+// is, and which of the runs this is.
+const (
+	killChannel = "LOGPIPE_KILL_CHANNEL"
+	killRun     = "LOGPIPE_KILL_RUN"
+)
+
+// Kills is how often a test kills its child: LOGPIPE_KILLS, or a few.
+func Kills(t testing.TB) int {
+	text := os.Getenv("LOGPIPE_KILLS")
+	if text == "" {
+		return 5
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 {
+		t.Fatalf("LOGPIPE_KILLS=%s is no number of kills", text)
+	}
+	return n
+}
+
+// KillChannel kills a process with SIGKILL, again and again, while sources put
+// numbered events into a durable channel and sinks take them out, some of which
+// fail. At the end every event that a put acknowledged must have been delivered,
+// and none may have come again after its take was committed; both are counted.
+// The test that calls it runs itself as the child, so it must do nothing else.
+func KillChannel(t *testing.T, open func(t testing.TB, dir string) flume.Channel) {
+	if dir := os.Getenv(killChannel); dir != "" {
+		channelChild(t, open(t, dir))
+		return
+	}
+	dir := t.TempDir()
+	l := &killLedger{t: t, events: map[uint64]*killEvent{}}
+	kills := Kills(t)
+	for run := 1; run <= kills; run++ {
+		l.run(dir, run, time.Duration(5+rand.IntN(120))*time.Millisecond)
+	}
+	l.run(dir, 0, 0) // takes what is left
+	l.check(kills)
+}
+
+// channelChild moves events until it is killed; in run 0 it takes out the rest. It
+// tells the parent what it does, one write for each line, so that a line that
+// the parent has is true: acknowledged, delivered, committed, and runs of event
+// numbers.
+func channelChild(t *testing.T, c flume.Channel) {
+	run, err := strconv.Atoi(os.Getenv(killRun))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx := context.Background()
+	tell := func(what string, runs string) {
+		if _, err := os.Stdout.WriteString("\n" + what + runs + "\n"); err != nil {
+			os.Exit(1)
+		}
+	}
+	tell("ready", "")
+	var all sync.WaitGroup
+	if run > 0 {
+		for source := range 3 {
+			all.Go(func() { killSource(ctx, t, c, tell, uint64(run)<<32|uint64(source)<<28) })
+		}
+	} else {
+		c.Drain()
+	}
+	for range 2 {
+		all.Go(func() { killSink(ctx, t, c, tell) })
+	}
+	all.Wait()
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+	tell("ended", "")
+}
+
+// killSource puts batches of all sizes; the body of an event follows from its
+// number.
+func killSource(ctx context.Context, t *testing.T, c flume.Channel, tell func(what, runs string), number uint64) {
+	for {
+		n := 1 + rand.IntN(c.MaxBatch())
+		var batch []flume.Event
+		for i := range n {
+			batch = append(batch, killEventOf(number+uint64(i)))
+		}
+		err := c.Put(ctx, batch)
+		if errors.Is(err, flume.ErrFull) {
+			continue
+		}
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		tell("acknowledged", fmt.Sprintf(" %d+%d", number, n))
+		number += uint64(n)
+	}
+}
+
+func killEventOf(number uint64) flume.Event {
+	body := binary.BigEndian.AppendUint64(nil, number)
+	body = append(body, bytes.Repeat([]byte{byte(number)}, int(number%400))...)
+	body = binary.BigEndian.AppendUint32(body, crc32.ChecksumIEEE(body))
+	return flume.Event{Headers: flume.Headers{{Key: "number", Value: strconv.FormatUint(number, 10)}}, Body: body}
+}
+
+func killSink(ctx context.Context, t *testing.T, c flume.Channel, tell func(what, runs string)) {
+	for {
+		tx, err := c.Take(ctx, 1+rand.IntN(c.MaxBatch()))
+		if err == io.EOF {
+			return
+		}
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		runs, err := killRuns(tx.Events())
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		tell("delivered", runs)
+		if rand.IntN(10) == 0 {
+			err = tx.Rollback()
+		} else if err = tx.Commit(); err == nil {
+			tell("committed", runs)
+		}
+		if err != nil {
+			t.Error(err)
+			return
+		}
+	}
+}
+
+// killRuns are the numbers of events as ` first+count`; an event that is not
+// what was put is an error.
+func killRuns(events []flume.Event) (string, error) {
+	var b strings.Builder
+	for i := 0; i < len(events); {
+		first := killNumber(events[i])
+		n := uint64(0)
+		for ; i < len(events) && killNumber(events[i]) == first+n; i++ {
+			want := killEventOf(first + n)
+			got := events[i]
+			if !bytes.Equal(got.Body, want.Body) || len(got.Headers) != 1 || got.Headers[0] != want.Headers[0] {
+				return "", fmt.Errorf("event %d is not what was put", first+n)
+			}
+			n++
+		}
+		fmt.Fprintf(&b, " %d+%d", first, n)
+		if n == 0 {
+			return "", errors.New("an event without a number")
+		}
+	}
+	return b.String(), nil
+}
+
+func killNumber(e flume.Event) uint64 {
+	if len(e.Body) < 8 {
+		return 1<<64 - 1
+	}
+	return binary.BigEndian.Uint64(e.Body)
+}
+
+// killEvent is what the parent knows of one event.
+type killEvent struct {
+	acknowledged, committed bool
+	delivered               int
+}
+
+type killLedger struct {
+	t      *testing.T
+	events map[uint64]*killEvent
+}
+
+// run runs the child and kills it some time after it is ready, or lets it end.
+func (l *killLedger) run(dir string, run int, life time.Duration) {
+	t := l.t
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$", "-test.timeout=120s")
+	cmd.Env = append(os.Environ(), killChannel+"="+dir, killRun+"="+strconv.Itoa(run), "GORACE=exitcode=66")
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(out)
+	lines.Buffer(nil, 1<<20)
+	ended, ready := false, false
+	var other []string
+	for lines.Scan() {
+		what, runs, _ := strings.Cut(lines.Text(), " ")
+		switch what {
+		case "":
+		case "ready":
+			if ready = true; run > 0 {
+				timer := time.AfterFunc(life, func() { cmd.Process.Kill() })
+				defer timer.Stop()
+			}
+		case "ended":
+			ended = true
+		case "acknowledged", "delivered", "committed":
+			l.note(what, runs)
+		default:
+			other = append(other, lines.Text())
+		}
+	}
+	err = cmd.Wait()
+	if !ready || run == 0 && (err != nil || !ended) || run > 0 && ended || strings.Contains(strings.Join(other, ""), "FAIL") {
+		t.Fatalf("run %d ended: %v\n%s\n%s", run, err, strings.Join(other, "\n"), stderr.String())
+	}
+}
+
+func (l *killLedger) note(what, runs string) {
+	for text := range strings.FieldsSeq(runs) {
+		var first, n uint64
+		if _, err := fmt.Sscanf(text, "%d+%d", &first, &n); err != nil {
+			l.t.Fatalf("%s %s: %v", what, text, err)
+		}
+		for i := first; i < first+n; i++ {
+			e := l.events[i]
+			if e == nil {
+				e = &killEvent{}
+				l.events[i] = e
+			}
+			switch what {
+			case "acknowledged":
+				e.acknowledged = true
+			case "committed":
+				e.committed = true
+			case "delivered":
+				if e.delivered++; e.committed {
+					l.t.Fatalf("event %d came again after its take was committed", i)
+				}
+			}
+		}
+	}
+}
+
+func (l *killLedger) check(kills int) {
+	var acknowledged, lost, again, more int
+	for i, e := range l.events {
+		switch {
+		case e.acknowledged:
+			acknowledged++
+		case e.delivered > 0:
+			more++ // the kill came between the disk and the answer
+		}
+		if e.acknowledged && !e.committed && e.delivered == 0 {
+			lost++
+			l.t.Errorf("event %d was acknowledged and never came", i)
+		}
+		if e.delivered > 1 {
+			again++
+		}
+	}
+	l.t.Logf("%d kills: %d events acknowledged, %d lost; %d came more than once, all of takes that were not committed; %d more came whose put was not answered",
+		kills, acknowledged, lost, again, more)
+	if acknowledged == 0 {
+		l.t.Error("no event was acknowledged")
+	}
+}
