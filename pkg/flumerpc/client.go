@@ -136,9 +136,15 @@ func (c *Client) exchange(events []flume.Event) (Status, error) {
 	return status, err
 }
 
+// Closed reports whether an error of Append means that the other end closed the
+// connection.
+func Closed(err error) bool {
+	return ended(err) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
+}
+
 // unanswered says of a connection that was closed what that mostly means.
 func unanswered(err error) error {
-	if !ended(err) && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, syscall.ECONNRESET) && !errors.Is(err, syscall.EPIPE) {
+	if !Closed(err) {
 		return err
 	}
 	return fault.Hint(fmt.Errorf("the source closed the connection without an answer: %w", err),

@@ -40,8 +40,10 @@ func Types() flume.Table[Sink] {
 			Help: "the property names of a Kafka sink from before Flume had one"},
 
 		{Alias: "file_roll", Classes: []string{class + "RollingFileSink"}},
-		{Alias: "avro", Classes: []string{class + "AvroSink"}},
-		{Alias: "thrift", Classes: []string{class + "ThriftSink"}},
+		{Alias: "avro", Classes: []string{class + "AvroSink"}, New: NewAvro,
+			Help: "sends events to the avro source of another agent"},
+		{Alias: "thrift", Classes: []string{class + "ThriftSink"}, New: NewThrift,
+			Help: "sends events to the thrift source of another agent"},
 		{Alias: "hdfs", Classes: []string{class + "hdfs.HDFSEventSink"}},
 		{Alias: "http", Classes: []string{class + "http.HttpSink"}},
 		{Alias: "elasticsearch", Classes: []string{class + "elasticsearch.ElasticSearchSink"}},

@@ -24,6 +24,7 @@ type Output struct {
 	received atomic.Int64
 	lost     atomic.Int64
 	skipped  atomic.Int64
+	slow     atomic.Int64 // index of the required channel that was full the last time
 }
 
 // OutputConfig says where the events of a source go.
@@ -71,7 +72,7 @@ func (o *Output) Put(events []flume.Event) error {
 	}
 	for len(events) > 0 {
 		n := min(len(events), o.batch)
-		if err := o.putBatch(events[:n]); err != nil {
+		if err := o.putBatch(o.hard, events[:n]); err != nil {
 			o.lost.Add(int64(len(events)))
 			return err
 		}
@@ -80,9 +81,12 @@ func (o *Output) Put(events []flume.Event) error {
 	return nil
 }
 
+// Context ends when the agent gives up on putting.
+func (o *Output) Context() context.Context { return o.hard }
+
 // putBatch gives each channel headers of its own, since a sink may change them
 // as soon as the channel has the event; the last one gets the originals.
-func (o *Output) putBatch(batch []flume.Event) error {
+func (o *Output) putBatch(ctx context.Context, batch []flume.Event) error {
 	last := len(o.required) + len(o.optional) - 1
 	own := func(i int) []flume.Event {
 		if i == last {
@@ -91,12 +95,12 @@ func (o *Output) putBatch(batch []flume.Event) error {
 		return cloneHeaders(batch)
 	}
 	for i, c := range o.required {
-		if err := o.insist(c, own(i)); err != nil {
+		if err := o.insist(ctx, c, own(i)); err != nil {
 			return err
 		}
 	}
 	for i, c := range o.optional {
-		if c.Put(o.hard, own(len(o.required)+i)) != nil {
+		if c.Put(ctx, own(len(o.required)+i)) != nil {
 			o.skipped.Add(int64(len(batch)))
 		}
 	}
@@ -105,10 +109,10 @@ func (o *Output) putBatch(batch []flume.Event) error {
 
 // insist repeats a put while the channel is full. Each channel is waited for
 // on its own, so that a full one gives no duplicates in the others.
-func (o *Output) insist(c flume.Channel, batch []flume.Event) error {
+func (o *Output) insist(ctx context.Context, c flume.Channel, batch []flume.Event) error {
 	for told := false; ; {
 		start := time.Now()
-		err := c.Put(o.hard, batch)
+		err := c.Put(ctx, batch)
 		if err == nil || !errors.Is(err, flume.ErrFull) {
 			return err
 		}
@@ -118,7 +122,7 @@ func (o *Output) insist(c flume.Channel, batch []flume.Event) error {
 		}
 		// A channel with keep-alive 0 answers at once: do not spin on it.
 		if time.Since(start) < time.Millisecond {
-			if err := sleep(o.hard, 10*time.Millisecond); err != nil {
+			if err := sleep(ctx, 10*time.Millisecond); err != nil {
 				return err
 			}
 		}

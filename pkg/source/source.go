@@ -33,8 +33,10 @@ func Types() flume.Table[Source] {
 		{Alias: "seq", Classes: []string{class + "SequenceGeneratorSource"}, New: NewSeq,
 			Help: "the numbers 0, 1, 2 …"},
 
-		{Alias: "avro", Classes: []string{class + "AvroSource"}},
-		{Alias: "thrift", Classes: []string{class + "ThriftSource"}},
+		{Alias: "avro", Classes: []string{class + "AvroSource"}, New: NewAvro,
+			Help: "events that avro sinks of other agents send"},
+		{Alias: "thrift", Classes: []string{class + "ThriftSource"}, New: NewThrift,
+			Help: "events that thrift sinks of other agents send"},
 		{Alias: "spooldir", Classes: []string{class + "SpoolDirectorySource"}, New: NewSpooldir,
 			Help: "each line of files that are put into a folder"},
 		{Alias: "TAILDIR", Classes: []string{class + "taildir.TaildirSource"}, New: NewTaildir,
