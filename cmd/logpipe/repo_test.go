@@ -25,6 +25,7 @@ var layers = []string{
 	"pkg/agent",
 	"pkg/catalog",
 	"pkg/source", "pkg/channel", "pkg/sink",
+	"pkg/sink/serializer", "pkg/sink/counts",
 	"pkg/op",
 	"pkg/kafka", "pkg/broker", "pkg/tail", "pkg/channel/file",
 	"pkg/stream",
@@ -33,7 +34,7 @@ var layers = []string{
 	"pkg/flumerpc", "pkg/keystore", "pkg/avrofile",
 	"pkg/flume",
 	"pkg/gen",
-	"pkg/record", "pkg/timestamp", "pkg/option", "pkg/fault", "pkg/memo",
+	"pkg/record", "pkg/timestamp", "pkg/option", "pkg/fault", "pkg/memo", "pkg/snappy",
 }
 
 // owners says which package imports a library of others. What comes from the Go

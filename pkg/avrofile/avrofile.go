@@ -102,6 +102,9 @@ func (f *Reader) Meta(name string) []byte {
 	return nil
 }
 
+// Begin is the offset of the first block.
+func (f *Reader) Begin() int64 { return f.data }
+
 // Codec is how the blocks are packed.
 func (f *Reader) Codec() string {
 	if c := f.Meta("avro.codec"); len(c) > 0 {

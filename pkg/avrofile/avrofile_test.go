@@ -140,6 +140,15 @@ func TestUnpack(t *testing.T) {
 			t.Errorf("%s: %q %v", codec, got, err)
 		}
 	}
+	for _, codec := range []string{"null", "deflate", "snappy"} {
+		packed, err := Pack(codec, plain)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := Unpack(codec, packed); err != nil || !bytes.Equal(got, plain) {
+			t.Errorf("%s: %q %v", codec, got, err)
+		}
+	}
 	if _, err := Unpack("zstandard", nil); err == nil || !strings.Contains(err.Error(), "not supported") {
 		t.Error(err)
 	}

@@ -47,7 +47,7 @@ func (k Kill) Test(t *testing.T) {
 	fed := make(chan []string, 1)
 	go func() { fed <- k.Feed(t, folder) }()
 	for range k.Kills {
-		c := k.startChild(t, folder)
+		c := startKillChild(t, folder)
 		time.Sleep(time.Duration(rand.IntN(60)) * time.Millisecond)
 		c.kill()
 	}
@@ -57,7 +57,7 @@ func (k Kill) Test(t *testing.T) {
 	case <-time.After(time.Minute):
 		t.Fatal("the input does not end")
 	}
-	c := k.startChild(t, folder)
+	c := startKillChild(t, folder)
 	defer c.kill()
 	got := awaitStored(t, folder, want)
 	twice := 0
@@ -105,8 +105,9 @@ type killChild struct {
 	stdin io.Closer
 }
 
-// startChild returns once the source runs.
-func (k Kill) startChild(t *testing.T, folder string) *killChild {
+// startKillChild runs the same test in a child, and returns once that has
+// printed that it runs.
+func startKillChild(t *testing.T, folder string) *killChild {
 	t.Helper()
 	cmd := exec.Command(os.Args[0], "-test.run=^"+strings.ReplaceAll(t.Name(), "/", "$/^")+"$", "-test.v=false")
 	cmd.Env = append(os.Environ(), killEnv+"="+folder)

@@ -300,3 +300,11 @@ func TestLoggerFullDevice(t *testing.T) {
 		t.Fatal("no error")
 	}
 }
+
+func bodies(texts ...string) []flume.Event {
+	var all []flume.Event
+	for _, text := range texts {
+		all = append(all, flume.Event{Body: []byte(text)})
+	}
+	return all
+}

@@ -1,0 +1,93 @@
+package serializer
+
+import (
+	"bytes"
+	"crypto/rand"
+	"fmt"
+
+	"github.com/logpipe/logpipe/pkg/avrofile"
+	"github.com/logpipe/logpipe/pkg/flume"
+)
+
+// eventSchema is the schema of an event as Java's Avro prints it.
+const eventSchema = `{"type":"record","name":"Event","fields":[{"name":"headers","type":{"type":"map","values":"string"}},{"name":"body","type":"bytes"}]}`
+
+// avroEvents writes an Avro container file. A block ends at syncIntervalBytes
+// and at each flush, as in Flume.
+type avroEvents struct {
+	interval int
+	codec    string
+	sync     avrofile.Sync
+	block    []byte // of the records that are not written
+	count    int
+}
+
+func newAvroEvents(interval int, codec string) *avroEvents {
+	a := &avroEvents{interval: interval, codec: codec}
+	rand.Read(a.sync[:]) // it never fails
+	return a
+}
+
+func (a *avroEvents) Begin(dst []byte) []byte {
+	return avrofile.AppendHeader(dst, []avrofile.Entry{
+		{Name: "avro.schema", Value: []byte(eventSchema)},
+		{Name: "avro.codec", Value: []byte(a.codec)},
+	}, a.sync)
+}
+
+func (a *avroEvents) Append(dst []byte, e *flume.Event) ([]byte, error) {
+	a.block = appendEvent(a.block, e)
+	a.count++
+	if len(a.block) >= a.interval {
+		return a.Flush(dst)
+	}
+	return dst, nil
+}
+
+func (a *avroEvents) Flush(dst []byte) ([]byte, error) {
+	if a.count == 0 {
+		return dst, nil
+	}
+	packed, err := avrofile.Pack(a.codec, a.block)
+	if err != nil {
+		return dst, fmt.Errorf("pack a block of %d events: %w", a.count, err)
+	}
+	dst = avrofile.AppendBlock(dst, a.count, packed, a.sync)
+	a.Forget()
+	return dst, nil
+}
+
+func (a *avroEvents) Forget() { a.block, a.count = a.block[:0], 0 }
+
+// appendEvent appends the record of an event.
+func appendEvent(dst []byte, e *flume.Event) []byte {
+	if len(e.Headers) > 0 {
+		dst = avrofile.AppendLong(dst, int64(len(e.Headers)))
+		for _, h := range flume.JavaOrder(e.Headers) {
+			dst = append(avrofile.AppendLong(dst, int64(len(h.Key))), h.Key...)
+			dst = append(avrofile.AppendLong(dst, int64(len(h.Value))), h.Value...)
+		}
+	}
+	dst = append(dst, 0)
+	return append(avrofile.AppendLong(dst, int64(len(e.Body))), e.Body...)
+}
+
+// wholeBlocks is the length of the header and the blocks that are whole; 0 where
+// there is no whole header.
+func wholeBlocks(data []byte) int {
+	r, err := avrofile.NewReader(bytes.NewReader(data))
+	if err != nil {
+		return 0
+	}
+	if err := r.SeekSync(0); err != nil {
+		return 0
+	}
+	end := r.Begin()
+	for {
+		b, err := r.Next()
+		if err != nil {
+			return int(end)
+		}
+		end = b.End
+	}
+}

@@ -1,0 +1,127 @@
+// Package serializer writes events into files in the formats of Flume's event
+// serializers: text, header_and_text and avro_event, with their properties and
+// their bytes.
+package serializer
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+
+	"github.com/logpipe/logpipe/pkg/flume"
+)
+
+// Serializer writes the events of one file. All of its methods append to dst
+// and return it, so that the caller decides when bytes are written.
+type Serializer interface {
+	// Begin appends what a file begins with.
+	Begin(dst []byte) []byte
+	// Append appends an event, or keeps it for the next Flush.
+	Append(dst []byte, e *flume.Event) ([]byte, error)
+	// Flush appends what Append kept: the file is whole then.
+	Flush(dst []byte) ([]byte, error)
+	// Forget drops what Append kept.
+	Forget()
+}
+
+// The formats by their aliases.
+const (
+	Text          = "text"
+	HeaderAndText = "header_and_text"
+	AvroEvent     = "avro_event"
+)
+
+// classes are the names that Flume's Java classes have.
+var classes = map[string]string{
+	"org.apache.flume.serialization.BodyTextEventSerializer":          Text,
+	"org.apache.flume.serialization.HeaderAndBodyTextEventSerializer": HeaderAndText,
+	"org.apache.flume.serialization.FlumeEventAvroEventSerializer":    AvroEvent,
+}
+
+// Settings are the properties of a sink that choose and set up a serializer.
+type Settings struct {
+	name     string // of the property
+	kind     string // as the file names it, then as an alias
+	newline  bool
+	interval int
+	codec    string
+}
+
+// Describe describes the properties. The first one has the name that is given,
+// such as sink.serializer, and the others begin with it.
+func (s *Settings) Describe(p *flume.Properties, name string) {
+	s.name = name
+	p.String(&s.kind, name, "TEXT", "how events are written: text, header_and_text or avro_event")
+	p.Bool(&s.newline, name+".appendNewline", true, "of text and header_and_text: each event ends with a newline")
+	p.Int(&s.interval, name+".syncIntervalBytes", 2048000, 32, "of avro_event: about how much makes a block").In("bytes")
+	p.Choice(&s.codec, name+".compressionCodec", "null", []string{"null", "deflate", "snappy"}, "of avro_event: how blocks are packed")
+}
+
+// Check finds out which serializer is meant. It has to be called before New.
+func (s *Settings) Check() []flume.Problem {
+	kind := strings.ToLower(s.kind)
+	if alias := classes[strings.TrimSuffix(s.kind, "$Builder")]; alias != "" {
+		kind = alias
+	}
+	switch kind {
+	case Text, HeaderAndText, AvroEvent:
+		s.kind = kind
+		return nil
+	}
+	return []flume.Problem{{Property: s.name, Message: fmt.Sprintf("there is no serializer %q", s.kind),
+		Fix: "write text, header_and_text or avro_event"}}
+}
+
+// Kind is the alias of the serializer.
+func (s *Settings) Kind() string { return s.kind }
+
+// New makes the serializer of one file.
+func (s *Settings) New() Serializer {
+	switch s.kind {
+	case HeaderAndText:
+		return &text{newline: s.newline, headers: true}
+	case AvroEvent:
+		return newAvroEvents(s.interval, s.codec)
+	}
+	return &text{newline: s.newline}
+}
+
+// Whole returns how much of data, which a file begins with, was surely written
+// to its end: what a process that was killed has left behind it is part of an
+// event. It is len(data) where nothing can be told.
+func (s *Settings) Whole(data []byte) int {
+	switch {
+	case s.kind == AvroEvent:
+		return wholeBlocks(data)
+	case s.newline:
+		return bytes.LastIndexByte(data, '\n') + 1
+	}
+	return len(data)
+}
+
+// text writes bodies, with their headers in front where that is asked for.
+type text struct{ newline, headers bool }
+
+func (t *text) Begin(dst []byte) []byte { return dst }
+
+func (t *text) Append(dst []byte, e *flume.Event) ([]byte, error) {
+	if t.headers {
+		dst = append(dst, '{')
+		for i, h := range flume.JavaOrder(e.Headers) {
+			if i > 0 {
+				dst = append(dst, ", "...)
+			}
+			dst = append(append(append(dst, h.Key...), '='), h.Value...)
+		}
+		dst = append(dst, "} "...)
+	}
+	dst = append(dst, e.Body...)
+	if t.newline {
+		dst = append(dst, '\n')
+	}
+	return dst, nil
+}
+
+func (t *text) Flush(dst []byte) ([]byte, error) { return dst, nil }
+
+func (t *text) Forget() {}
