@@ -17,7 +17,7 @@ func Types() flume.Table[flume.Channel] {
 		{Alias: "file", Classes: []string{class + "file.FileChannel"}, New: file.New,
 			Help: "events wait on disk; what is inside survives a kill and a loss of power"},
 		{Alias: "jdbc", Classes: []string{class + "jdbc.JdbcChannel"}, Help: "events wait in a database"},
-		{Alias: "SPILLABLEMEMORY", Classes: []string{class + "SpillableMemoryChannel"},
+		{Alias: "SPILLABLEMEMORY", Classes: []string{class + "SpillableMemoryChannel"}, New: NewSpillable,
 			Help: "events wait in memory and overflow to disk"},
 		{Classes: []string{class + "kafka.KafkaChannel"}, Help: "events wait in a Kafka topic"},
 		{Classes: []string{class + "PseudoTxnMemoryChannel"}, Help: "for tests of Flume",

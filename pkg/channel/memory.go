@@ -77,6 +77,13 @@ func (m *Memory) Size() int {
 	return m.queued + m.open
 }
 
+// waitingEvents is the number of events that no take has.
+func (m *Memory) waitingEvents() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.queued
+}
+
 // Put stores the batch when it fits as a whole.
 func (m *Memory) Put(ctx context.Context, batch []flume.Event) error {
 	if len(batch) > m.batch {

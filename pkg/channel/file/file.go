@@ -64,6 +64,7 @@
 package file
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -78,8 +79,9 @@ import (
 // Channel is the file channel.
 type Channel struct {
 	settings
-	env  flume.Env
-	disk disk
+	overflow bool // nobody waits
+	env      flume.Env
+	disk     disk
 
 	journal *journal
 	locks   []folderLock
@@ -133,9 +135,16 @@ func New(p *flume.Properties) flume.Channel {
 }
 
 // NewOverflow is New without the properties capacity and keep-alive, for the
-// channel that overflows into this one: it sets the capacity with SetCapacity,
-// and a put that finds no space fails at once.
-func NewOverflow(p *flume.Properties) *Channel { return newChannel(p) }
+// channel that overflows into this one. It never waits: a put that finds no space
+// is flume.ErrFull, and a take that finds no event ErrEmpty.
+func NewOverflow(p *flume.Properties) *Channel {
+	c := newChannel(p)
+	c.overflow = true
+	return c
+}
+
+// ErrEmpty is a take of a channel of NewOverflow that has nothing to take.
+var ErrEmpty = errors.New("the channel is empty")
 
 // SetCapacity sets the most events inside, before Check and Open.
 func (c *Channel) SetCapacity(events int) { c.capacity = events }

@@ -46,45 +46,45 @@ func (q *queue) lowest() uint64 {
 // outstanding is what before the cursor is not taken for good.
 func (q *queue) outstanding() []span { return slices.Concat(q.open, q.returned) }
 
-// pick begins a take of at most max events: of the first span that came back,
-// which is open from now on, or of what is behind the cursor.
-func (q *queue) pick(max int) (s span, again bool) {
-	if len(q.returned) == 0 {
+// pick begins a take of at most max events, which are open from now on: of the
+// first span that came back, or of what is behind the cursor.
+func (q *queue) pick(max int) span {
+	var s span
+	if len(q.returned) > 0 {
+		s = q.returned[0]
+		if rest := &q.returned[0]; s.from+uint64(max) < s.to {
+			s.to = s.from + uint64(max)
+			rest.from = s.to
+		} else {
+			q.returned = slices.Delete(q.returned, 0, 1)
+		}
+	} else {
 		s = q.cursor
 		s.to = min(q.synced.next, s.from+uint64(max))
 		if len(q.done) > 0 {
 			s.to = min(s.to, q.done[0].from)
 		}
-		return s, false
-	}
-	s = q.returned[0]
-	if rest := &q.returned[0]; s.from+uint64(max) < s.to {
-		s.to = s.from + uint64(max)
-		rest.from = s.to
-	} else {
-		q.returned = slices.Delete(q.returned, 0, 1)
+		q.cursor.from = s.to
 	}
 	q.open = append(q.open, s)
-	return s, true
+	return s
 }
 
-// picked ends what pick began: n events from first on are in an open take, and
-// those after them are looked for behind. With none the take is over.
-func (q *queue) picked(s span, again bool, n int, first, behind place) span {
+// picked tells how many of the events of pick were read, from what place on, and
+// where those behind them are looked for. Those that were not read go back.
+func (q *queue) picked(s span, n int, first, behind place) span {
+	q.end(s)
 	taken := span{first, s.from, s.from + uint64(n)}
-	if again {
-		q.end(s)
-		if n == 0 {
-			q.restore(s)
-		} else if taken.to < s.to {
-			q.restore(span{behind, taken.to, s.to})
-		}
-	} else if n > 0 {
-		q.cursor = span{at: behind, from: taken.to}
+	switch {
+	case n == 0:
+		q.restore(s)
+		return taken
+	case taken.to < s.to:
+		q.restore(span{behind, taken.to, s.to})
+	case q.cursor.from == s.to:
+		q.cursor.at = behind
 	}
-	if n > 0 {
-		q.open = append(q.open, taken)
-	}
+	q.open = append(q.open, taken)
 	return taken
 }
 

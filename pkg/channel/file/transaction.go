@@ -159,14 +159,14 @@ func (c *Channel) Take(ctx context.Context, max int) (flume.Transaction, error) 
 	}
 	defer func() { <-c.token }()
 	for {
-		s, again, end, err := c.await(ctx, max)
+		s, end, err := c.await(ctx, max)
 		if err != nil {
 			return nil, err
 		}
 		c.counts.takeAttempt.Add(int64(s.to - s.from))
 		events, first, err := c.reader.read(make([]flume.Event, 0, s.to-s.from), s.at, s.from, s.to, max, end)
 		c.mu.Lock()
-		taken := c.picked(s, again, len(events), first, c.reader.here())
+		taken := c.picked(s, len(events), first, c.reader.here())
 		c.mu.Unlock()
 		if err == nil {
 			return &transaction{c, taken, events}, nil
@@ -178,22 +178,23 @@ func (c *Channel) Take(ctx context.Context, max int) (flume.Transaction, error) 
 }
 
 // await waits for events and begins a take of them.
-func (c *Channel) await(ctx context.Context, max int) (s span, again bool, end mark, err error) {
+func (c *Channel) await(ctx context.Context, max int) (s span, end mark, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for {
 		switch {
 		case c.closed:
-			return s, false, end, errClosed
+			return s, end, errClosed
 		case c.available():
-			s, again = c.pick(max)
-			return s, again, c.synced, nil
+			return c.pick(max), c.synced, nil
+		case c.overflow:
+			return s, end, ErrEmpty
 		// An open take may still roll back: the channel is not empty yet.
 		case c.drained && len(c.open) == 0:
-			return s, false, end, io.EOF
+			return s, end, io.EOF
 		}
 		if err := c.wait(ctx, nil); err != nil {
-			return s, false, end, err
+			return s, end, err
 		}
 	}
 }

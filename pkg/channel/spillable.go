@@ -1,0 +1,433 @@
+package channel
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/logpipe/logpipe/pkg/channel/file"
+	"github.com/logpipe/logpipe/pkg/flume"
+)
+
+// Spillable is Flume's spillable memory channel: events wait in memory, and on
+// disk when there is no room for them in memory for a while. They are taken in
+// the order in which they were put. What is in memory is lost with a kill; at an
+// orderly end it goes to disk.
+type Spillable struct {
+	memory   *Memory
+	overflow *file.Channel
+	env      flume.Env
+
+	memoryCapacity   int
+	overflowCapacity int
+	timeout          time.Duration // without room in memory before disk is used
+	threshold        int           // percent of memory to be free before it is used again
+	ignoredSize      int
+
+	mu       sync.Mutex
+	runs     []run // what can be taken, in order
+	next     uint64
+	open     int  // takes that are not settled
+	spilling bool // puts go to disk
+	writing  int  // puts to disk that have not returned
+	drained  bool
+	closed   bool
+	waiting  int
+	changed  chan struct{} // closed and replaced when space or events appear
+
+	putAttempt, putSuccess, takeAttempt, takeSuccess counter
+}
+
+type counter interface{ Add(int64) int64 }
+
+// run is a number of events that follow each other in the same place.
+type run struct {
+	at   uint64 // number of the first event, in the order of all puts
+	n    int
+	disk bool
+}
+
+// NewSpillable describes and makes a spillable memory channel.
+func NewSpillable(p *flume.Properties) flume.Channel {
+	s := &Spillable{memory: &Memory{changed: make(chan struct{})}, changed: make(chan struct{})}
+	p.Int(&s.memoryCapacity, "memoryCapacity", 10000, 0, "most events in memory; 0 = all go to disk").In("events")
+	p.Int(&s.overflowCapacity, "overflowCapacity", 100_000_000, 0, "most events on disk; 0 = none").In("events")
+	p.Duration(&s.timeout, "overflowTimeout", 3*time.Second, time.Second, "how long a put waits for room in memory before it goes to disk")
+	p.Int(&s.threshold, "overflowDeactivationThreshold", 5, 0, "share of memory that has to be free before it is used again").In("percent")
+	p.Int(&s.memory.byteCapacity, "byteCapacity", 0, 0, "most bytes of all bodies in memory; 0 = no limit").In("bytes")
+	p.Int(&s.memory.byteReserve, "byteCapacityBufferPercentage", 20, 0, "share of byteCapacity kept for headers").In("percent")
+	p.Int(&s.ignoredSize, "avgEventSize", 500, 1, "size of an event").In("bytes").Without("bytes are counted, not estimated")
+	s.overflow = file.NewOverflow(p)
+	return s
+}
+
+// Check finds what cannot work.
+func (s *Spillable) Check() []flume.Problem {
+	s.overflow.SetCapacity(s.overflowCapacity)
+	s.memory.capacity, s.memory.batch = s.memoryCapacity, s.MaxBatch()
+	var all []flume.Problem
+	problem := func(property, fix, format string, args ...any) {
+		all = append(all, flume.Problem{Property: property, Message: fmt.Sprintf(format, args...), Fix: fix})
+	}
+	if s.threshold > 100 {
+		problem("overflowDeactivationThreshold", "set it to at most 100",
+			"overflowDeactivationThreshold %d: memory is never that empty", s.threshold)
+	}
+	if most := max(s.memoryCapacity, s.overflowCapacity); s.MaxBatch() > most {
+		problem("transactionCapacity", fmt.Sprintf("set it to at most %d", most),
+			"transactionCapacity %d is above memoryCapacity %d and overflowCapacity %d", s.MaxBatch(), s.memoryCapacity, s.overflowCapacity)
+	}
+	for _, p := range s.memory.Check() {
+		if p.Property != "capacity" { // a batch that is too large for memory goes to disk
+			all = append(all, p)
+		}
+	}
+	if s.overflowCapacity > 0 {
+		for _, p := range s.overflow.Check() {
+			if p.Property != "capacity" {
+				all = append(all, p)
+			}
+		}
+	}
+	return all
+}
+
+// Folders are the folders that the channel locks.
+func (s *Spillable) Folders() []string {
+	if s.overflowCapacity == 0 {
+		return nil
+	}
+	return s.overflow.Folders()
+}
+
+// Guarantee tells what the channel promises.
+func (s *Spillable) Guarantee() string {
+	return fmt.Sprintf("up to %d events wait in memory and are lost with a kill; what overflows to disk survives it", s.memoryCapacity)
+}
+
+// Open opens the part on disk; what it has from earlier runs comes first.
+func (s *Spillable) Open(env flume.Env) error {
+	s.env = env
+	s.memory.capacity, s.memory.batch, s.memory.keepAlive = s.memoryCapacity, s.MaxBatch(), 0
+	s.overflow.SetCapacity(s.overflowCapacity)
+	s.putAttempt, s.putSuccess = env.Counter("EventPutAttemptCount"), env.Counter("EventPutSuccessCount")
+	s.takeAttempt, s.takeSuccess = env.Counter("EventTakeAttemptCount"), env.Counter("EventTakeSuccessCount")
+	capacity := int64(s.memoryCapacity) + int64(s.overflowCapacity)
+	env.Gauge("ChannelCapacity", func() int64 { return capacity })
+	env.Gauge("ChannelSize", func() int64 { return int64(s.Size()) })
+	env.Gauge("ChannelFillPercentage", func() int64 { return int64(s.Size()) * 100 / max(capacity, 1) })
+	if s.overflowCapacity == 0 {
+		return nil
+	}
+	below := env
+	below.Counters = nil // the events are counted here
+	if err := s.overflow.Open(below); err != nil {
+		return err
+	}
+	if n := s.overflow.Size(); n > 0 {
+		s.add(n, true)
+	}
+	return nil
+}
+
+// MaxBatch is the transactionCapacity.
+func (s *Spillable) MaxBatch() int { return s.overflow.MaxBatch() }
+
+// Size is the number of events inside.
+func (s *Spillable) Size() int { return s.memory.Size() + s.overflow.Size() }
+
+// Put stores the batch in memory, or on disk when memory has no room for it.
+func (s *Spillable) Put(ctx context.Context, batch []flume.Event) error {
+	s.putAttempt.Add(int64(len(batch)))
+	if len(batch) == 0 {
+		return nil
+	}
+	if len(batch) > s.MaxBatch() {
+		return fmt.Errorf("a batch of %d events exceeds transactionCapacity %d", len(batch), s.MaxBatch())
+	}
+	var timeout <-chan time.Time
+	if s.timeout > 0 {
+		timer := time.NewTimer(s.timeout)
+		defer timer.Stop()
+		timeout = timer.C
+	}
+	err := s.put(ctx, batch, timeout)
+	if err == nil {
+		s.putSuccess.Add(int64(len(batch)))
+	}
+	return err
+}
+
+func (s *Spillable) put(ctx context.Context, batch []flume.Event, timeout <-chan time.Time) error {
+	for waited := timeout == nil; ; {
+		s.mu.Lock()
+		s.waiting++ // before anything can change that this put has not seen
+		changed := s.changed
+		err := s.putMemory(ctx, batch)
+		spill := s.overflowCapacity > 0 && (err == errNeverFits || err == flume.ErrFull && (waited || s.spilling))
+		if spill {
+			s.writing++
+		}
+		s.mu.Unlock()
+		if spill {
+			err = s.putDisk(ctx, batch)
+		}
+		over := err != errBusy && (waited || !errors.Is(err, flume.ErrFull))
+		if !over {
+			select {
+			case <-changed:
+			case <-timeout:
+				waited = true
+			case <-ctx.Done():
+				err, over = ctx.Err(), true
+			}
+		}
+		s.mu.Lock()
+		s.waiting--
+		s.mu.Unlock()
+		if over {
+			return err
+		}
+	}
+}
+
+var (
+	// errNeverFits is a batch that memory has no room for, however empty it is.
+	errNeverFits = errors.New("the batch does not fit into memory")
+	// errBusy is a put that waits for others, so that events come in order.
+	errBusy   = errors.New("others write to disk")
+	errClosed = errors.New("the channel is closed")
+)
+
+// putMemory stores the batch in memory, or says why not; the lock is held.
+func (s *Spillable) putMemory(ctx context.Context, batch []flume.Event) error {
+	free := s.memoryCapacity - s.memory.Size()
+	switch {
+	case s.closed:
+		return errClosed
+	case len(batch) > s.memoryCapacity:
+		return errNeverFits
+	case free < len(batch) || s.spilling && free*100 < s.threshold*s.memoryCapacity:
+		return flume.ErrFull
+	case s.writing > 0:
+		// Which of those who write comes first is not known before they
+		// return. New ones wait here, so that they come to an end.
+		return errBusy
+	}
+	err := s.memory.Put(ctx, batch)
+	if err != nil && err != flume.ErrFull {
+		return errNeverFits // more bytes than memory ever has
+	}
+	if err == nil {
+		s.spilling = false
+		s.add(len(batch), false)
+	}
+	return err
+}
+
+// putDisk stores the batch on disk. Several may do so at once, and share a sync.
+func (s *Spillable) putDisk(ctx context.Context, batch []flume.Event) error {
+	err := s.overflow.Put(ctx, batch)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.writing--
+	if err == nil {
+		s.spilling = true
+		s.add(len(batch), true)
+	}
+	s.announce()
+	return err
+}
+
+// add adds events to what can be taken; the lock is held.
+func (s *Spillable) add(n int, disk bool) {
+	at := s.next
+	s.next += uint64(n)
+	if last := len(s.runs) - 1; last >= 0 && s.runs[last].disk == disk && s.runs[last].at+uint64(s.runs[last].n) == at {
+		s.runs[last].n += n
+	} else {
+		s.runs = append(s.runs, run{at, n, disk})
+	}
+	s.announce()
+}
+
+// announce wakes everyone who waits; the lock is held.
+func (s *Spillable) announce() {
+	if s.waiting > 0 {
+		close(s.changed)
+		s.changed = make(chan struct{})
+	}
+}
+
+// Take takes from memory or from disk, whatever comes next.
+func (s *Spillable) Take(ctx context.Context, max int) (flume.Transaction, error) {
+	for {
+		r, err := s.await(ctx, min(max, s.MaxBatch()))
+		if err != nil {
+			return nil, err
+		}
+		var from flume.Channel = s.memory
+		if r.disk {
+			from = s.overflow
+		}
+		tx, err := from.Take(ctx, r.n)
+		if errors.Is(err, file.ErrEmpty) { // they were lost to damage, and that was told
+			s.settle(r, 0)
+			continue
+		}
+		if err != nil {
+			s.settle(r, r.n)
+			return nil, err
+		}
+		n := len(tx.Events())
+		s.mu.Lock()
+		s.restore(run{r.at + uint64(n), r.n - n, r.disk})
+		s.mu.Unlock()
+		s.takeAttempt.Add(int64(n))
+		return &spillableTake{s: s, tx: tx, run: run{r.at, n, r.disk}}, nil
+	}
+}
+
+// await waits for the next run and cuts up to max events off it, for a take.
+func (s *Spillable) await(ctx context.Context, max int) (run, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for len(s.runs) == 0 {
+		if s.closed {
+			return run{}, errClosed
+		}
+		if s.drained && s.open == 0 {
+			return run{}, io.EOF
+		}
+		changed := s.changed
+		s.waiting++
+		s.mu.Unlock()
+		var err error
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			err = ctx.Err()
+		}
+		s.mu.Lock()
+		s.waiting--
+		if err != nil {
+			return run{}, err
+		}
+	}
+	r := s.runs[0]
+	if r.n > max {
+		r.n = max
+		s.runs[0].at += uint64(max)
+		s.runs[0].n -= max
+	} else {
+		s.runs = s.runs[1:]
+	}
+	s.open++
+	return r, nil
+}
+
+// settle ends a take of r; the first n of its events can be taken again.
+func (s *Spillable) settle(r run, n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.open--
+	r.n = n
+	s.restore(r)
+	s.announce()
+}
+
+// restore puts a run back in its place; the lock is held.
+func (s *Spillable) restore(r run) {
+	if r.n == 0 {
+		return
+	}
+	i := 0
+	for i < len(s.runs) && s.runs[i].at < r.at {
+		i++
+	}
+	if i < len(s.runs) && s.runs[i].disk == r.disk && s.runs[i].at == r.at+uint64(r.n) {
+		s.runs[i].at, s.runs[i].n = r.at, s.runs[i].n+r.n
+		return
+	}
+	s.runs = append(s.runs[:i], append([]run{r}, s.runs[i:]...)...)
+}
+
+// Drain wakes the takers that wait for an event that will not come.
+func (s *Spillable) Drain() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.drained = true
+	s.announce()
+}
+
+// Close moves what is left in memory to disk and closes that.
+func (s *Spillable) Close() error {
+	s.mu.Lock()
+	again := s.closed
+	s.closed = true
+	s.announce()
+	s.mu.Unlock()
+	if again || s.overflowCapacity == 0 {
+		return nil
+	}
+	return errors.Join(s.save(), s.overflow.Close())
+}
+
+// save moves the events from memory to disk.
+func (s *Spillable) save() error {
+	saved := 0
+	for s.memory.waitingEvents() > 0 {
+		tx, err := s.memory.Take(context.Background(), s.MaxBatch())
+		if err != nil {
+			return err
+		}
+		if err := s.overflow.Put(context.Background(), tx.Events()); err != nil {
+			return fmt.Errorf("%d events in memory are lost: %w", s.memory.Size(), err)
+		}
+		saved += len(tx.Events())
+		if err := tx.Commit(); err != nil {
+			return err
+		}
+	}
+	if saved > 0 && s.env.Logf != nil {
+		s.env.Logf("%d events moved from memory to disk, for the next start", saved)
+	}
+	return nil
+}
+
+type spillableTake struct {
+	s    *Spillable
+	tx   flume.Transaction
+	run  run
+	over bool
+}
+
+func (t *spillableTake) Events() []flume.Event { return t.tx.Events() }
+
+var errSettled = errors.New("the transaction is over")
+
+func (t *spillableTake) Commit() error {
+	if t.over {
+		return errSettled
+	}
+	t.over = true
+	err := t.tx.Commit()
+	t.s.settle(t.run, 0)
+	if err == nil {
+		t.s.takeSuccess.Add(int64(t.run.n))
+	}
+	return err
+}
+
+func (t *spillableTake) Rollback() error {
+	if t.over {
+		return errSettled
+	}
+	t.over = true
+	err := t.tx.Rollback()
+	t.s.settle(t.run, t.run.n)
+	return err
+}
