@@ -19,7 +19,8 @@ func Types() flume.Table[flume.Channel] {
 		{Alias: "jdbc", Classes: []string{class + "jdbc.JdbcChannel"}, Help: "events wait in a database"},
 		{Alias: "SPILLABLEMEMORY", Classes: []string{class + "SpillableMemoryChannel"}, New: NewSpillable,
 			Help: "events wait in memory and overflow to disk"},
-		{Classes: []string{class + "kafka.KafkaChannel"}, Help: "events wait in a Kafka topic"},
+		{Classes: []string{class + "kafka.KafkaChannel"}, New: NewKafka,
+			Help: "events wait in a Kafka topic; other programs may be at either end of it"},
 		{Classes: []string{class + "PseudoTxnMemoryChannel"}, Help: "for tests of Flume",
 			Instead: "type memory"},
 	}

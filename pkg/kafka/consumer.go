@@ -40,6 +40,10 @@ type Batch struct {
 // Next is the offset after the last record: what Commit commits.
 func (b Batch) Next() int64 { return b.Records[len(b.Records)-1].Offset + 1 }
 
+// Revoked tells whether the group has moved on since the batch was read: it cannot
+// be committed any more, and its records are read again, here or elsewhere.
+func (b Batch) Revoked() bool { return b.session.over() }
+
 // Consumer reads records. Read and Commit may be called from two goroutines.
 type Consumer struct {
 	cfg  ConsumerConfig

@@ -83,6 +83,7 @@ type sending struct {
 	record Record
 	size   int
 	memory int64
+	to     *delivery // who waits for this record; nil = Flush
 }
 
 // NewProducer connects to a cluster.
@@ -154,7 +155,9 @@ func (pc ProducerConfig) settings() (func(*sarama.Config), error) {
 // An error says that this record was not sent: *TooLargeError, an unknown topic
 // (ErrNoTopic), or the end of ctx. What happens later is told by OnAck, Flush
 // and the counters.
-func (p *Producer) Send(ctx context.Context, r Record) error {
+func (p *Producer) Send(ctx context.Context, r Record) error { return p.send(ctx, r, nil) }
+
+func (p *Producer) send(ctx context.Context, r Record, to *delivery) error {
 	size := r.Size()
 	if size > p.cfg.MaxMessageBytes {
 		return &TooLargeError{size, p.cfg.MaxMessageBytes}
@@ -162,15 +165,17 @@ func (p *Producer) Send(ctx context.Context, r Record) error {
 	if err := p.ready(ctx, r.Topic); err != nil {
 		return err
 	}
-	s := &sending{record: r, size: size, memory: int64(size + memoryOverhead)}
+	s := &sending{record: r, size: size, memory: int64(size + memoryOverhead), to: to}
 	if err := p.admit(ctx, s.memory); err != nil {
 		return err
 	}
+	to.begin()
 	select {
 	case p.async.Input() <- s.message():
 		return nil
 	case <-ctx.Done():
 		p.settle(s.memory, nil)
+		to.end(nil)
 		return ctx.Err()
 	}
 }
@@ -321,11 +326,15 @@ func (p *Producer) answered(m *sarama.ProducerMessage, err error) {
 			return
 		}
 		p.failed++
+		if s.to != nil {
+			return
+		}
 		p.reasons[err.Error()]++
 		if p.first == nil {
 			p.first = err
 		}
 	})
+	s.to.end(err)
 }
 
 // Counts tells how many records were acknowledged and how many were given up.
