@@ -19,6 +19,7 @@ import (
 // badDisk is a disk that fails on request.
 type badDisk struct {
 	mu       sync.Mutex
+	largest  int64            // that a file may be; 0 = any size
 	room     map[string]int64 // bytes that fit in files below a folder; others have no bound
 	space    int64            // that free tells
 	sync     error
@@ -56,6 +57,9 @@ type badFile struct {
 func (f *badFile) WriteAt(p []byte, at int64) (int, error) {
 	f.d.mu.Lock()
 	defer f.d.mu.Unlock()
+	if f.d.largest > 0 && at+int64(len(p)) > f.d.largest {
+		return 0, syscall.EFBIG
+	}
 	room, bound := f.d.room[f.dir]
 	if bound && int64(len(p)) > room {
 		n, _ := f.handle.WriteAt(p[:room], at) // cut off again by the caller
@@ -197,6 +201,24 @@ func TestFullDiskOfSeveral(t *testing.T) {
 	}
 	c, _ = open(t, dir, "dataDirs="+two+","+one)
 	if got := rest(t, c); len(strings.Fields(got)) != 20 {
+		t.Errorf("took %s", got)
+	}
+}
+
+// TestFileSizeLimit holds that a limit on the size of files (ulimit -f) begins a
+// new segment.
+func TestFileSizeLimit(t *testing.T) {
+	dir := t.TempDir()
+	d := &badDisk{space: 1 << 40}
+	c, _ := openBad(t, dir, d, "keep-alive=20")
+	d.set(func() { d.largest = 250 })
+	var want []string
+	for i := range 20 {
+		put(t, c, fmt.Sprint(i))
+		want = append(want, fmt.Sprint(i))
+	}
+	d.set(func() { d.largest = 0 })
+	if got := rest(t, c); got != strings.Join(want, " ") {
 		t.Errorf("took %s", got)
 	}
 }

@@ -284,9 +284,6 @@ func (c *Channel) Guarantee() string {
 	return "synced to disk before it is acknowledged; survives kill -9 and power loss; a take that was open then comes again"
 }
 
-// Durable says that what is inside stays there when the agent ends.
-func (c *Channel) Durable() bool { return true }
-
 // MaxBatch is the transactionCapacity.
 func (c *Channel) MaxBatch() int { return c.batch }
 

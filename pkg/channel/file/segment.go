@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/logpipe/logpipe/pkg/fault"
@@ -95,7 +96,7 @@ func findSegments(d disk, dirs []string, logf func(string, ...any)) ([]*segment,
 			if flumeName.MatchString(name) {
 				foreign++
 			}
-			if half, ok := cutSuffix(name, ".new"); ok && segmentName.MatchString(half) {
+			if half, ok := strings.CutSuffix(name, ".new"); ok && segmentName.MatchString(half) {
 				if err := os.Remove(path); err != nil {
 					return nil, err
 				}
@@ -116,13 +117,6 @@ func findSegments(d disk, dirs []string, logf func(string, ...any)) ([]*segment,
 	}
 	slices.SortFunc(all, func(a, b *segment) int { return int(min(max(int64(a.number-b.number), -1), 1)) })
 	return all, checkSequence(all)
-}
-
-func cutSuffix(s, suffix string) (string, bool) {
-	if n := len(s) - len(suffix); n >= 0 && s[n:] == suffix {
-		return s[:n], true
-	}
-	return s, false
 }
 
 func readSegment(d disk, path string) (*segment, error) {
