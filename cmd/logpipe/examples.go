@@ -45,8 +45,9 @@ top          in input order, on one core
 output       standard output
 `,
 		}},
-		"agent": agentExamples(),
-		"demo":  demoExamples(),
+		"agent":       agentExamples(),
+		"avro-client": avroClientExamples(),
+		"demo":        demoExamples(),
 		"config": {{
 			Note:    "a variable stands before the file and the default",
 			Command: `LOGPIPE_TZ=Europe/Berlin logpipe config | grep -e SETTING -e tz`,

@@ -18,9 +18,9 @@ import (
 // update writes what is generated, and the expected output of scripts, anew.
 var update = flag.Bool("update", false, "write man pages, completions and script outputs anew")
 
-// TestMain puts the program into the PATH as logpipe.
+// TestMain puts the program into the PATH as logpipe, and as flume-ng.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"logpipe": main})
+	testscript.Main(m, map[string]func(){"logpipe": main, "flume-ng": main})
 }
 
 // noRaceSleep spares every process under the race detector a second at its end.

@@ -83,6 +83,7 @@ func subcommands(app *cli.App) []*cobra.Command {
 		newBroker(app),
 		newRun(app),
 		newAgent(app),
+		newAvroClient(app),
 		newDemo(app),
 		newConfig(app),
 		newVersion(app),

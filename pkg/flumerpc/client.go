@@ -51,6 +51,10 @@ func Dial(ctx context.Context, cfg Config) (*Client, error) {
 	defer cancel()
 	raw, err := new(net.Dialer).DialContext(ctx, "tcp", cfg.Address)
 	if err != nil {
+		var op *net.OpError
+		if errors.As(err, &op) {
+			err = op.Err // the rest of the text repeats the address
+		}
 		if cause := context.Cause(ctx); cause != nil {
 			err = cause
 		}
