@@ -46,7 +46,8 @@ func Types() flume.Table[Sink] {
 		{Alias: "thrift", Classes: []string{class + "ThriftSink"}, New: NewThrift,
 			Help: "sends events to the thrift source of another agent"},
 		{Alias: "hdfs", Classes: []string{class + "hdfs.HDFSEventSink"}},
-		{Alias: "http", Classes: []string{class + "http.HttpSink"}},
+		{Alias: "http", Classes: []string{class + "http.HttpSink"}, New: NewHTTP,
+			Help: "posts each body to a URL"},
 		{Alias: "elasticsearch", Classes: []string{class + "elasticsearch.ElasticSearchSink"}},
 
 		{Alias: "hbase", Classes: []string{class + "hbase.HBaseSink"}, Instead: "a Kafka topic and a connector for HBase"},
