@@ -190,18 +190,13 @@ func (st *laneStep) texts(b []byte, at []uint32, out []Span) {
 			at[row] = other(b, i-1, &out[row])
 			continue
 		}
-		x := word(p, i)
-		high := uint64(0)
-		m := special(x)
+		m := stop(word(p, i))
 		for m == 0 {
-			high |= x
 			i += 8
-			x = word(p, i)
-			m = special(x)
+			m = stop(word(p, i))
 		}
-		n := bits.TrailingZeros64(m)
-		i += n >> 3
-		if char(p, i) != '"' || (high|x<<((64-n&^7)&63))&tops != 0 {
+		i += bits.TrailingZeros64(m) >> 3
+		if char(p, i) != '"' {
 			at[row] = other(b, from-1, &out[row])
 			continue
 		}
@@ -222,10 +217,10 @@ func (st *laneStep) passTexts(b []byte, at []uint32) {
 		}
 		from := i + st.n
 		i = from + 1
-		m := special(word(p, i))
+		m := stop(word(p, i))
 		for m == 0 {
 			i += 8
-			m = special(word(p, i))
+			m = stop(word(p, i))
 		}
 		i += bits.TrailingZeros64(m) >> 3
 		if char(p, i) != '"' || char(p, from) != '"' {

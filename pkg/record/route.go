@@ -99,26 +99,17 @@ func (t *route) scan(b []byte, pos, i, from int, r *Record) (done bool, at, end 
 			continue
 		}
 		i = at + 1
-		x := word(p, i)
-		m, high := special(x), uint64(0)
+		m := stop(word(p, i))
 		for m == 0 {
-			high |= x
 			i += 8
-			x = word(p, i)
-			m = special(x)
+			m = stop(word(p, i))
 		}
-		n := bits.TrailingZeros64(m) &^ 7
-		i += n >> 3
+		i += bits.TrailingZeros64(m) >> 3
+		enc := JSONString
 		if char(p, i) != '"' {
-			*sp = Span{}
-			if i = scanValue(b, at, base, sp); i < 0 {
+			if i, enc = scanString(b, i); i < 0 {
 				return false, k, at - st.n
 			}
-			continue
-		}
-		enc := JSONString
-		if (high|x&(1<<(n&63)-1))&tops != 0 {
-			enc = JSONHigh
 		}
 		sp.Off, sp.End, sp.Mant = uint32(at+1-base), uint32(i-base), 0
 		sp.Enc, sp.Exp, sp.Neg, sp.Arena = enc, 0, false, false

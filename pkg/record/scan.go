@@ -237,6 +237,14 @@ func special(x uint64) uint64 {
 	return ((y-ones*0x21)&^y | (s-ones)&^s) & tops
 }
 
+// stop returns a word whose lowest set bit is in the first byte of x that is no
+// plain ASCII text: a quote, a backslash, a control byte or one above 0x7F. It is
+// special with less work, because bytes above 0x7F may be found too: of these the
+// one difference or the other has its highest bit set.
+func stop(x uint64) uint64 {
+	return (((x ^ ones*2) - ones*0x21) | ((x ^ slants) - ones)) & tops
+}
+
 // scanString returns the place of the closing quote of the string whose first
 // byte is at i, eight bytes at a step (the classic zero-byte test on words), or
 // -1-p where p is the place of an error.
