@@ -90,13 +90,15 @@ func (f *groupFold) settle() []*state.Group {
 	return groups
 }
 
-// snapshot returns all groups as they are now, merged into tables of its own.
+// snapshot returns all groups as they are now, merged into tables of its own. No
+// worker may move its groups to the shared tables between the reading of the one
+// and of the others: they would count twice.
 func (f *groupFold) snapshot() []*state.Group {
 	total := state.NewGroup(f.makers)
 	for _, w := range f.workers {
 		w.mu.Lock()
+		defer w.mu.Unlock()
 		total.Merge(w.local)
-		w.mu.Unlock()
 	}
 	f.mu.Lock()
 	shared := f.shared

@@ -8,11 +8,15 @@ import (
 	"math/rand/v2"
 	"sort"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/logpipe/logpipe/pkg/fault"
 	"github.com/logpipe/logpipe/pkg/option"
+	"github.com/logpipe/logpipe/pkg/record"
+	"github.com/logpipe/logpipe/pkg/state"
 	"github.com/logpipe/logpipe/pkg/stream"
 )
 
@@ -425,5 +429,58 @@ func TestTimesAtTheBorders(t *testing.T) {
 	got := runStages(t, many.String(), 2, 1<<20, buildStage(t, Aggregate, "--window", "1s", "count"))
 	if got.ledger.Out != 100_000 || time.Since(begun) > 10*time.Second {
 		t.Errorf("%d windows in %v", got.ledger.Out, time.Since(begun))
+	}
+}
+
+// TestSnapshotsCountOnce reads running aggregates while workers move their groups
+// to the shared tables.
+func TestSnapshotsCountOnce(t *testing.T) {
+	folder, err := buildStage(t, Aggregate, "--by", "k", "count", "--emit", "every=1h").(stream.Fold).Fold(&stream.Env{Now: time.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	fold := folder.(*tickingGroupFold)
+	var given atomic.Int64
+	var workers sync.WaitGroup
+	for range 2 {
+		w := fold.Worker()
+		workers.Go(func() {
+			scanner, b := record.NewScanner(), stream.NewBatch()
+			for i := 0; i < 400_000; {
+				b.Reset()
+				for range stream.BatchSize {
+					r := b.New()
+					r.Reset(nil, &b.Arena)
+					// Ever new keys, so slowly that the worker goes on with groups of its own.
+					if _, err := scanner.Scan(padded(fmt.Sprintf("{\"k\":%d}\n", i/3)), 0, r); err != nil {
+						t.Error(err)
+						return
+					}
+					i++
+				}
+				given.Add(int64(len(b.Records)))
+				if err := w.Process(b, func() {}); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	done := make(chan struct{})
+	go func() { workers.Wait(); close(done) }()
+	for ended := false; !ended; {
+		select {
+		case <-done:
+			ended = true
+		default:
+		}
+		counted := int64(0)
+		for _, g := range fold.snapshot() {
+			for i := range uint32(g.Table.Len()) {
+				counted += g.Columns[0].(*state.Count).Result(i).Int()
+			}
+		}
+		if most := given.Load(); counted > most {
+			t.Fatalf("%d records are counted of %d", counted, most)
+		}
 	}
 }
