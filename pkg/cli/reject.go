@@ -31,6 +31,7 @@ type rejects struct {
 	file    io.Writer // --on-error file=F
 	told    int
 	reasons map[string]int64
+	others  int64  // rejections for reasons beyond keptReasons
 	hinted  string // the hint told last
 }
 
@@ -138,7 +139,8 @@ func excerpt(line []byte) string {
 func (r *rejects) count(j stream.Rejection) {
 	reason := reasonOf(j.Err)
 	if _, ok := r.reasons[reason]; !ok && len(r.reasons) >= keptReasons {
-		reason = "other reasons"
+		r.others++
+		return
 	}
 	r.reasons[reason]++
 }
@@ -179,7 +181,7 @@ func reasonOf(err error) string {
 
 // summary tells the counts by reason where not every record was told.
 func (r *rejects) summary() {
-	total := int64(0)
+	total := r.others
 	for _, n := range r.reasons {
 		total += n
 	}
