@@ -171,6 +171,7 @@ func (c *Consumer) Read(ctx context.Context) (Batch, error) {
 // committed is read again by the group's next member.
 func (c *Consumer) Close() error {
 	c.fail(errClosed)
+	c.conn.closing.Store(true) // leaving a group whose cluster is gone is tried without pauses
 	c.work.Wait()
 	return c.conn.close()
 }

@@ -23,6 +23,7 @@ import (
 // binary) and stores into a channel that outlives the child.
 type Kill struct {
 	Kills int
+	Alive time.Duration // longest life of a child; 0 = 60 ms
 	// Run runs the source with the channel until ctx ends; folder is the same
 	// in all children. It runs in the child.
 	Run func(ctx context.Context, folder string, stored flume.Channel) error
@@ -48,7 +49,11 @@ func (k Kill) Test(t *testing.T) {
 	go func() { fed <- k.Feed(t, folder) }()
 	for range k.Kills {
 		c := startKillChild(t, folder)
-		time.Sleep(time.Duration(rand.IntN(60)) * time.Millisecond)
+		alive := k.Alive
+		if alive == 0 {
+			alive = 60 * time.Millisecond
+		}
+		time.Sleep(rand.N(alive))
 		c.kill()
 	}
 	var want []string

@@ -51,7 +51,8 @@ func Types() flume.Table[Source] {
 			Help: "each syslog message that comes by UDP"},
 		{Alias: "http", Classes: []string{class + "http.HTTPSource"}, New: NewHTTP,
 			Help: "events that come by HTTP"},
-		{Classes: []string{class + "kafka.KafkaSource"}},
+		{Classes: []string{class + "kafka.KafkaSource"}, New: NewKafka,
+			Help: "each record of Kafka topics"},
 		{Classes: []string{class + "StressSource"}, New: NewStress,
 			Help: "equal events, as many as the channels take"},
 

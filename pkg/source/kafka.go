@@ -1,0 +1,373 @@
+package source
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/logpipe/logpipe/pkg/flume"
+	"github.com/logpipe/logpipe/pkg/flumerpc"
+	"github.com/logpipe/logpipe/pkg/kafka"
+)
+
+// Kafka reads topics as a member of a group; each record is an event. An offset
+// is committed when the channels have stored the record before it.
+type Kafka struct {
+	brokers     string
+	topics      string
+	pattern     string
+	group       string
+	batch       int
+	avro        bool
+	setTopic    bool
+	topicHeader string
+	copied      map[string]string // event header -> record header
+	settings    map[string]string // kafka.consumer.*
+
+	env        flume.Env
+	counters   counters
+	commitTime *atomic.Int64
+	headers    []string // keys of copied, in order
+}
+
+// NewKafka describes and makes Flume's Kafka source.
+func NewKafka(p *flume.Properties) Source {
+	s := &Kafka{}
+	p.String(&s.brokers, "kafka.bootstrap.servers", "", "host:port of brokers, with commas").Require()
+	p.String(&s.topics, "kafka.topics", "", "topics to read, with commas").Formerly("topic")
+	p.String(&s.pattern, "kafka.topics.regex", "", "regular expression for the names of topics to read; it stands before kafka.topics")
+	p.String(&s.group, "kafka.consumer.group.id", "flume", "the group to be a member of").Formerly("groupId")
+	p.Int(&s.batch, "batchSize", 1000, 1, "most events in one transaction").In("events")
+	p.Bool(&s.avro, "useFlumeEventFormat", false, "values are Flume's Avro events, with headers")
+	p.Bool(&s.setTopic, "setTopicHeader", true, "set a header to the topic")
+	p.String(&s.topicHeader, "topicHeader", "topic", "the header for the topic")
+	p.Family(&s.copied, "header.", "the record header that becomes the event header of this name")
+	p.Family(&s.settings, "kafka.consumer.", "settings of Kafka's consumer")
+	var number int
+	p.Int(&number, "batchDurationMillis", 1000, 0, "longest wait for a full batch").In("ms").Without("records go on as soon as they arrive")
+	p.Int(&number, "kafka.flumeBatchSize", 0, 0, "as Flume's guide has it").In("events").Without("Flume does not read it either; batchSize is meant")
+	backoff(p)
+	var text string
+	var flag bool
+	p.String(&text, "zookeeperConnect", "", "of an older Flume").Without("Kafka keeps the offsets itself")
+	p.Bool(&flag, "migrateZookeeperOffsets", true, "of an older Flume").Without("Kafka keeps the offsets itself")
+	return s
+}
+
+// Batch is the batchSize.
+func (s *Kafka) Batch() (string, int) { return "batchSize", s.batch }
+
+// Guarantee tells what the source promises.
+func (s *Kafka) Guarantee() string {
+	return "at least once: an offset is committed when the channels have the records before it; after a kill -9 what was not committed comes again"
+}
+
+// Check finds what the source could not run with.
+func (s *Kafka) Check() []flume.Problem {
+	var all []flume.Problem
+	report := func(property, fix, format string, args ...any) {
+		all = append(all, flume.Problem{Property: property, Message: fmt.Sprintf(format, args...), Fix: fix})
+	}
+	if s.brokers != "" && len(listOf(s.brokers)) == 0 {
+		report("kafka.bootstrap.servers", "write host:port", "no broker in %q", s.brokers)
+	}
+	if s.pattern == "" && len(listOf(s.topics)) == 0 {
+		report("kafka.topics", "add kafka.topics or kafka.topics.regex", "no topic to read")
+	}
+	if _, err := regexp.Compile(s.pattern); err != nil {
+		report("kafka.topics.regex", "see golang.org/s/re2syntax", "bad regular expression: %s", plainRegexpError(err))
+	}
+	if protocol := s.settings["security.protocol"]; protocol != "" && !strings.EqualFold(protocol, "PLAINTEXT") {
+		report("kafka.consumer.security.protocol", "use a PLAINTEXT listener", "security protocol %s is not supported yet", protocol)
+	}
+	switch reset := s.settings["auto.offset.reset"]; reset {
+	case "", "earliest", "latest":
+	default:
+		report("kafka.consumer.auto.offset.reset", "write earliest or latest", "want earliest or latest, not %q", reset)
+	}
+	for _, name := range []string{"session.timeout.ms", "max.partition.fetch.bytes", "metadata.max.age.ms"} {
+		if text, set := s.settings[name]; set {
+			if n, err := strconv.ParseInt(text, 10, 32); err != nil || n < 1 {
+				report("kafka.consumer."+name, "write a whole number", "want a whole number, not %q", text)
+			}
+		}
+	}
+	return all
+}
+
+// listOf cuts a list at commas and blanks.
+func listOf(text string) []string {
+	return strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' || r == '\t' })
+}
+
+// Open remembers the environment; Run connects, and waits for brokers and topics
+// that are not there.
+func (s *Kafka) Open(env flume.Env) error {
+	s.env, s.counters = env, newCounters(env)
+	s.commitTime = env.Counter("KafkaCommitTimer")
+	s.headers = slices.Sorted(maps.Keys(s.copied))
+	return nil
+}
+
+// Close has nothing to do: no connection outlives Run.
+func (s *Kafka) Close() error { return nil }
+
+const (
+	// kafkaRetry is how long the source waits before it connects again.
+	kafkaRetry = time.Second
+	// kafkaGrace is how long the last commit may take.
+	kafkaGrace = 5 * time.Second
+	// kafkaTopicAge is how often topics are listed for a pattern, as long as
+	// metadata.max.age.ms says nothing else.
+	kafkaTopicAge = 30 * time.Second
+)
+
+// Run reads until ctx ends. What goes wrong with the cluster is told once and
+// tried again.
+func (s *Kafka) Run(ctx context.Context, out *Output) error {
+	for told := ""; ctx.Err() == nil; {
+		err := s.session(ctx, out, func() { told = "" })
+		var put *putError
+		switch {
+		case errors.As(err, &put):
+			return put.err
+		case err == nil || ctx.Err() != nil:
+			continue
+		case err.Error() != told:
+			told = err.Error()
+			s.counters.failed.Add(1)
+			s.env.Logf("cannot read, tries again every %v: %v", kafkaRetry, err)
+		}
+		pause(ctx, kafkaRetry)
+	}
+	return nil
+}
+
+// session is one membership of the group. It ends without an error when the
+// topics of a pattern have changed.
+func (s *Kafka) session(ctx context.Context, out *Output, working func()) error {
+	cfg := kafka.Config{Brokers: listOf(s.brokers), ClientID: s.settings["client.id"]}
+	topics, err := s.findTopics(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	consumer, err := kafka.NewConsumer(ctx, cfg, s.consumerConfig(topics))
+	if err != nil {
+		return err
+	}
+	working()
+	reading, stop := context.WithCancel(ctx)
+	defer stop()
+	if s.pattern != "" {
+		go s.watchTopics(reading, cfg, topics, stop)
+	}
+	c := &kafkaCommits{s: s, consumer: consumer, news: make(chan struct{}, 1), done: make(chan struct{})}
+	go c.run()
+	err = s.read(reading, consumer, c, out)
+	c.end()
+	if closeErr := consumer.Close(); err == nil {
+		err = closeErr
+	}
+	return err
+}
+
+func (s *Kafka) consumerConfig(topics []string) kafka.ConsumerConfig {
+	number := func(name string) int64 {
+		n, _ := strconv.ParseInt(s.settings[name], 10, 32) // checked before
+		return n
+	}
+	cc := kafka.ConsumerConfig{Topics: topics, Group: s.group, From: kafka.End, Instance: s.settings["group.instance.id"],
+		FetchBytes: int32(number("max.partition.fetch.bytes")), Session: time.Duration(number("session.timeout.ms")) * time.Millisecond}
+	if s.settings["auto.offset.reset"] == "earliest" {
+		cc.From = kafka.Beginning
+	}
+	return cc
+}
+
+// findTopics lists the topics to read.
+func (s *Kafka) findTopics(ctx context.Context, cfg kafka.Config) ([]string, error) {
+	if s.pattern == "" {
+		return listOf(s.topics), nil
+	}
+	admin, err := kafka.NewAdmin(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	defer admin.Close()
+	names, err := admin.ListTopics(ctx, false)
+	if err != nil {
+		return nil, err
+	}
+	re, err := regexp.Compile("^(?:" + s.pattern + ")$")
+	if err != nil {
+		return nil, err
+	}
+	names = slices.DeleteFunc(names, func(name string) bool { return !re.MatchString(name) })
+	if len(names) == 0 {
+		return nil, fmt.Errorf("no topic matches %s", s.pattern)
+	}
+	slices.Sort(names)
+	return names, nil
+}
+
+// watchTopics stops reading when other topics match the pattern than before.
+func (s *Kafka) watchTopics(ctx context.Context, cfg kafka.Config, topics []string, stop func()) {
+	age := kafkaTopicAge
+	if n, err := strconv.Atoi(s.settings["metadata.max.age.ms"]); err == nil {
+		age = time.Duration(n) * time.Millisecond
+	}
+	for sleep(ctx, age) == nil {
+		now, err := s.findTopics(ctx, cfg)
+		if err == nil && !slices.Equal(now, topics) {
+			s.env.Logf("topics that match %s: %s", s.pattern, strings.Join(now, ", "))
+			stop()
+			return
+		}
+	}
+}
+
+// read puts what comes and has it committed.
+func (s *Kafka) read(ctx context.Context, consumer *kafka.Consumer, commits *kafkaCommits, out *Output) error {
+	size := min(s.batch, out.MaxBatch())
+	for {
+		batch, err := consumer.Read(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		for records := range slices.Chunk(batch.Records, size) {
+			if events := s.events(batch, records); len(events) > 0 {
+				if err := s.counters.put(out, events); err != nil {
+					return &putError{err}
+				}
+			}
+			part := batch
+			part.Records = records
+			commits.add(part)
+			if ctx.Err() != nil {
+				return nil
+			}
+		}
+	}
+}
+
+// events makes events of records; all headers are parts of one list.
+func (s *Kafka) events(batch kafka.Batch, records []kafka.Record) []flume.Event {
+	const own = 5 // timestamp, topic, partition, offset, key
+	partition := strconv.Itoa(int(batch.Partition))
+	list := make(flume.Headers, 0, len(records)*(own+len(s.headers)))
+	events := make([]flume.Event, 0, len(records))
+	for i := range records {
+		r := &records[i]
+		e := flume.Event{Body: r.Value}
+		if s.avro {
+			var err error
+			if e, err = flumerpc.ReadEvent(r.Value); err != nil {
+				s.counters.readFail.Add(1)
+				s.env.Logf("record %d of topic %s, partition %d is left out: %v", r.Offset, batch.Topic, batch.Partition, err)
+				continue
+			}
+		}
+		first := len(list)
+		list = append(list, e.Headers...)
+		h := list[first:]
+		set := func(key, value string) {
+			if _, there := h.Get(key); !there {
+				list = append(list, flume.Header{Key: key, Value: value})
+				h = list[first:]
+			}
+		}
+		set("timestamp", strconv.FormatInt(r.Time.UnixMilli(), 10))
+		for _, key := range s.headers {
+			for _, header := range r.Headers {
+				if header.Key == s.copied[key] {
+					h.Set(key, string(header.Value))
+					list = append(list[:first], h...)
+				}
+			}
+		}
+		if s.setTopic {
+			set(s.topicHeader, batch.Topic)
+		}
+		set("partition", partition)
+		set("offset", strconv.FormatInt(r.Offset, 10))
+		if r.Key != nil {
+			h.Set("key", string(r.Key))
+			list = append(list[:first], h...)
+		}
+		e.Headers = list[first:len(list):len(list)]
+		events = append(events, e)
+	}
+	return events
+}
+
+// kafkaCommits commits in the background what is stored: while one commit is on
+// its way, further ones of the same partition become one.
+type kafkaCommits struct {
+	s        *Kafka
+	consumer *kafka.Consumer
+	news     chan struct{}
+	done     chan struct{}
+
+	mu      sync.Mutex
+	pending map[string]kafka.Batch // by partition
+	ended   bool
+}
+
+func (c *kafkaCommits) add(b kafka.Batch) {
+	c.mu.Lock()
+	if c.pending == nil {
+		c.pending = map[string]kafka.Batch{}
+	}
+	c.pending[b.Topic+"/"+strconv.Itoa(int(b.Partition))] = b
+	c.mu.Unlock()
+	notify(c.news)
+}
+
+// end commits the rest.
+func (c *kafkaCommits) end() {
+	c.mu.Lock()
+	c.ended = true
+	c.mu.Unlock()
+	notify(c.news)
+	<-c.done
+}
+
+func (c *kafkaCommits) run() {
+	defer close(c.done)
+	told := false
+	for range c.news {
+		c.mu.Lock()
+		batches, ended := c.pending, c.ended
+		c.pending = nil
+		c.mu.Unlock()
+		for _, b := range batches {
+			begin := time.Now()
+			ctx, cancel := context.WithTimeout(context.Background(), kafkaGrace)
+			err := c.consumer.Commit(ctx, b)
+			cancel()
+			c.s.commitTime.Add(time.Since(begin).Milliseconds())
+			switch {
+			case err == nil:
+				told = false
+			case !errors.Is(err, kafka.ErrRevoked) && !told:
+				told = true
+				c.s.counters.failed.Add(1)
+				c.s.env.Logf("cannot commit, so that records come again after a restart: %v", err)
+			}
+		}
+		if ended {
+			return
+		}
+	}
+}
