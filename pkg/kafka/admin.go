@@ -81,8 +81,11 @@ func (a *Admin) CreateTopic(ctx context.Context, name string, partitions int32, 
 	_, err := await(ctx, func() (struct{}, error) { return struct{}{}, a.admin.CreateTopic(name, detail, false) })
 	if errors.Is(err, sarama.ErrInvalidReplicationFactor) {
 		if n, countErr := a.brokers(ctx); countErr == nil {
-			return fault.Hint(fmt.Errorf("topic %q: replication factor %d is larger than the number of brokers, %d", name, replication, n),
-				"--replication-factor takes at most %d here", n)
+			err := fmt.Errorf("topic %q: replication factor %d is larger than the number of brokers, %d", name, replication, n)
+			if n == 1 { // as `logpipe broker` is for who says nothing else
+				return fault.Hint(err, "--replication-factor takes at most 1 here; `logpipe broker --nodes %d` starts a broker that takes %[1]d", replication)
+			}
+			return fault.Hint(err, "--replication-factor takes at most %d here", n)
 		}
 	}
 	if errors.Is(err, sarama.ErrInvalidConfig) {

@@ -74,7 +74,7 @@ func TestTopicMistakes(t *testing.T) {
 		hint string
 		code fault.Code
 	}{
-		{a.CreateTopic(soon(t), "x", 1, 3, nil), `topic "x": replication factor 3 is larger than the number of brokers, 1`, "at most 1", fault.Failed},
+		{a.CreateTopic(soon(t), "x", 1, 3, nil), `topic "x": replication factor 3 is larger than the number of brokers, 1`, "at most 1 here; `logpipe broker --nodes 3` starts", fault.Failed},
 		{a.CreateTopic(soon(t), "there", 1, 1, nil), `topic "there" exists already`, "logpipe topic describe there", fault.Failed},
 		{a.CreateTopic(soon(t), "a b", 1, 1, nil), `topic name "a b" has ' ' in it`, "letters", fault.Usage},
 		{a.CreateTopic(soon(t), "", 1, 1, nil), `topic name "" is empty`, "letters", fault.Usage},
