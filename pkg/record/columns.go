@@ -3,6 +3,7 @@ package record
 import (
 	"bytes"
 	"slices"
+	"unsafe"
 )
 
 // Columns hold chosen top-level fields of a run of lines, field by field: all
@@ -117,8 +118,9 @@ func (c *Columns) scanLanes() {
 	first := c.ranked[0]
 	c.at = append(c.at[:0], c.begin...)
 	first.scan(c.Data, c.at, c.spans)
+	end, p := first.end, unsafe.Pointer(unsafe.SliceData(c.Data))
 	for row, i := range c.at {
-		if !first.end.literal(c.Data, int(i)) {
+		if end.differs(p, int(i)) != 0 || end.tail != "" && !end.long(c.Data, int(i)) {
 			c.missed = append(c.missed, uint32(row))
 		}
 	}

@@ -214,7 +214,16 @@ func (c *Sum) AddNumbers(groups []uint32, values []record.Number) {
 		case record.Null:
 		case record.Float:
 			*c.flags.at(g) |= sawValue | sawFloat
-			c.add(g, v.Float())
+			// As add, in place: this is the loop of most aggregates.
+			x, p := v.Float(), c.v.at(g)
+			s, e := twoSum(p.hi, x)
+			l, rest := twoSum(p.lo, e)
+			if c.spill != nil || rest != 0 || s-s != 0 {
+				c.add(g, x)
+				continue
+			}
+			p.hi = s + l
+			p.lo = l - (p.hi - s)
 		case record.Int:
 			*c.flags.at(g) |= sawValue
 			c.addInt(g, v.Int())
