@@ -23,6 +23,7 @@ var layers = []string{
 	"pkg/cli",
 	"pkg/demo",
 	"pkg/agent",
+	"pkg/pipe",
 	"pkg/catalog",
 	"pkg/source", "pkg/channel", "pkg/sink",
 	"pkg/sink/serializer", "pkg/sink/counts",

@@ -357,7 +357,7 @@ func checkTogether(l *linter, c any, p *part) {
 	for _, problem := range checker.Check() {
 		at := p.get("type").at
 		if e := p.get(problem.Property); e != nil {
-			at = e.valueAt
+			at = e.placeIn(problem.Offset)
 		}
 		l.report(Error, at, problem.Fix, "%s %s: %s", singular[p.kind], p.name, problem.Message)
 	}

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/logpipe/logpipe/pkg/flume"
-	"github.com/logpipe/logpipe/pkg/sink"
 	"github.com/logpipe/logpipe/pkg/source"
 )
 
@@ -34,7 +33,7 @@ func (l *linter) checkSource(p *plan, name string) *sourceNode {
 // checkSink checks a sink and its channel.
 func (l *linter) checkSink(p *plan, name string) *sinkNode {
 	misspelt := namesLike(l.part(sinks, name), "channel")
-	n := &sinkNode{component: checkPart(l, sinks, name, sink.Types(), append(misspelt, "type", "channel")...)}
+	n := &sinkNode{component: checkPart(l, sinks, name, sinkTypes(), append(misspelt, "type", "channel")...)}
 	if n.part.values == nil {
 		return n
 	}
@@ -216,7 +215,7 @@ func (l *linter) checkInterceptor(n *sourceNode, list *entry, name string, g *pa
 		return c
 	}
 	prefix := join(l.name, sources, n.name, "interceptors", name) + "."
-	checkType(l, c, "interceptor "+name, prefix, g, source.Interceptors())
+	checkType(l, c, "interceptor "+name, prefix, g, interceptorTypes())
 	if c.typ == nil || c.typ.New == nil {
 		return c
 	}

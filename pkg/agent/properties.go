@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -21,6 +22,7 @@ type entry struct {
 	valueAt    position // where the value begins, or would
 	separated  bool     // `=` or `:` stands between them, not blanks alone
 	last       int      // the line on which the value ends
+	places     []char   // the characters of the text, each with its place
 	guessed    bool     // the key stands otherwise in the file
 
 	text       string      // the value before anything was replaced in it
@@ -117,6 +119,7 @@ type propertyParser struct {
 	file     string
 	entries  []*entry
 	findings []Finding
+	places   []char // of the characters of the last text without escapes
 }
 
 // parse reads one logical line.
@@ -147,17 +150,34 @@ func (p *propertyParser) parse(line []char) {
 		e.valueAt = p.place(line[len(line)-1])
 		e.valueAt.column++
 	}
-	e.value = strings.TrimSpace(p.unescape(line[i:]))
+	whole := p.unescape(line[i:])
+	e.value = strings.TrimSpace(whole)
 	e.text = e.value
+	skipped := utf8.RuneCountInString(whole) - utf8.RuneCountInString(strings.TrimLeftFunc(whole, unicode.IsSpace))
+	e.places = p.places[min(skipped, len(p.places)):]
 	p.entries = append(p.entries, e)
+}
+
+// placeIn is where the character with that number stands in the value; where
+// something was replaced in it, where the value begins.
+func (e *entry) placeIn(offset int) position {
+	if offset <= 0 || e.value != e.text || len(e.places) == 0 {
+		return e.valueAt
+	}
+	c := e.places[min(offset, len(e.places)-1)]
+	return position{e.valueAt.file, c.line, c.column}
 }
 
 func (p *propertyParser) place(c char) position { return position{p.file, c.line, c.column} }
 
 func (p *propertyParser) unescape(text []char) string {
 	var b strings.Builder
+	p.places = make([]char, 0, len(text))
 	for i := 0; i < len(text); i++ {
 		r := text[i].r
+		if r != '\\' || i+1 < len(text) {
+			p.places = append(p.places, text[i])
+		}
 		if r != '\\' || i+1 == len(text) {
 			if r != '\\' {
 				b.WriteRune(r)

@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"unicode/utf8"
@@ -273,7 +274,32 @@ func (l *lexer) rawWord(start int) string {
 
 // errorf is an error at a byte offset of the text.
 func (l *lexer) errorf(at int, format string, args ...any) error {
-	return fault.Usagef("%s: %s", l.place(at), fmt.Sprintf(format, args...))
+	return l.placed(at, fault.Usagef(format, args...))
+}
+
+// placedError is an error at a place of the text of a pipeline.
+type placedError struct {
+	text string
+	at   int // byte offset
+	err  error
+}
+
+func (e *placedError) Error() string { return e.text }
+func (e *placedError) Unwrap() error { return e.err }
+
+// placed names the place of an error in its text.
+func (l *lexer) placed(at int, err error) error {
+	return &placedError{l.place(at) + ": " + err.Error(), at, err}
+}
+
+// Place returns the byte offset in the text of a pipeline at which an error of
+// Parse is, and the error without it.
+func Place(err error) (at int, bare error) {
+	var p *placedError
+	if errors.As(err, &p) {
+		return p.at, p.err
+	}
+	return 0, err
 }
 
 // place names a position: line and column count characters from 1.

@@ -35,7 +35,7 @@ func Parse(name, text string, settings Settings) (*Pipeline, error) {
 	}
 	for i := range p.Parts {
 		if err := p.fits(i); err != nil {
-			return nil, fault.Hint(fault.Usagef("%s: %w", l.place(stages[i][0].at), err), "%s", fault.HintOf(err))
+			return nil, l.placed(stages[i][0].at, err)
 		}
 	}
 	return p, nil
@@ -76,7 +76,7 @@ func (l *lexer) part(words []word, settings Settings) (Part, error) {
 // inStage says in which stage an error is.
 func (l *lexer) inStage(name string, at int, err error) error {
 	text := strings.TrimPrefix(err.Error(), name+": ")
-	wrapped := fault.With(fault.CodeOf(err), &stageError{l.place(at) + ": " + name + ": " + text, err})
+	wrapped := l.placed(at, &stageError{name + ": " + text, err})
 	if strings.HasPrefix(text, "unknown flag") && fault.HintOf(err) == "" {
 		return fault.Hint(wrapped, "`logpipe help %s` lists its flags; flags of the whole run stand before the pipeline", name)
 	}

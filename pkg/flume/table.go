@@ -56,6 +56,7 @@ func (t Table[C]) Names() []string {
 // Problem is a mistake between the properties of one component.
 type Problem struct {
 	Property string // whose line to name
+	Offset   int    // in the property's value, in characters, where the mistake is
 	Message  string // what is wrong, lower-case
 	Fix      string // the next step
 }

@@ -20,6 +20,8 @@ import (
 	"io"
 	"log/slog"
 	"time"
+
+	"github.com/logpipe/logpipe/pkg/record"
 )
 
 // ErrStop is returned by an Emit whose receiver wants no more records. It is a
@@ -178,6 +180,9 @@ type Block struct {
 	// Long are lines that were too long to read: their numbers, from 0 within
 	// the block, in order. They are not in Data.
 	Long []LongLine
+	// Meta is what a transport knows of each line of Data, in order; nil where it
+	// knows nothing.
+	Meta []*record.Meta
 	Ack  func(error) // called once, when the block's records are through; may be nil
 	Time time.Time   // of arrival
 }

@@ -175,7 +175,7 @@ func (w *worker) run(j *job) {
 	}
 	var err error
 	switch {
-	case w.columns != nil && w.columns.begin(j):
+	case w.columns != nil && j.block.Meta == nil && w.columns.begin(j):
 		w.scanColumns(j.block.Data)
 	case w.objects:
 		err = w.scanObjects(j.block.Data)
@@ -248,6 +248,8 @@ func (w *worker) scanObjects(data []byte) error {
 				b.Unuse()
 				next = at + bytes.IndexByte(data[at:], '\n') + 1
 				w.badLine(data[at:next-1], pos-1, err)
+			} else if meta := w.job.block.Meta; meta != nil {
+				r.Meta = meta[pos-1]
 			}
 			at = next
 		}
@@ -293,6 +295,9 @@ func (w *worker) splitLines(data []byte) error {
 			r := b.New()
 			r.Reset(line, &b.Arena)
 			r.Pos, r.Block = pos, b.Block
+			if meta := w.job.block.Meta; meta != nil {
+				r.Meta = meta[pos]
+			}
 			pos += lines
 		}
 		if err := w.through(b); err != nil {
