@@ -1,9 +1,9 @@
 package serializer
 
 import (
-	"bytes"
 	"crypto/rand"
 	"fmt"
+	"io"
 
 	"github.com/logpipe/logpipe/pkg/avrofile"
 	"github.com/logpipe/logpipe/pkg/flume"
@@ -74,19 +74,19 @@ func appendEvent(dst []byte, e *flume.Event) []byte {
 
 // wholeBlocks is the length of the header and the blocks that are whole; 0 where
 // there is no whole header.
-func wholeBlocks(data []byte) int {
-	r, err := avrofile.NewReader(bytes.NewReader(data))
+func wholeBlocks(r io.ReaderAt) (int64, error) {
+	file, err := avrofile.NewReader(r)
 	if err != nil {
-		return 0
+		return 0, nil
 	}
-	if err := r.SeekSync(0); err != nil {
-		return 0
+	if err := file.SeekSync(0); err != nil {
+		return 0, err
 	}
-	end := r.Begin()
+	end := file.Begin()
 	for {
-		b, err := r.Next()
+		b, err := file.Next()
 		if err != nil {
-			return int(end)
+			return end, nil
 		}
 		end = b.End
 	}

@@ -6,6 +6,7 @@ package serializer
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/logpipe/logpipe/pkg/flume"
@@ -86,17 +87,34 @@ func (s *Settings) New() Serializer {
 	return &text{newline: s.newline}
 }
 
-// Whole returns how much of data, which a file begins with, was surely written
-// to its end: what a process that was killed has left behind it is part of an
-// event. It is len(data) where nothing can be told.
-func (s *Settings) Whole(data []byte) int {
+// Whole returns how many of the size bytes of a file were written to the end of
+// an event: what a process that was killed has left behind them is a part of one.
+// It is size where nothing can be told.
+func (s *Settings) Whole(r io.ReaderAt, size int64) (int64, error) {
 	switch {
 	case s.kind == AvroEvent:
-		return wholeBlocks(data)
+		return wholeBlocks(r)
 	case s.newline:
-		return bytes.LastIndexByte(data, '\n') + 1
+		return lastLine(r, size)
 	}
-	return len(data)
+	return size, nil
+}
+
+// lastLine is where the last whole line ends.
+func lastLine(r io.ReaderAt, size int64) (int64, error) {
+	buf := make([]byte, 64<<10)
+	for end := size; end > 0; {
+		begin := max(0, end-int64(len(buf)))
+		part := buf[:end-begin]
+		if _, err := r.ReadAt(part, begin); err != nil && err != io.EOF {
+			return 0, err
+		}
+		if i := bytes.LastIndexByte(part, '\n'); i >= 0 {
+			return begin + int64(i) + 1, nil
+		}
+		end = begin
+	}
+	return 0, nil
 }
 
 // text writes bodies, with their headers in front where that is asked for.

@@ -104,7 +104,7 @@ func TestAvroEvent(t *testing.T) {
 			case cut >= int(r.Begin()):
 				want = int(r.Begin())
 			}
-			if got := s.Whole(data[:cut]); got != want {
+			if got, err := s.Whole(bytes.NewReader(data[:cut]), int64(cut)); err != nil || int(got) != want {
 				t.Fatalf("of %d bytes %d are whole, want %d", cut, got, want)
 			}
 		}
@@ -129,13 +129,16 @@ func TestAvroSyncInterval(t *testing.T) {
 }
 
 func TestWholeText(t *testing.T) {
-	s, _ := configure(t)
-	if got := s.Whole([]byte("one\ntw")); got != 4 {
-		t.Errorf("%d", got)
-	}
-	s, _ = configure(t, "serializer.appendNewline=false")
-	if got := s.Whole([]byte("one\ntw")); got != 6 {
-		t.Errorf("%d", got)
+	long := strings.Repeat("x", 100_000)
+	for text, want := range map[string]int64{"one\ntw": 4, "one": 0, "": 0, "one\n" + long: 4, long + "\n" + long: 100_001, long + "\n": 100_001} {
+		s, _ := configure(t)
+		if got, err := s.Whole(strings.NewReader(text), int64(len(text))); err != nil || got != want {
+			t.Errorf("%.10q: %d %v", text, got, err)
+		}
+		s, _ = configure(t, "serializer.appendNewline=false")
+		if got, err := s.Whole(strings.NewReader(text), int64(len(text))); err != nil || got != int64(len(text)) {
+			t.Errorf("%.10q: %d %v", text, got, err)
+		}
 	}
 }
 

@@ -1,0 +1,95 @@
+// Package filesystem writes files where the HDFS sink of an agent does: into a
+// folder of this machine, or of a cluster.
+package filesystem
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// FS is a file system. Names are absolute paths with slashes. All methods may be
+// called by any number of goroutines. Errors match fs.ErrExist and fs.ErrNotExist
+// where they should.
+type FS interface {
+	// Create makes a file and its folders; a file that is there is an error.
+	Create(ctx context.Context, name string) (File, error)
+	// Rename gives a file another name, which must not be taken.
+	Rename(ctx context.Context, from, to string) error
+	// List returns what a folder holds, in no order.
+	List(ctx context.Context, folder string) ([]Entry, error)
+	// Adopt takes over a file whose writer is gone, so that its whole content can
+	// be read, and shortens it to what keep returns. ErrBusy says that its
+	// writer may still be there.
+	Adopt(ctx context.Context, name string, keep func(io.ReaderAt, int64) (int64, error)) (size int64, err error)
+	// Remove removes a file.
+	Remove(ctx context.Context, name string) error
+	// Close gives up what is open.
+	Close() error
+}
+
+// Entry is a file or folder in a folder.
+type Entry struct {
+	Name   string
+	Folder bool
+	Time   time.Time // of the last change
+}
+
+// File is a file that is written from its beginning to its end by one goroutine.
+type File interface {
+	io.Writer
+	// Sync returns when all that was written is safe from the death of this
+	// process, and on a disk where the file system can tell.
+	Sync(ctx context.Context) error
+	// Undo forgets what was written behind size; ErrNoUndo says that this file
+	// system cannot.
+	Undo(size int64) error
+	// Close ends the file. After an error it may be called again.
+	Close(ctx context.Context) error
+}
+
+var (
+	// ErrBusy says that somebody writes a file.
+	ErrBusy = errors.New("its writer may still be there")
+	// ErrNoUndo says that a file system cannot take back what was written.
+	ErrNoUndo = errors.New("what was written cannot be taken back")
+)
+
+// Config is how a cluster is reached.
+type Config struct {
+	User string // who writes; "" = HADOOP_USER_NAME, or the user of the process
+}
+
+// Split cuts a path such as hdfs://host:8020/logs into what Open takes and the
+// path within the file system. A path without a scheme is one of this machine.
+func Split(path string) (root, name string, err error) {
+	scheme, rest, found := strings.Cut(path, ":/")
+	if !found || strings.Contains(scheme, "/") {
+		if !strings.HasPrefix(path, "/") {
+			return "", "", fmt.Errorf("%q does not begin with a / or with hdfs://, webhdfs:// or file:///", path)
+		}
+		return "file://", path, nil
+	}
+	authority, name := "", "/"+rest
+	if strings.HasPrefix(rest, "/") { // two slashes: a host comes first
+		authority, name, _ = strings.Cut(rest[1:], "/")
+		name = "/" + name
+	}
+	switch scheme = strings.ToLower(scheme); scheme {
+	case "file":
+		if authority != "" {
+			return "", "", fmt.Errorf("%q: a file has no host: write file:///%s%s", path, authority, name)
+		}
+	case "hdfs", "webhdfs", "swebhdfs":
+	default:
+		return "", "", fmt.Errorf("%q: file systems are hdfs, webhdfs, swebhdfs and file, not %s", path, scheme)
+	}
+	if _, err := url.Parse(scheme + "://" + authority); err != nil {
+		return "", "", fmt.Errorf("%q: %w", path, err)
+	}
+	return scheme + "://" + authority, name, nil
+}

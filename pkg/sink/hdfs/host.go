@@ -1,0 +1,41 @@
+package hdfs
+
+import (
+	"context"
+	"net"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/logpipe/logpipe/pkg/sink/escape"
+)
+
+// lookupTimeout bounds the wait for a name server.
+const lookupTimeout = time.Second
+
+// thisHost finds out what this machine is called, as Java's
+// InetAddress.getLocalHost does.
+func thisHost() escape.Hosts {
+	name, err := os.Hostname()
+	if err != nil {
+		name = "localhost"
+	}
+	h := escape.Hosts{Name: name, IP: "127.0.0.1", FQDN: name}
+	ctx, cancel := context.WithTimeout(context.Background(), lookupTimeout)
+	defer cancel()
+	addresses, err := net.DefaultResolver.LookupIP(ctx, "ip", name)
+	if err != nil || len(addresses) == 0 {
+		return h
+	}
+	h.IP = addresses[0].String()
+	for _, a := range addresses {
+		if a.To4() != nil {
+			h.IP = a.String()
+			break
+		}
+	}
+	if names, err := net.DefaultResolver.LookupAddr(ctx, h.IP); err == nil && len(names) > 0 {
+		h.FQDN = strings.TrimSuffix(names[0], ".")
+	}
+	return h
+}

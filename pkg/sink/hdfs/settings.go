@@ -1,0 +1,180 @@
+package hdfs
+
+import (
+	"fmt"
+	"math"
+	"path"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/logpipe/logpipe/pkg/filesystem"
+	"github.com/logpipe/logpipe/pkg/flume"
+	"github.com/logpipe/logpipe/pkg/hadoopfile"
+	"github.com/logpipe/logpipe/pkg/sink/escape"
+	"github.com/logpipe/logpipe/pkg/sink/serializer"
+)
+
+// The values of hdfs.fileType.
+const (
+	sequenceFile     = "SequenceFile"
+	dataStream       = "DataStream"
+	compressedStream = "CompressedStream"
+)
+
+// settings are the properties, and what follows from them.
+type settings struct {
+	path, filePrefix, fileSuffix      string
+	inUsePrefix, inUseSuffix          string
+	emptyInUse                        bool
+	rollInterval, idleTimeout         time.Duration
+	rollSize, rollCount, batch        int
+	fileType, writeFormat, codecName  string
+	maxOpen                           int
+	callTimeout, retryInterval        time.Duration
+	closeTries                        int
+	round, local                      bool
+	roundValue                        int
+	roundUnit, zone                   string
+	principal, keytab, proxyUser      string
+	text                              serializer.Settings
+	ignored                           int
+	suffixSet, inUseSet, localRawFile bool
+
+	root         string // of the file system
+	clock        escape.Clock
+	dirs, names  *escape.Template
+	codec        *hadoopfile.Codec
+	suffix, tail string // behind the number in final names, and behind that in others
+}
+
+func (s *settings) describe(p *flume.Properties) {
+	s.describeFiles(p)
+	s.describeRolling(p)
+	s.describeTimes(p)
+	const threads = "files are written one after the other, and timers need no threads"
+	p.Int(&s.ignored, "hdfs.threadsPoolSize", 10, 1, "threads for calls").Without(threads)
+	p.Int(&s.ignored, "hdfs.rollTimerPoolSize", 1, 1, "threads for timers").Without(threads)
+	p.Int(&s.ignored, "hdfs.minBlockReplicas", 0, 0, "copies of a block below which a file is rolled").
+		Without("a datanode that goes away makes a batch fail, and a new file begins")
+	p.Bool(&s.localRawFile, "hdfs.useRawLocalFileSystem", false, "no checksum files in local folders").
+		Without("there are never any")
+	p.String(&s.principal, "hdfs.kerberosPrincipal", "", "who logs in by Kerberos")
+	p.String(&s.keytab, "hdfs.kerberosKeytab", "", "the keys for that")
+	p.String(&s.proxyUser, "hdfs.proxyUser", "", "who the files belong to")
+}
+
+func (s *settings) describeFiles(p *flume.Properties) {
+	p.String(&s.path, "hdfs.path", "", "folder with escapes: hdfs://, webhdfs://, file:///").Require()
+	p.String(&s.filePrefix, "hdfs.filePrefix", "FlumeData", "what names begin with, with escapes")
+	p.String(&s.fileSuffix, "hdfs.fileSuffix", "", "what names end with; the codec's own if it is empty")
+	p.String(&s.inUsePrefix, "hdfs.inUsePrefix", "", "in front of the names of files that are written")
+	p.String(&s.inUseSuffix, "hdfs.inUseSuffix", ".tmp", "behind the names of files that are written")
+	p.Bool(&s.emptyInUse, "hdfs.emptyInUseSuffix", false, "nothing stands there")
+	p.Choice(&s.fileType, "hdfs.fileType", sequenceFile, []string{sequenceFile, dataStream, compressedStream}, "the format of files")
+	p.Choice(&s.writeFormat, "hdfs.writeFormat", "Writable", []string{"Writable", "Text"}, "of SequenceFile: the class of values, BytesWritable or Text")
+	p.String(&s.codecName, "hdfs.codeC", "", "of CompressedStream and SequenceFile: gzip, deflate, snappy")
+	s.text.Describe(p, "serializer")
+}
+
+func (s *settings) describeRolling(p *flume.Properties) {
+	p.Duration(&s.rollInterval, "hdfs.rollInterval", 30*time.Second, time.Second, "how long a file is written; 0 = by the other rules alone")
+	p.Int(&s.rollSize, "hdfs.rollSize", 1024, 0, "how many bytes of bodies a file takes; 0 = any").In("bytes")
+	p.Int(&s.rollCount, "hdfs.rollCount", 10, 0, "how many events a file takes; 0 = any").In("events")
+	p.Duration(&s.idleTimeout, "hdfs.idleTimeout", 0, time.Second, "how long a file waits for the next event; 0 = for ever")
+	p.Int(&s.batch, "hdfs.batchSize", 100, 1, "most events in one transaction").In("events")
+	p.Int(&s.maxOpen, "hdfs.maxOpenFiles", 5000, 1, "with more, the file is closed that was not used for longest").In("files")
+	p.Duration(&s.callTimeout, "hdfs.callTimeout", 30*time.Second, time.Millisecond, "how long a call of the file system may take; 0 = for ever")
+	p.Int(&s.closeTries, "hdfs.closeTries", math.MaxInt32, 0, "how often closing and renaming are tried; 0 = until they succeed")
+	p.Duration(&s.retryInterval, "hdfs.retryInterval", 180*time.Second, time.Second, "how long a failed close waits for the next try; 0 = one try")
+}
+
+func (s *settings) describeTimes(p *flume.Properties) {
+	p.Bool(&s.round, "hdfs.round", false, "times in paths are rounded down")
+	p.Int(&s.roundValue, "hdfs.roundValue", 1, 1, "to a multiple of so many units")
+	p.Choice(&s.roundUnit, "hdfs.roundUnit", "second", []string{"second", "minute", "hour"}, "the unit")
+	p.String(&s.zone, "hdfs.timeZone", "", "of times in paths, such as America/Los_Angeles; this machine's own if it is empty")
+	p.Bool(&s.local, "hdfs.useLocalTimeStamp", false, "times in paths are those of writing, not those of the header timestamp")
+}
+
+// prepare works out what follows from the properties.
+func (s *settings) prepare() []flume.Problem {
+	all := s.text.Check()
+	report := func(property, fix, format string, args ...any) {
+		all = append(all, flume.Problem{Property: property, Message: fmt.Sprintf(format, args...), Fix: fix})
+	}
+	hosts := sync.OnceValue(thisHost)
+	root, name, err := filesystem.Split(s.path)
+	if err != nil && s.path != "" {
+		report("hdfs.path", "write a path such as hdfs://namenode:8020/logs/%Y-%m-%d", "%v", err)
+	}
+	if strings.Contains(root, "%") {
+		report("hdfs.path", "name one cluster", "the host in %q cannot have escapes", root)
+	}
+	s.root = root
+	const percent = "write %% for a percent sign"
+	if s.dirs, err = escape.Parse(path.Clean("/"+name), hosts); err != nil {
+		report("hdfs.path", percent, "%v", err)
+	}
+	if s.names, err = escape.Parse(s.filePrefix, hosts); err != nil {
+		report("hdfs.filePrefix", percent, "%v", err)
+	}
+	for property, text := range map[string]string{"hdfs.fileSuffix": s.fileSuffix, "hdfs.inUsePrefix": s.inUsePrefix, "hdfs.inUseSuffix": s.inUseSuffix} {
+		if strings.Contains(text, "/") {
+			report(property, "write folders into hdfs.path", "%q names a folder", text)
+		}
+	}
+	if s.clock.Zone, err = escape.Zone(s.zone); err != nil {
+		report("hdfs.timeZone", "write a name such as Europe/Berlin or GMT+8", "%v", err)
+	}
+	s.clock.Local, s.clock.Value, s.clock.Unit = s.local, s.roundValue, ""
+	if s.round {
+		s.clock.Unit = s.roundUnit
+		most := 60
+		if s.roundUnit == "hour" {
+			most = 24
+		}
+		if s.roundValue > most {
+			report("hdfs.roundValue", fmt.Sprintf("write 1 to %d", most), "hdfs.roundValue %d is more than %d, which %ss have", s.roundValue, most, s.roundUnit)
+		}
+	}
+	if s.principal != "" || s.keytab != "" {
+		report("hdfs.kerberosPrincipal", "write through a gateway without Kerberos, such as HttpFS by webhdfs://", "Kerberos is not supported")
+	}
+	return append(all, s.prepareFormat()...)
+}
+
+// prepareFormat works out the codec and the ends of names.
+func (s *settings) prepareFormat() []flume.Problem {
+	var all []flume.Problem
+	s.codec = nil
+	if s.codecName != "" {
+		var err error
+		if s.codec, err = hadoopfile.LookupCodec(s.codecName); err != nil {
+			all = append(all, flume.Problem{Property: "hdfs.codeC", Message: err.Error(), Fix: "write hdfs.codeC = gzip"})
+		}
+	}
+	switch {
+	case s.fileType == dataStream && s.codecName != "":
+		all = append(all, flume.Problem{Property: "hdfs.codeC", Message: "hdfs.fileType DataStream does not pack",
+			Fix: "leave hdfs.codeC out, or set hdfs.fileType = CompressedStream"})
+	case s.fileType == compressedStream && s.codec == nil && len(all) == 0:
+		all = append(all, flume.Problem{Property: "hdfs.fileType", Message: "hdfs.fileType CompressedStream needs a codec",
+			Fix: "add hdfs.codeC = gzip"})
+	}
+	s.suffix = s.fileSuffix
+	if s.suffix == "" && s.codec != nil {
+		s.suffix = s.codec.Extension
+	}
+	s.tail = s.inUseSuffix
+	if s.emptyInUse {
+		s.tail = ""
+	}
+	if s.closeTries == 0 {
+		s.closeTries = math.MaxInt32
+	}
+	if s.retryInterval == 0 {
+		s.closeTries = 1
+	}
+	return all
+}
