@@ -160,8 +160,8 @@ func decodeUTF8(text []byte, on onMalformed) (out []byte, bad, at int, err error
 	return out, bad, 0, nil
 }
 
-// malformedUTF8 is the length of what Java, and Unicode's recommendation, take
-// for one mistake: the longest beginning of a character, or a byte.
+// malformedUTF8 is the length of what Java takes for one mistake: the longest
+// beginning of a character, half of a surrogate pair, or a byte.
 func malformedUTF8(text []byte) int {
 	low, high, more := byte(0x80), byte(0xBF), 0
 	switch b := text[0]; {
@@ -171,8 +171,6 @@ func malformedUTF8(text []byte) int {
 		more = 2
 		if b == 0xE0 {
 			low = 0xA0
-		} else if b == 0xED {
-			high = 0x9F
 		}
 	case b >= 0xF0 && b <= 0xF4:
 		more = 3

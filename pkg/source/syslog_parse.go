@@ -333,11 +333,7 @@ func (p *syslogParser) eventOfMany(line []byte, incomplete bool, now time.Time) 
 		ok = err == nil
 	}
 	if !ok {
-		status := syslogInvalid
-		if incomplete {
-			status = syslogIncomplete
-		}
-		return flume.Event{Body: line, Headers: flume.Headers{{Key: syslogStatus, Value: status}}}, true
+		return flume.Event{Body: line, Headers: flume.Headers{{Key: syslogStatus, Value: syslogInvalid}}}, true
 	}
 	h := make(flume.Headers, 0, 8)
 	h = append(h, flume.Header{Key: "Priority", Value: string(m.priority)}, flume.Header{Key: "Facility", Value: strconv.Itoa(code / 8)},
@@ -386,7 +382,7 @@ func (p *syslogParser) splitOfMany(line []byte, now time.Time) (m syslogMessage,
 	default:
 		n, ms := stamp5424(rest, time.UTC)
 		blank := bytes.IndexByte(rest, ' ')
-		if n == 0 || blank < n {
+		if n <= len("2026-11-20T10:00:00") || blank < n { // it has to say its zone, or a fraction
 			return m, 0, false
 		}
 		m.stamp, m.time, rest = rest[:blank], ms, rest[blank+1:]

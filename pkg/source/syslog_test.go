@@ -96,6 +96,7 @@ func TestSyslogParserOfMany(t *testing.T) {
 		{"none", "<34>- h x", "Facility=4 Priority=34 Severity=2 host=h timestamp=" + strconv.FormatInt(syslogNow.UnixMilli(), 10) + "|x"},
 		{"all", "<34>Nov 20 10:00:00 h x", "Facility=4 Priority=34 Severity=2 host=h timestamp=" + at + "|<34>Nov 20 10:00:00 h x"},
 		{"hostname", "<34>Nov 20 10:00:00 h x", "Facility=4 Priority=34 Severity=2 host=h timestamp=" + at + "|h x"},
+		{"none", "<34>1 2026-11-20T10:00:00 h x", "flume.syslog.status=Invalid|<34>1 2026-11-20T10:00:00 h x"},
 		{"none", "x", "flume.syslog.status=Invalid|x"},
 		{"none", "<34>", "flume.syslog.status=Invalid|<34>"},
 		{"none", "<34>Nov 20", "flume.syslog.status=Invalid|<34>Nov 20"},
