@@ -307,7 +307,7 @@ func TestSpooldirAvro(t *testing.T) {
 	r := start(t, x.spool("deserializer=AVRO", "deserializer.schemaType=LITERAL"))
 	tx, err := r.channel.Take(t.Context(), 1)
 	x.must(err)
-	if h := fmt.Sprint(tx.Events()[0].Headers); h != `[{flume.avro.schema.literal ` + avroSchema + `}]` {
+	if h := fmt.Sprint(tx.Events()[0].Headers); h != `[{flume.avro.schema.literal `+avroSchema+`}]` {
 		t.Fatalf("headers %s", h)
 	}
 	tx.Commit()
