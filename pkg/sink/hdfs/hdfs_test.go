@@ -324,6 +324,14 @@ func readAvro(t testing.TB, data []byte) (bodies []string) {
 	}
 }
 
+// patient lets the search for files of a dead run come to its end.
+type patient struct{ *Sink }
+
+func (p patient) Close() error {
+	p.work.Wait()
+	return p.Sink.Close()
+}
+
 // TestFormats runs the suite of sinks for each format: what is acknowledged can
 // be read while the file is open, and after a kill.
 func TestFormats(t *testing.T) {
@@ -342,7 +350,7 @@ func TestFormats(t *testing.T) {
 			}
 			logpipetest.FileSink{Kills: 6,
 				New: func(t *testing.T, folder string) logpipetest.EventSink {
-					return configure(t, append(all, "hdfs.path=file://"+folder+"/%Y/%m-%d", "hdfs.useLocalTimeStamp=true", "hdfs.timeZone=UTC")...)
+					return patient{configure(t, append(all, "hdfs.path=file://"+folder+"/%Y/%m-%d", "hdfs.useLocalTimeStamp=true", "hdfs.timeZone=UTC")...)}
 				},
 				Read: func(t *testing.T, folder string, final bool) (bodies []string) {
 					filepath.WalkDir(folder, func(path string, d os.DirEntry, err error) error {

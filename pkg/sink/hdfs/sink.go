@@ -48,7 +48,7 @@ type Sink struct {
 	started int64 // ms; the numbers of files of this run are larger
 
 	orphans orphans
-	work    sync.WaitGroup // timers that run, and the search for files of a dead run
+	work    sync.WaitGroup // the search for files of a dead run
 	cancel  context.CancelFunc
 	life    context.Context // ends with the sink
 }
