@@ -20,8 +20,8 @@ type bucket struct {
 	key, dir, prefix string
 	number           int64 // in the last name: it begins with the time in ms
 	out              *output
-	used             time.Time
-	touched          bool // by the batch that is being written
+	used             int64 // by the count of uses
+	touched          bool  // by the batch that is being written
 }
 
 // output is a file that is written.
@@ -70,7 +70,8 @@ func (s *Sink) bucket(e *flume.Event, now time.Time) (*bucket, error) {
 		b = &bucket{key: string(s.key), dir: path.Dir(full), prefix: strings.TrimSuffix(path.Base(full), "x"), number: now.UnixMilli()}
 		s.buckets[b.key] = b
 	}
-	b.used = now
+	s.uses++
+	b.used = s.uses
 	return b, nil
 }
 

@@ -16,6 +16,7 @@
 package hdfs
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -43,7 +44,8 @@ type Sink struct {
 	fs      filesystem.FS
 	buckets map[string]*bucket
 	touched []*bucket // of the batch that is being written
-	key     []byte    // scratch
+	uses    int64
+	key     []byte // scratch
 	closed  bool
 	started int64 // ms; the numbers of files of this run are larger
 
@@ -246,6 +248,6 @@ func (s *Sink) inOrder() []*bucket {
 	for _, b := range s.buckets {
 		all = append(all, b)
 	}
-	slices.SortFunc(all, func(a, b *bucket) int { return a.used.Compare(b.used) })
+	slices.SortFunc(all, func(a, b *bucket) int { return cmp.Compare(a.used, b.used) })
 	return all
 }
