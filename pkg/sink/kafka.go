@@ -2,7 +2,6 @@ package sink
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"math"
@@ -121,6 +120,11 @@ func (s *Kafka) Check() []flume.Problem {
 	if s.brokers != "" && len(s.addresses()) == 0 {
 		report("kafka.bootstrap.servers", "write host:port", "no broker in %q", s.brokers)
 	}
+	if !strings.Contains(s.topic, "%{") && s.topic != "" {
+		if err := checkTopic(s.topic); err != nil {
+			report("kafka.topic", "choose another name", "%v", err)
+		}
+	}
 	if s.partition > math.MaxInt32 {
 		report("defaultPartitionId", "write the number of a partition", "no topic has a partition %d", s.partition)
 	}
@@ -183,33 +187,6 @@ func (s *Kafka) Close() error {
 	return err
 }
 
-// Write sends the batch and waits for the brokers' answers.
-func (s *Kafka) Write(ctx context.Context, batch []flume.Event) error {
-	if s.conn == nil {
-		conn, err := s.connect(ctx)
-		if err != nil {
-			return err
-		}
-		s.conn = conn
-	}
-	var sendErr error
-	for i := range batch {
-		record, err := s.record(&batch[i])
-		if err == nil {
-			err = s.conn.Send(ctx, record)
-		}
-		if err != nil {
-			sendErr = err
-			break
-		}
-	}
-	// Also after a failed Send: what is on its way must be answered before the
-	// batch goes back, or its second sending could overtake the first.
-	err := errors.Join(sendErr, s.conn.Flush(ctx))
-	s.failed = err != nil
-	return err
-}
-
 // record makes a Kafka record of an event.
 func (s *Kafka) record(e *flume.Event) (kafka.Record, error) {
 	r := kafka.Record{Topic: expandHeaders(s.topic, e.Headers), Partition: int32(s.partition), Value: e.Body}
@@ -224,6 +201,9 @@ func (s *Kafka) record(e *flume.Event) (kafka.Record, error) {
 	}
 	if topic, ok := e.Headers.Get(s.topicHeader); ok && s.override && topic != "" {
 		r.Topic = topic
+	}
+	if err := checkTopic(r.Topic); err != nil {
+		return r, err
 	}
 	if s.partitionHeader != "" {
 		if text, ok := e.Headers.Get(s.partitionHeader); ok {

@@ -3,6 +3,7 @@ package sink
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"sync/atomic"
 	"time"
@@ -17,33 +18,73 @@ const (
 	backoffMost = 5 * time.Second
 )
 
-// Runner moves events from one channel into one sink (Flume's sink runner with
-// the default processor).
-type Runner struct {
-	sink    Sink
-	channel flume.Channel
-	logf    func(string, ...any)
+// Member is a sink of a runner with what it has done.
+type Member struct {
+	Name string
+	Sink Sink
+	Env  flume.Env
+	Dead *DeadLetters // where events go that can never be delivered
 
-	delivered atomic.Int64
-}
-
-// NewRunner returns the runner of an opened sink.
-func NewRunner(s Sink, c flume.Channel, logf func(format string, args ...any)) *Runner {
-	return &Runner{sink: s, channel: c, logf: logf}
+	delivered, dead atomic.Int64
 }
 
 // Delivered is the number of events that the sink has taken over.
-func (r *Runner) Delivered() int64 { return r.delivered.Load() }
+func (m *Member) Delivered() int64 { return m.delivered.Load() }
 
-// Run delivers until the channel is drained, or until ctx ends; both are no
-// errors. An open batch goes back into the channel then.
-func (r *Runner) Run(ctx context.Context) error {
-	most := defaultBatch
-	if b, ok := r.sink.(flume.Batcher); ok {
-		_, most = b.Batch()
+// DeadLetters is the number of events that the sink could never deliver.
+func (m *Member) DeadLetters() int64 { return m.dead.Load() }
+
+// Runner moves events from one channel into a sink, or into one of the sinks
+// of a group.
+type Runner struct {
+	channel   flume.Channel
+	members   []*Member
+	processor Processor
+	most      int // events in a transaction
+	logf      func(string, ...any)
+	stopped   chan struct{}
+	failing   atomic.Int64 // failures in a row
+}
+
+// NewRunner returns the runner of opened sinks; processor, which is bound to
+// them, may be nil for one.
+func NewRunner(c flume.Channel, members []*Member, p Processor, logf func(format string, args ...any)) *Runner {
+	r := &Runner{channel: c, members: members, processor: p, logf: logf, stopped: make(chan struct{})}
+	if p == nil {
+		r.processor = single{}
 	}
+	for _, m := range members {
+		most := defaultBatch
+		if b, ok := m.Sink.(flume.Batcher); ok {
+			_, most = b.Batch()
+		}
+		if r.most == 0 || most < r.most {
+			r.most = most
+		}
+	}
+	return r
+}
+
+// Failing is the number of failures since the last delivery.
+func (r *Runner) Failing() int64 { return r.failing.Load() }
+
+// Stop lets Run return after the transaction that is open. It is called once.
+func (r *Runner) Stop() { close(r.stopped) }
+
+// Run delivers until the channel is drained, until Stop, or until ctx ends; none
+// is an error. An open batch goes back into the channel when ctx ends.
+func (r *Runner) Run(ctx context.Context) error {
+	taking, stop := context.WithCancel(ctx)
+	defer stop()
+	go func() {
+		select {
+		case <-r.stopped:
+			stop()
+		case <-taking.Done():
+		}
+	}()
 	for failures := 0; ; {
-		err := r.step(ctx, most)
+		err := r.step(ctx, taking)
 		var fatal *flume.FatalError
 		switch {
 		case err == nil:
@@ -51,43 +92,110 @@ func (r *Runner) Run(ctx context.Context) error {
 				r.logf("delivers again")
 			}
 			failures = 0
+			r.failing.Store(0)
 			continue
-		case errors.Is(err, io.EOF) || ctx.Err() != nil:
+		case errors.Is(err, io.EOF) || taking.Err() != nil:
 			return nil
 		case errors.As(err, &fatal):
 			return err
 		}
 		failures++
+		r.failing.Store(int64(failures))
 		pause := min(time.Duration(failures)*backoffStep, backoffMost)
 		if failures&(failures-1) == 0 { // the first, second, fourth, eighth …
 			r.logf("cannot deliver (attempt %d), tries again in %v: %v", failures, pause, err)
 		}
-		timer := time.NewTimer(pause)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
+		if !rest(taking, pause) {
 			return nil
 		}
 	}
 }
 
+// rest waits; false means that ctx has ended.
+func rest(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
 // step is one transaction. io.EOF is the end of the channel alone.
-func (r *Runner) step(ctx context.Context, most int) error {
-	tx, err := r.channel.Take(ctx, most)
+func (r *Runner) step(ctx, taking context.Context) error {
+	tx, err := r.channel.Take(taking, r.most)
 	if err != nil {
 		return err
 	}
-	n := len(tx.Events())
-	if err := r.sink.Write(ctx, tx.Events()); err != nil {
+	if err := r.deliver(ctx, tx.Events()); err != nil {
 		if errors.Is(err, io.EOF) {
 			err = errors.New(err.Error())
 		}
 		return errors.Join(err, tx.Rollback())
 	}
-	if err := tx.Commit(); err != nil {
+	return tx.Commit()
+}
+
+// deliver gives a batch to the first sink that takes it.
+func (r *Runner) deliver(ctx context.Context, batch []flume.Event) error {
+	order := r.processor.Order(time.Now())
+	if len(order) == 0 {
+		return errors.New("all sinks of the group failed and rest")
+	}
+	var all error
+	for n, i := range order {
+		m := r.members[i]
+		err := r.write(ctx, m, batch)
+		var fatal *flume.FatalError
+		if errors.As(err, &fatal) || err != nil && ctx.Err() != nil {
+			return err
+		}
+		r.processor.Tried(i, err != nil, time.Now())
+		if err == nil {
+			return nil
+		}
+		if len(r.members) > 1 {
+			err = fmt.Errorf("sink %s: %w", m.Name, err)
+			if n+1 < len(order) {
+				r.logf("%v; the batch goes to sink %s", err, r.members[order[n+1]].Name)
+			}
+		}
+		all = errors.Join(all, err)
+	}
+	return all
+}
+
+// write gives a batch to one sink and keeps what it rejects.
+func (r *Runner) write(ctx context.Context, m *Member, batch []flume.Event) error {
+	n := len(batch)
+	err := m.Sink.Write(ctx, batch)
+	var rejected *RejectedError
+	if !errors.As(err, &rejected) {
+		if err == nil {
+			m.delivered.Add(int64(n))
+		}
 		return err
 	}
-	r.delivered.Add(int64(n))
+	if m.Dead == nil {
+		return err
+	}
+	// The others of the batch are delivered: only the keeping is repeated.
+	for {
+		keepErr := m.Dead.Write(batch, rejected.Events)
+		if keepErr == nil {
+			break
+		}
+		r.logf("%v; tries again in %v", keepErr, backoffMost)
+		if !rest(ctx, backoffMost) {
+			return errors.Join(err, keepErr)
+		}
+	}
+	bad := int64(len(rejected.Events))
+	m.dead.Add(bad)
+	m.Env.Counter("EventDeadLetterCount").Add(bad)
+	m.delivered.Add(int64(n) - bad)
+	r.logf("%v; kept in %s", err, m.Dead.Path())
 	return nil
 }

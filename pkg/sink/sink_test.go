@@ -121,7 +121,7 @@ func TestRunnerBacksOff(t *testing.T) {
 		c.Drain()
 		var told []string
 		sink := &recorder{failures: 7}
-		r := NewRunner(sink, c, func(f string, args ...any) { told = append(told, fmt.Sprintf(f, args...)) })
+		r := NewRunner(c, []*Member{{Sink: sink}}, nil, func(f string, args ...any) { told = append(told, fmt.Sprintf(f, args...)) })
 		if err := r.Run(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -132,8 +132,8 @@ func TestRunnerBacksOff(t *testing.T) {
 		if got := fmt.Sprint(pauses); got != "[1ns 2ns 3ns 4ns 5ns 5ns 5ns]" {
 			t.Fatalf("pauses in seconds: %s", got)
 		}
-		if strings.Join(sink.bodies, "") != "ab" || r.Delivered() != 2 || c.Size() != 0 {
-			t.Fatalf("delivered %q, %d; left %d", sink.bodies, r.Delivered(), c.Size())
+		if strings.Join(sink.bodies, "") != "ab" || r.members[0].Delivered() != 2 || c.Size() != 0 {
+			t.Fatalf("delivered %q, %d; left %d", sink.bodies, r.members[0].Delivered(), c.Size())
 		}
 		if len(told) != 4 || told[3] != "delivers again" {
 			t.Fatalf("told %q", told)
@@ -147,11 +147,11 @@ func TestRunnerKeepsWhatItCannotDeliver(t *testing.T) {
 		c.Put(t.Context(), make([]flume.Event, 3))
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		defer cancel()
-		r := NewRunner(&recorder{failures: 1000}, c, func(string, ...any) {})
+		r := NewRunner(c, []*Member{{Sink: &recorder{failures: 1000}}}, nil, func(string, ...any) {})
 		if err := r.Run(ctx); err != nil {
 			t.Fatal(err)
 		}
-		if c.Size() != 3 || r.Delivered() != 0 {
+		if c.Size() != 3 || r.members[0].Delivered() != 0 {
 			t.Fatalf("left %d", c.Size())
 		}
 	})
