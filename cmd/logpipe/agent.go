@@ -5,7 +5,10 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"os/signal"
+	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -45,6 +48,13 @@ func newAgent(app *cli.App) *cobra.Command {
 			"every mistake is reported with file, line and column, and an error starts nothing (exit code 2).\n\n" +
 			"The events of logger sinks are printed on standard output in the form of Flume's console log, with " +
 			"or without -Dflume.root.logger=INFO,console; all else goes to standard error.\n\n" +
+			"When the file changes, or on SIGHUP, it is checked again: a good change restarts the components that it " +
+			"concerns, a bad one is told and changes nothing.\n\n" +
+			"With -Dflume.monitoring.type=http the counters are served under the names of Flume at /metrics, for " +
+			"Prometheus at /prometheus, and /health tells whether all components work; " +
+			"-Dflume.monitoring.port is 41414 where it is not set.\n\n" +
+			"An event that a sink can never deliver, such as one above a broker's limit, is kept in " +
+			"AGENT-SINK.dead.ndjson in the folder of --state, or in the file that the sink's property deadLetter names.\n\n" +
 			"SIGTERM and SIGINT stop the sources at once, drain the channels for up to --grace, tell what is " +
 			"left, and end every command of an exec source with all of its children.",
 		GroupID:               string(catalog.Move),
@@ -75,7 +85,8 @@ func (f *agentFlags) declare(app *cli.App, s *option.Set) {
 	s.Bool(&f.check, "check", "check the file and start nothing; exit code 2 where it has errors")
 	s.Bool(&f.strict, "strict", "warnings are errors")
 	s.Bool(&f.options.Lenient, "lenient", "leave out components with mistakes and run the others, as Flume does")
-	s.Bool(&f.options.NoReload, "no-reload-conf", "read the file once, at the start")
+	s.Bool(&f.options.NoReload, "no-reload-conf", "do not notice when the file changes; SIGHUP still reads it")
+	s.String(&f.options.State, "state", "", "`folder` for events that a sink can never deliver (default ~/.flume)")
 	s.Duration(&app.Shared.Grace, "grace", cli.DefaultGrace, "on SIGINT or SIGTERM drain the channels for up to this `duration`")
 	f.java.declare(s)
 }
@@ -88,6 +99,13 @@ func (f *agentFlags) run(ctx context.Context, app *cli.App) error {
 	o.Grace, o.Stdout, o.Stderr = app.Shared.Grace, app.Out, app.Err
 	if o.Grace < 0 {
 		return fault.Usagef("--grace cannot be negative")
+	}
+	if o.State == "" {
+		home, err := os.UserHomeDir()
+		if err != nil {
+			home = "."
+		}
+		o.State = filepath.Join(home, ".flume")
 	}
 	o.Properties = make(map[string]string)
 	for _, text := range f.system {
@@ -127,6 +145,13 @@ func (f *agentFlags) run(ctx context.Context, app *cli.App) error {
 			}
 		}
 	}
+	reload := make(chan os.Signal, 1)
+	if !signal.Ignored(syscall.SIGHUP) { // not nohup
+		signal.Notify(reload, syscall.SIGHUP)
+		defer signal.Stop(reload)
+	}
+	o.Reload = reload
+	o.Poll = time.Duration(f.java.interval) * time.Second
 	return agent.Run(ctx, o)
 }
 

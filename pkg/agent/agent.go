@@ -27,8 +27,17 @@ type Options struct {
 	Stdout io.Writer // the events of logger sinks; nil = os.Stdout
 	Stderr io.Writer // messages and findings; nil = os.Stderr
 
-	// NoReload is Flume's --no-reload-conf. The files are read once, at start.
+	// State is the folder for events that a sink can never deliver.
+	State string
+
+	// NoReload is Flume's --no-reload-conf: a change of the files is not noticed.
 	NoReload bool
+	// Poll is how often the files are looked at; 0 = every second. A good change
+	// restarts the components that it concerns, a bad one is told and changes
+	// nothing.
+	Poll time.Duration
+	// Reload asks for a look at the files now. It may be nil.
+	Reload <-chan os.Signal
 
 	// Lenient starts what Flume would start: components with mistakes are left
 	// out, the others run.
@@ -36,6 +45,13 @@ type Options struct {
 
 	// Ready is called once, when every source listens or reads. It may be nil.
 	Ready func()
+}
+
+func (o Options) poll() time.Duration {
+	if o.Poll <= 0 {
+		return time.Second
+	}
+	return o.Poll
 }
 
 // Check reads the files and reports everything that is wrong with the agent,

@@ -101,7 +101,7 @@ func TestCheckFiles(t *testing.T) {
 	if err == nil || !strings.Contains(report.Findings[0].String(), `no agent "a2"`) || !strings.Contains(report.Findings[0].Fix, `did you mean "a1"?`) {
 		t.Errorf("wrong name: %v %v", err, report.Findings)
 	}
-	report, err = Check(Options{Name: "a1", Files: []string{base, sinks}, Properties: map[string]string{"flume.monitoring.type": "http", "flume.root.logger": "INFO,console"}})
+	report, err = Check(Options{Name: "a1", Files: []string{base, sinks}, Properties: map[string]string{"flume.monitoring.type": "ganglia", "flume.root.logger": "INFO,console"}})
 	if err != nil || len(report.Findings) != 1 {
 		t.Errorf("system properties: %v %v", err, report.Findings)
 	}

@@ -35,18 +35,22 @@ type plan struct {
 	channels []*channelPart
 	sources  []*sourceNode
 	sinks    []*sinkNode
+	groups   []*groupNode
 	asks     bool // some values come from programs of config filters
 }
 
 type sourceNode struct {
 	*component[source.Source]
-	required, optional []*channelPart
+	required, optional []*channelPart // required are all of them where the selector chooses
 	interceptors       []*component[source.Interceptor]
+	selector           source.Selector // nil = every event goes to all
+	selectorName       string
 }
 
 type sinkNode struct {
 	*component[sink.Sink]
 	channel *channelPart // nil if it is not there
+	group   *groupNode   // nil if it is in none
 }
 
 // singular is the word for one component of a kind.
@@ -80,6 +84,9 @@ func (l *linter) check(files []string) *plan {
 		n.broken = l.broken > 0
 		p.sinks = append(p.sinks, n)
 	}
+	for _, name := range l.listed(sinkGroups) {
+		l.checkGroup(p, name)
+	}
 	l.checkClaims(p)
 	if l.asFlume {
 		p.prune()
@@ -92,7 +99,11 @@ func (l *linter) check(files []string) *plan {
 func (p *plan) prune() {
 	p.channels = slices.DeleteFunc(p.channels, func(c *channelPart) bool { return c.broken })
 	p.sources = slices.DeleteFunc(p.sources, func(n *sourceNode) bool { return n.broken })
-	p.sinks = slices.DeleteFunc(p.sinks, func(n *sinkNode) bool { return n.broken })
+	p.sinks = slices.DeleteFunc(p.sinks, func(n *sinkNode) bool { return n.broken || n.group != nil && n.group.broken })
+	for _, g := range p.groups {
+		g.members = slices.DeleteFunc(g.members, func(n *sinkNode) bool { return n.broken })
+	}
+	p.groups = slices.DeleteFunc(p.groups, func(g *groupNode) bool { return g.broken || len(g.members) == 0 })
 }
 
 func (l *linter) unknownAgent(files []string) {
@@ -126,14 +137,8 @@ func (l *linter) checkLists(files []string) {
 	if len(l.listed(sources)) == 0 && len(l.listed(sinks)) == 0 {
 		l.report(Error, at, l.listFix(sources, "r1"), "agent %s lists neither sources nor sinks", l.name)
 	}
-	for _, kind := range []string{sinkGroups} {
-		for range l.listed(kind) {
-			l.report(Error, l.lists[kind].at.at, "", "%ss are not supported yet", singular[kind])
-			break
-		}
-	}
 	for _, p := range l.order {
-		if slices.Contains(l.listed(p.kind), p.name) || l.lists[p.kind] == nil || p.kind == sinkGroups || p.kind == configFilters {
+		if slices.Contains(l.listed(p.kind), p.name) || l.lists[p.kind] == nil {
 			continue
 		}
 		l.report(Note, p.first.at, fmt.Sprintf("add it to %s.%s to run it", l.name, p.kind),
@@ -203,7 +208,7 @@ func checkType[C any](l *linter, c *component[C], what, prefix string, p *part, 
 		l.report(Error, at, fmt.Sprintf("add %stype = %s", prefix, aliases(table)), "%s has no type", what)
 		return
 	}
-	word := strings.TrimSuffix(what, " "+c.name)
+	word, _, _ := strings.Cut(strings.TrimSuffix(what, " "+c.name), " of ")
 	c.typ = table.Lookup(e.value)
 	switch {
 	case c.typ == nil:
@@ -240,7 +245,7 @@ type scope struct {
 
 func part2scope(l *linter, p *part, what, typ string, reserved []string) scope {
 	s := scope{what: fmt.Sprintf("%s (%s)", what, typ), prefix: fmt.Sprintf("%s.%s.%s.", l.name, p.kind, p.name),
-		at: p.get("type").at, values: p.values, empty: maps.Clone(p.empty), reserved: reserved,
+		at: p.place(), values: p.values, empty: maps.Clone(p.empty), reserved: reserved,
 		defaults: p.kind == channels && typ == "memory"}
 	isReserved := func(name string) bool {
 		return slices.ContainsFunc(reserved, func(r string) bool {
@@ -355,10 +360,41 @@ func checkTogether(l *linter, c any, p *part) {
 		return
 	}
 	for _, problem := range checker.Check() {
-		at := p.get("type").at
+		at := p.place()
 		if e := p.get(problem.Property); e != nil {
 			at = e.placeIn(problem.Offset)
 		}
 		l.report(Error, at, problem.Fix, "%s %s: %s", singular[p.kind], p.name, problem.Message)
 	}
+}
+
+// place is where to report what is missing in a part.
+func (p *part) place() position {
+	if e := p.get("type"); e != nil {
+		return e.at
+	}
+	return p.first.at
+}
+
+// subPart collects the properties of a part below a prefix.
+func subPart(p *part, prefix string) *part {
+	sub := &part{kind: p.kind, name: p.name, values: map[string]*entry{}, empty: map[string]*entry{}}
+	for _, name := range slices.Concat(p.names, slices.Sorted(maps.Keys(p.empty))) {
+		property, found := strings.CutPrefix(name, prefix)
+		if !found {
+			continue
+		}
+		e := p.values[name]
+		if e != nil {
+			sub.names = append(sub.names, property)
+			sub.values[property] = e
+		} else {
+			e = p.empty[name]
+			sub.empty[property] = e
+		}
+		if sub.first == nil {
+			sub.first = e
+		}
+	}
+	return sub
 }

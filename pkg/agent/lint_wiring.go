@@ -2,7 +2,6 @@ package agent
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -22,7 +21,7 @@ func (l *linter) checkSource(p *plan, name string) *sourceNode {
 	if e != nil {
 		n.required = l.findChannels(p, e, names)
 	}
-	l.checkSelector(p, n)
+	l.checkSelector(n)
 	l.checkInterceptors(n)
 	for _, c := range append(slices.Clone(n.required), n.optional...) {
 		checkBatch(l, n.component, c)
@@ -33,7 +32,7 @@ func (l *linter) checkSource(p *plan, name string) *sourceNode {
 // checkSink checks a sink and its channel.
 func (l *linter) checkSink(p *plan, name string) *sinkNode {
 	misspelt := namesLike(l.part(sinks, name), "channel")
-	n := &sinkNode{component: checkPart(l, sinks, name, sinkTypes(), append(misspelt, "type", "channel")...)}
+	n := &sinkNode{component: checkPart(l, sinks, name, sinkTypes(), append(misspelt, "type", "channel", deadLetter)...)}
 	if n.part.values == nil {
 		return n
 	}
@@ -139,75 +138,6 @@ func (l *linter) findChannels(p *plan, e *entry, names []string) []*channelPart 
 	return found
 }
 
-// checkSelector reads how a source spreads its events over its channels.
-func (l *linter) checkSelector(p *plan, n *sourceNode) {
-	for _, name := range n.part.names {
-		property, found := strings.CutPrefix(name, "selector.")
-		if !found {
-			continue
-		}
-		e := n.part.get(name)
-		switch property {
-		case "type":
-			switch strings.ToLower(e.value) {
-			case "replicating", "org.apache.flume.channel.replicatingchannelselector":
-			case "multiplexing", "load_balancing", "org.apache.flume.channel.multiplexingchannelselector",
-				"org.apache.flume.channel.loadbalancingchannelselector":
-				l.report(Error, e.valueAt, "", "channel selector %s is not supported yet", e.value)
-				return
-			default:
-				l.report(Error, e.valueAt, didYouMean(e.value, []string{"replicating", "multiplexing", "load_balancing"}),
-					"unknown channel selector %q", e.value)
-				return
-			}
-		case "optional":
-			n.optional = l.findChannels(p, e, l.names(e, e.value))
-		default:
-			l.report(Warning, e.propertyAt(name), didYouMean(property, []string{"type", "optional"}),
-				"a replicating selector has no property %q; it has no effect", property)
-		}
-	}
-	isOptional := func(c *channelPart) bool { return slices.Contains(n.optional, c) }
-	n.required = slices.DeleteFunc(n.required, isOptional)
-}
-
-// checkInterceptors makes the chain of interceptors of a source.
-func (l *linter) checkInterceptors(n *sourceNode) {
-	list := n.part.get("interceptors")
-	var names []string
-	if list != nil {
-		names = l.names(list, list.value)
-	}
-	groups := map[string]*part{}
-	for _, key := range slices.Concat(n.part.names, slices.Sorted(maps.Keys(n.part.empty))) {
-		tail, found := strings.CutPrefix(key, "interceptors.")
-		if !found {
-			continue
-		}
-		name, property, _ := strings.Cut(tail, ".")
-		e := n.part.values[key]
-		if e == nil {
-			e = n.part.empty[key]
-		}
-		g := groups[name]
-		if g == nil {
-			g = &part{kind: sources, name: n.name, first: e, values: map[string]*entry{}, empty: map[string]*entry{}}
-			groups[name] = g
-			if !slices.Contains(names, name) {
-				l.report(Note, e.at, "add it to interceptors to use it", "interceptor %s is described but not listed", name)
-			}
-		}
-		if e.value == "" {
-			g.empty[property] = e
-		} else {
-			g.names, g.values[property] = append(g.names, property), e
-		}
-	}
-	for _, name := range names {
-		n.interceptors = append(n.interceptors, l.checkInterceptor(n, list, name, groups[name]))
-	}
-}
-
 func (l *linter) checkInterceptor(n *sourceNode, list *entry, name string, g *part) *component[source.Interceptor] {
 	c := &component[source.Interceptor]{name: name, part: g}
 	if g == nil {
@@ -280,10 +210,3 @@ func (l *linter) checkUse(p *plan) {
 }
 
 func (l *linter) countErrors() int { return Report{Findings: l.findings}.Count(Error) }
-
-// checkSystemProperties looks at -D properties that promise something.
-func (l *linter) checkSystemProperties(properties map[string]string) {
-	if kind := properties["flume.monitoring.type"]; kind != "" {
-		l.report(Warning, position{}, "", "-Dflume.monitoring.type=%s has no effect: metrics are not supported yet", kind)
-	}
-}

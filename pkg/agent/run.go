@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/logpipe/logpipe/pkg/fault"
@@ -17,43 +19,46 @@ import (
 	"github.com/logpipe/logpipe/pkg/source"
 )
 
-// retryPause is how long a source that failed while the agent runs waits
-// before it is opened again, as in Flume.
-const retryPause = 3 * time.Second
-
 // Run checks the files, prints errors and warnings, and runs the agent until ctx ends.
 // Then the sources stop at once, the channels drain for at most Options.Grace,
-// and what remains is counted on stderr; that is no error. Run returns an error
-// when something is wrong with the files (exit code of wrong usage), when a
-// component cannot be started, or when the events of a logger sink cannot be
-// printed. No goroutine and no child process outlives it.
+// and what remains is counted on stderr; that is no error. While it runs, the
+// files may be changed: see Options.Poll. Run returns an error when something is
+// wrong with the files (exit code of wrong usage), when a component cannot be
+// started, or when the events of a logger sink cannot be printed. No goroutine
+// and no child process outlives it.
 func Run(ctx context.Context, o Options) error {
-	messages := &lockedWriter{w: orDefault(o.Stderr, os.Stderr)}
+	r := newRunning(o)
 	texts, err := readFiles(o.Files)
 	if err != nil {
 		return err
 	}
-	report, err := check(o, texts, false)
-	if err == nil && report.plan.asks {
-		report, err = check(o, texts, true)
-	}
-	for _, f := range report.Findings {
-		if f.Level > Note { // notes are for those who ask with Check
-			fmt.Fprintf(messages, "logpipe agent: %s\n", f)
-		}
-	}
+	p, err := r.plan(texts)
 	if err != nil {
 		return err
 	}
-	if n := report.Count(Error); n > 0 {
-		fmt.Fprintf(messages, "logpipe agent: %s, and --lenient: the agent runs what is left\n", plural(n, "error"))
+	metrics, err := r.serveMetrics()
+	if err != nil {
+		return err
 	}
-	r := newRunning(o, report.plan, messages)
-	if err := r.open(); err != nil {
-		return errors.Join(err, r.close())
+	defer metrics.Close()
+	return r.run(ctx, p, texts)
+}
+
+// plan checks texts, prints what there is to say, and makes the components.
+func (r *running) plan(texts []propertyFile) (*plan, error) {
+	report, err := check(r.options, texts, false)
+	if err == nil && report.plan.asks {
+		report, err = check(r.options, texts, true)
 	}
-	err = r.run(ctx)
-	return errors.Join(err, r.close())
+	for _, f := range report.Findings {
+		if f.Level > Note { // notes are for those who ask with Check
+			r.logf("%s", f)
+		}
+	}
+	if n := report.Count(Error); n > 0 && err == nil {
+		r.logf("%s, and --lenient: the agent runs what is left", plural(n, "error"))
+	}
+	return report.plan, err
 }
 
 func orDefault(w io.Writer, other io.Writer) io.Writer {
@@ -78,21 +83,34 @@ func (l *lockedWriter) Write(p []byte) (int, error) {
 // running is an agent that runs.
 type running struct {
 	options  Options
-	plan     *plan
 	messages io.Writer
 	stdout   io.Writer
-	opened   []openComponent // in the order of opening
-	outputs  []*source.Output
-	runners  []*sink.Runner
+
+	hard    context.Context // putting and taking go on until it ends
+	reading context.Context // sources read until it ends
+	fail    func(error)     // ends the agent
+
+	mu       sync.Mutex // guards the lists, which a reload changes
+	channels []*liveChannel
+	sources  []*liveSource
+	runners  []*liveRunner
+	past     ledger                   // of components that a reload has stopped
+	waiting  map[string][]flume.Event // of memory channels that are replaced, by name
 }
 
-type openComponent struct {
-	what  string
-	close func() error
+// ledger is what components did.
+type ledger struct{ received, delivered, dead, filtered, lost int64 }
+
+func (l *ledger) add(m ledger) {
+	l.received += m.received
+	l.delivered += m.delivered
+	l.dead += m.dead
+	l.filtered += m.filtered
+	l.lost += m.lost
 }
 
-func newRunning(o Options, p *plan, messages io.Writer) *running {
-	return &running{options: o, plan: p, messages: messages,
+func newRunning(o Options) *running {
+	return &running{options: o, messages: &lockedWriter{w: orDefault(o.Stderr, os.Stderr)},
 		stdout: &lockedWriter{w: orDefault(o.Stdout, os.Stdout)}}
 }
 
@@ -102,196 +120,174 @@ func (r *running) logf(format string, args ...any) {
 }
 
 func (r *running) env(what, name string) flume.Env {
-	return flume.Env{Name: name, Stdout: r.stdout, Logf: func(format string, args ...any) {
+	return flume.Env{Name: name, Stdout: r.stdout, Counters: new(flume.Counters), Logf: func(format string, args ...any) {
 		r.logf("%s %s: %s", what, name, fmt.Sprintf(format, args...))
 	}}
 }
 
-type opener interface {
-	Open(flume.Env) error
-	Close() error
-}
-
-// open opens channels, then sinks, then sources, so that whatever comes in can
-// go on.
-func (r *running) open() error {
-	for _, c := range r.plan.channels {
-		if err := r.openOne("channel", c.name, c.built); err != nil {
-			return err
-		}
-	}
-	for _, n := range r.plan.sinks {
-		if err := r.openOne("sink", n.name, n.built); err != nil {
-			return err
-		}
-	}
-	for _, n := range r.plan.sources {
-		for _, i := range n.interceptors {
-			if err := i.built.Open(r.env("interceptor", i.name)); err != nil {
-				return fmt.Errorf("interceptor %s: %w", i.name, err)
-			}
-		}
-		if err := r.openOne("source", n.name, n.built); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (r *running) openOne(what, name string, c opener) error {
-	if err := c.Open(r.env(what, name)); err != nil {
-		return fmt.Errorf("%s %s: %w", what, name, err)
-	}
-	r.opened = append(r.opened, openComponent{what + " " + name, c.Close})
-	return nil
-}
-
-// close closes what is open, last things first.
-func (r *running) close() error {
-	var all error
-	for _, c := range slices.Backward(r.opened) {
-		if err := c.close(); err != nil {
-			all = errors.Join(all, fmt.Errorf("close %s: %w", c.what, err))
-		}
-	}
-	r.opened = nil
-	return all
-}
-
 // run moves events until ctx ends or a sink says that it makes no sense.
-func (r *running) run(ctx context.Context) error {
+func (r *running) run(ctx context.Context, p *plan, texts []propertyFile) error {
 	// Three ends: sources stop with reading, then with ctx; putting and taking
 	// go on until hard, which ends with the grace.
 	hard, giveUp := context.WithCancel(context.WithoutCancel(ctx))
 	defer giveUp()
 	reading, stopReading := context.WithCancelCause(ctx)
 	defer stopReading(nil)
-
-	var sinking, sourcing sync.WaitGroup
-	for _, n := range r.plan.sinks {
-		runner := sink.NewRunner(n.built, n.channel.built, r.env("sink", n.name).Logf)
-		r.runners = append(r.runners, runner)
-		sinking.Go(func() {
-			if err := runner.Run(hard); err != nil {
-				stopReading(fmt.Errorf("sink %s: %w", n.name, err))
-				giveUp()
-			}
-		})
+	r.hard, r.reading = hard, reading
+	r.fail = func(err error) {
+		stopReading(err)
+		giveUp()
 	}
-	for _, n := range r.plan.sources {
-		env := r.env("source", n.name)
-		out := source.NewOutput(hard, outputConfig(n, env))
-		r.outputs = append(r.outputs, out)
-		sourcing.Go(func() { supervise(reading, n.built, out, env) })
+
+	if err := r.start(p); err != nil {
+		r.fail(err)
+		r.stopAll()
+		return errors.Join(err, r.closeAll())
 	}
 	r.logf("%s", r.describe())
 	if r.options.Ready != nil {
 		r.options.Ready()
 	}
+	r.follow(p, texts)
 
-	<-reading.Done()
 	grace := time.AfterFunc(max(0, r.options.Grace), giveUp)
 	defer grace.Stop()
-	sourcing.Wait()
-	for _, c := range r.plan.channels {
-		c.built.Drain()
-	}
-	sinking.Wait()
+	r.stopAll()
 	r.tell()
+	err := r.closeAll()
 	if ctx.Err() == nil {
-		return context.Cause(reading)
+		err = errors.Join(context.Cause(reading), err)
 	}
-	return nil
+	return err
 }
 
-func outputConfig(n *sourceNode, env flume.Env) source.OutputConfig {
-	cfg := source.OutputConfig{Logf: env.Logf}
-	for _, i := range n.interceptors {
-		cfg.Interceptors = append(cfg.Interceptors, i.built)
+// stopAll waits for the sources, drains the channels and waits for the sinks.
+func (r *running) stopAll() {
+	for _, s := range r.sources {
+		<-s.done
 	}
-	for _, c := range n.required {
-		cfg.Required = append(cfg.Required, c.built)
+	for _, c := range r.channels {
+		c.channel().Drain()
 	}
-	for _, c := range n.optional {
-		cfg.Optional = append(cfg.Optional, c.built)
+	for _, l := range r.runners {
+		<-l.done
 	}
-	return cfg
 }
 
-// supervise runs an opened source, and opens it again when it fails.
-func supervise(ctx context.Context, s source.Source, out *source.Output, env flume.Env) {
-	for open := true; ; {
-		var err error
-		if open {
-			err = s.Run(ctx, out)
-		}
-		if err == nil && open || ctx.Err() != nil {
-			return
-		}
-		if open {
-			env.Logf("failed, starts again in %v: %v", retryPause, errors.Join(err, s.Close()))
-		}
-		timer := time.NewTimer(retryPause)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return
-		}
-		err = s.Open(env)
-		if err != nil && open {
-			env.Logf("cannot start: %v", err)
-		}
-		open = err == nil
+// closeAll closes what is open, last things first.
+func (r *running) closeAll() error {
+	var all error
+	for _, s := range slices.Backward(r.sources) {
+		all = errors.Join(all, s.close())
 	}
+	for _, l := range slices.Backward(r.runners) {
+		all = errors.Join(all, l.close())
+	}
+	for _, c := range slices.Backward(r.channels) {
+		all = errors.Join(all, c.close())
+	}
+	return all
 }
 
 // describe is the agent in one line.
 func (r *running) describe() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s runs:", r.options.Name)
-	for i, n := range r.plan.sources {
+	var hops []string
+	for _, s := range r.sources {
 		var to []string
-		for _, c := range append(slices.Clone(n.required), n.optional...) {
+		for _, c := range slices.Concat(s.node.required, s.node.optional) {
 			to = append(to, c.name)
 		}
-		fmt.Fprintf(&b, "%s %s (%s) -> %s", comma(i), n.name, n.typ.Name(), strings.Join(to, " "))
+		hops = append(hops, fmt.Sprintf(" %s (%s) -> %s", s.node.name, s.node.typ.Name(), strings.Join(to, " ")))
 	}
-	for i, n := range r.plan.sinks {
-		fmt.Fprintf(&b, "%s %s -> %s (%s)", comma(i+len(r.plan.sources)), n.channel.name, n.name, n.typ.Name())
+	for _, l := range r.runners {
+		var names []string
+		for _, n := range l.node.members {
+			names = append(names, fmt.Sprintf("%s (%s)", n.name, n.typ.Name()))
+		}
+		hops = append(hops, fmt.Sprintf(" %s -> %s", l.node.members[0].channel.name, strings.Join(names, " or ")))
 	}
-	return b.String()
+	return r.options.Name + " runs:" + strings.Join(hops, ",")
 }
 
-func comma(i int) string {
-	if i == 0 {
-		return ""
-	}
-	return ","
-}
-
-// tell prints the ledger of the agent: what came in is what went out and what
-// is left.
+// tell prints the ledger of the agent: what came in is what went out, what was
+// dropped by interceptors, and what is left.
 func (r *running) tell() {
-	var received, delivered, left int64
-	for i, out := range r.outputs {
-		received += out.Received()
-		if n := out.Lost(); n > 0 {
-			left += n
-			r.logf("source %s: %s found no space", r.plan.sources[i].name, plural(int(n), "event"))
-		}
-		if n := out.Skipped(); n > 0 {
-			r.logf("source %s: %s left out of optional channels", r.plan.sources[i].name, plural(int(n), "event"))
+	sum := r.past
+	for _, s := range r.sources {
+		sum.add(s.ledger())
+		s.tell()
+	}
+	left := sum.lost
+	for _, l := range r.runners {
+		sum.add(l.ledger())
+		for _, m := range l.members {
+			if n := m.DeadLetters(); n > 0 {
+				r.logf("sink %s: %s could not be delivered, kept in %s", m.Name, plural(int(n), "event"), m.Dead.Path())
+			}
 		}
 	}
-	for _, runner := range r.runners {
-		delivered += runner.Delivered()
-	}
-	for _, c := range r.plan.channels {
-		if n := c.built.Size(); n > 0 {
+	for _, c := range r.channels {
+		if n := c.channel().Size(); n > 0 {
 			left += int64(n)
-			r.logf("channel %s: %s not delivered and lost with the %s channel", c.name, plural(n, "event"), c.typ.Name())
+			r.logf("channel %s: %s", c.node.name, c.remains(n))
 		}
 	}
-	r.logf("%s stopped: %d received, %d delivered, %d left", r.options.Name, received, delivered, left)
+	text := fmt.Sprintf("%s stopped: %d received, %d delivered, %d left", r.options.Name, sum.received, sum.delivered, left)
+	if sum.filtered > 0 {
+		text += fmt.Sprintf(", %d dropped by interceptors", sum.filtered)
+	}
+	if sum.dead > 0 {
+		text += fmt.Sprintf(", %d kept as undeliverable", sum.dead)
+	}
+	r.logf("%s", text)
+}
+
+// deadLetters is the file for events that a sink can never deliver.
+func (r *running) deadLetters(n *sinkNode) *sink.DeadLetters {
+	path := filepath.Join(r.options.State, r.options.Name+"-"+n.name+".dead.ndjson")
+	if e := n.part.get(deadLetter); e != nil {
+		path = e.value
+	}
+	return sink.NewDeadLetters(path, r.options.Name, n.name)
+}
+
+// retryPause is how long a component that failed while the agent runs waits
+// before it is opened again, as in Flume.
+const retryPause = 3 * time.Second
+
+// supervise runs a source, and opens it again when it fails. Open says that it
+// is open now, the result whether it is in the end; working tells others.
+func supervise(ctx context.Context, s source.Source, out *source.Output, env flume.Env, open bool, working *atomic.Bool) (stillOpen bool) {
+	for told := false; ; {
+		working.Store(open)
+		if open {
+			told = false
+			err := s.Run(ctx, out)
+			if err == nil || ctx.Err() != nil {
+				return true
+			}
+			working.Store(false)
+			env.Logf("failed, starts again in %v: %v", retryPause, errors.Join(err, s.Close()))
+		}
+		if !pause(ctx) {
+			return false
+		}
+		err := s.Open(env)
+		if open = err == nil; err != nil && !told {
+			env.Logf("cannot start: %v", err)
+			told = true
+		}
+	}
+}
+
+// pause waits for retryPause; false means that ctx has ended.
+func pause(ctx context.Context) bool {
+	timer := time.NewTimer(retryPause)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }

@@ -13,6 +13,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -335,7 +336,7 @@ func TestFailedSourceStartsAgain(t *testing.T) {
 		defer cancel()
 		var told []string
 		f := &failing{openErr: errors.New("port in use")}
-		supervise(ctx, f, nil, flume.Env{Logf: func(format string, args ...any) { told = append(told, fmt.Sprintf(format, args...)) }})
+		supervise(ctx, f, nil, flume.Env{Logf: func(format string, args ...any) { told = append(told, fmt.Sprintf(format, args...)) }}, true, new(atomic.Bool))
 		if f.opens != 3 || f.runs != 2 {
 			t.Fatalf("%d opens, %d runs", f.opens, f.runs)
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/logpipe/logpipe/pkg/flume"
@@ -19,13 +20,15 @@ type Memory struct {
 	byteCapacity int
 	byteReserve  int // percent of byteCapacity that is kept for headers
 
-	mu      sync.Mutex
-	ring    []flume.Event // a power of two long; grows up to the capacity
-	head    int           // index of the oldest event
-	queued  int           // events in the ring
-	open    int           // events in takes that are not settled
-	bytes   int           // body bytes, those in open takes included
-	drained bool          // no more puts will come
+	mu                                     sync.Mutex
+	ring                                   []flume.Event // a power of two long; grows up to the capacity
+	head                                   int           // index of the oldest event
+	queued                                 int           // events in the ring
+	open                                   int           // events in takes that are not settled
+	bytes                                  int           // body bytes, those in open takes included
+	drained                                bool          // no more puts will come
+	putAttempts, puts, takeAttempts, takes atomic.Int64  // events, as Flume counts them
+
 	waiting int           // goroutines that wait on changed
 	changed chan struct{} // closed and replaced when space or events appear
 }
@@ -61,8 +64,14 @@ func (m *Memory) Check() []flume.Problem {
 	return all
 }
 
-// Open has nothing to do.
-func (m *Memory) Open(flume.Env) error { return nil }
+// Open shows the counters.
+func (m *Memory) Open(env flume.Env) error {
+	for name, n := range map[string]*atomic.Int64{"EventPutAttemptCount": &m.putAttempts, "EventPutSuccessCount": &m.puts,
+		"EventTakeAttemptCount": &m.takeAttempts, "EventTakeSuccessCount": &m.takes} {
+		env.Gauge(name, n.Load)
+	}
+	return nil
+}
 
 // Close has nothing to do.
 func (m *Memory) Close() error { return nil }
@@ -84,23 +93,22 @@ func (m *Memory) waitingEvents() int {
 	return m.queued
 }
 
-// Put stores the batch when it fits as a whole.
+// Put stores the batch when it fits as a whole. One with more bytes than
+// byteCapacity allows, which Flume never takes, goes in when it is alone.
 func (m *Memory) Put(ctx context.Context, batch []flume.Event) error {
 	if len(batch) > m.batch {
 		return fmt.Errorf("a batch of %d events exceeds transactionCapacity %d", len(batch), m.batch)
 	}
+	m.putAttempts.Add(int64(len(batch)))
 	bytes := 0
 	for i := range batch {
 		bytes += len(batch[i].Body)
 	}
 	limit := m.byteCapacity - m.byteCapacity/100*m.byteReserve
-	if m.byteCapacity > 0 && bytes > limit {
-		return fmt.Errorf("a batch of %d body bytes exceeds the %d that byteCapacity %d leaves for bodies", bytes, limit, m.byteCapacity)
-	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	var timeout <-chan time.Time // started when the first wait begins
-	for m.queued+m.open+len(batch) > m.capacity || m.byteCapacity > 0 && m.bytes+bytes > limit {
+	for m.queued+m.open+len(batch) > m.capacity || m.byteCapacity > 0 && m.bytes > 0 && m.bytes+bytes > limit {
 		if m.keepAlive == 0 {
 			return flume.ErrFull
 		}
@@ -115,6 +123,7 @@ func (m *Memory) Put(ctx context.Context, batch []flume.Event) error {
 	}
 	m.push(batch)
 	m.bytes += bytes
+	m.puts.Add(int64(len(batch)))
 	m.announce()
 	return nil
 }
@@ -143,6 +152,7 @@ func (m *Memory) Take(ctx context.Context, max int) (flume.Transaction, error) {
 	m.head = (m.head + n) & (len(m.ring) - 1)
 	m.queued -= n
 	m.open += n
+	m.takeAttempts.Add(int64(n))
 	return &memoryTake{m, events}, nil
 }
 
@@ -222,6 +232,7 @@ func (t *memoryTake) Commit() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.open -= len(t.events)
+	m.takes.Add(int64(len(t.events)))
 	for i := range t.events {
 		m.bytes -= len(t.events[i].Body)
 	}

@@ -140,9 +140,14 @@ func TestMemoryDrainWaitsForOpenTakes(t *testing.T) {
 func TestMemoryByteCapacity(t *testing.T) {
 	m := newMemory(t, map[string]string{"byteCapacity": "1000", "keep-alive": "0"})
 	ctx := t.Context()
-	if err := m.Put(ctx, []flume.Event{{Body: make([]byte, 801)}}); err == nil || errors.Is(err, flume.ErrFull) {
-		t.Fatalf("an event that can never fit: %v", err)
+	if err := m.Put(ctx, []flume.Event{{Body: make([]byte, 801)}}); err != nil {
+		t.Fatalf("an event above the limit goes alone: %v", err)
 	}
+	if err := m.Put(ctx, []flume.Event{{Body: make([]byte, 1)}}); !errors.Is(err, flume.ErrFull) {
+		t.Fatalf("it is not alone: %v", err)
+	}
+	alone, _ := take(t, m, 1)
+	alone.Commit()
 	if err := m.Put(ctx, []flume.Event{{Body: make([]byte, 500)}}); err != nil {
 		t.Fatal(err)
 	}

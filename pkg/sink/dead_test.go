@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,7 +19,7 @@ import (
 	"github.com/logpipe/logpipe/pkg/kafka"
 )
 
-func bodies(texts ...string) []flume.Event {
+func deadBodies(texts ...string) []flume.Event {
 	var all []flume.Event
 	for _, text := range texts {
 		all = append(all, flume.Event{Body: []byte(text)})
@@ -38,7 +39,7 @@ func TestKafkaOversizedEvent(t *testing.T) {
 	s.Open(flume.Env{})
 	defer s.Close()
 	c := configure(t, channel.NewMemory)
-	events := bodies("first", strings.Repeat("x", 2000), "second", "\xff no partition", "no topic", "no such partition", "last")
+	events := deadBodies("first", strings.Repeat("x", 2000), "second", "\xff no partition", "no topic", "no such partition", "last")
 	events[3].Headers.Set("p", "many")
 	events[4].Headers.Set("topic", "no topic")
 	events[5].Headers.Set("p", "77")
@@ -107,12 +108,12 @@ func TestKafkaOversizedEvent(t *testing.T) {
 // rejecting is a sink that rejects what begins with x, and fails while broken.
 type rejecting struct {
 	Null
-	broken bool
+	broken atomic.Bool
 	got    []string
 }
 
 func (s *rejecting) Write(_ context.Context, batch []flume.Event) error {
-	if s.broken {
+	if s.broken.Load() {
 		return errors.New("broken")
 	}
 	var all []Rejection
@@ -140,7 +141,7 @@ func TestDeadLettersWait(t *testing.T) {
 		s := &rejecting{Null: Null{batch: 10}}
 		m := &Member{Name: "k1", Sink: s, Dead: NewDeadLetters(path, "a1", "k1")}
 		c := configure(t, channel.NewMemory)
-		c.Put(t.Context(), bodies("a", "x", "b"))
+		c.Put(t.Context(), deadBodies("a", "x", "b"))
 		c.Drain()
 		go func() {
 			time.Sleep(12 * time.Second)
@@ -155,7 +156,7 @@ func TestDeadLettersWait(t *testing.T) {
 		m.Dead.Close()
 		// A line that a crash cut off does not spoil the next one.
 		os.WriteFile(path, []byte(`{"half`), 0o644)
-		m.Dead.Write(bodies("x"), []Rejection{{0, errors.New("again")}})
+		m.Dead.Write(deadBodies("x"), []Rejection{{0, errors.New("again")}})
 		data, _ = os.ReadFile(path)
 		if !strings.HasPrefix(string(data), "{\"half\n{\"time\":") {
 			t.Fatalf("%s", data)
@@ -246,7 +247,8 @@ func TestProcessorMistakes(t *testing.T) {
 // all of them do.
 func TestGroupDelivers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s1, s2 := &rejecting{Null: Null{batch: 5}, broken: true}, &rejecting{Null: Null{batch: 3}}
+		s1, s2 := &rejecting{Null: Null{batch: 5}}, &rejecting{Null: Null{batch: 3}}
+		s1.broken.Store(true)
 		m1, m2 := &Member{Name: "k1", Sink: s1}, &Member{Name: "k2", Sink: s2}
 		c := configure(t, channel.NewMemory)
 		var told []string
@@ -254,20 +256,22 @@ func TestGroupDelivers(t *testing.T) {
 			func(format string, args ...any) { told = append(told, fmt.Sprintf(format, args...)) })
 		done := make(chan error)
 		go func() { done <- r.Run(t.Context()) }()
-		c.Put(t.Context(), bodies("a", "b", "c", "d"))
+		c.Put(t.Context(), deadBodies("a", "b", "c", "d"))
 		synctest.Wait()
 		if got := strings.Join(s2.got, ""); got != "abcd" {
 			t.Fatalf("the second sink got %s: %v", got, told)
 		}
-		s2.broken = true
+		s2.broken.Store(true)
 		time.Sleep(time.Minute)
-		c.Put(t.Context(), bodies("e"))
+		synctest.Wait()
+		c.Put(t.Context(), deadBodies("e"))
 		synctest.Wait()
 		if r.Failing() == 0 || c.Size() != 1 {
 			t.Fatalf("failing %d, size %d", r.Failing(), c.Size())
 		}
-		s1.broken = false
+		s1.broken.Store(false)
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		if got := strings.Join(s1.got, ""); got != "e" || m1.Delivered() != 1 || m2.Delivered() != 4 {
 			t.Fatalf("the first sink got %s", got)
 		}

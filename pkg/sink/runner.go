@@ -71,6 +71,16 @@ func (r *Runner) Failing() int64 { return r.failing.Load() }
 // Stop lets Run return after the transaction that is open. It is called once.
 func (r *Runner) Stop() { close(r.stopped) }
 
+// Stopped reports whether Stop was called.
+func (r *Runner) Stopped() bool {
+	select {
+	case <-r.stopped:
+		return true
+	default:
+		return false
+	}
+}
+
 // Run delivers until the channel is drained, until Stop, or until ctx ends; none
 // is an error. An open batch goes back into the channel when ctx ends.
 func (r *Runner) Run(ctx context.Context) error {

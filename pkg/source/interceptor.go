@@ -20,6 +20,7 @@ type Interceptor interface {
 // as classes: `…$Builder`.
 func Interceptors() flume.Table[Interceptor] {
 	const class = "org.apache.flume.interceptor."
+	const morphline = "org.apache.flume.sink.solr.morphline."
 	builder := func(name string) []string {
 		return []string{class + name + "$Builder", class + name}
 	}
@@ -31,31 +32,36 @@ func Interceptors() flume.Table[Interceptor] {
 		{Alias: "static", Classes: builder("StaticInterceptor"), New: newStatic,
 			Help: "sets a header to a fixed text"},
 
-		{Alias: "remove_header", Classes: builder("RemoveHeaderInterceptor")},
-		{Alias: "regex_filter", Classes: builder("RegexFilteringInterceptor")},
-		{Alias: "regex_extractor", Classes: builder("RegexExtractorInterceptor")},
-		{Alias: "search_replace", Classes: builder("SearchAndReplaceInterceptor")},
-		{Classes: []string{"org.apache.flume.sink.solr.morphline.UUIDInterceptor$Builder"}},
-		{Classes: []string{"org.apache.flume.sink.solr.morphline.MorphlineInterceptor$Builder"},
+		{Alias: "remove_header", Classes: builder("RemoveHeaderInterceptor"), New: newRemoveHeader,
+			Help: "removes headers by name or pattern"},
+		{Alias: "regex_filter", Classes: builder("RegexFilteringInterceptor"), New: newRegexFilter,
+			Help: "keeps the events that a pattern fits, or the others"},
+		{Alias: "regex_extractor", Classes: builder("RegexExtractorInterceptor"), New: newRegexExtractor,
+			Help: "sets headers to parts of the body"},
+		{Alias: "search_replace", Classes: builder("SearchAndReplaceInterceptor"), New: newSearchReplace,
+			Help: "replaces text in the body"},
+		{Alias: "uuid", Classes: []string{morphline + "UUIDInterceptor$Builder", morphline + "UUIDInterceptor"}, New: newUUID,
+			Help: "sets a header to an id of its own"},
+		{Classes: []string{morphline + "MorphlineInterceptor$Builder", morphline + "MorphlineInterceptor"},
 			Instead: "the operators of logpipe run"},
 	}
 }
 
-type timestamp struct {
+type arrival struct {
 	header string
 	keep   bool
 }
 
 func newTimestamp(p *flume.Properties) Interceptor {
-	i := &timestamp{}
+	i := &arrival{}
 	p.String(&i.header, "headerName", "timestamp", "the header to set").Formerly("header")
 	p.Bool(&i.keep, "preserveExisting", false, "leave a header that is there")
 	return i
 }
 
-func (i *timestamp) Open(flume.Env) error { return nil }
+func (i *arrival) Open(flume.Env) error { return nil }
 
-func (i *timestamp) Intercept(events []flume.Event) []flume.Event {
+func (i *arrival) Intercept(events []flume.Event) []flume.Event {
 	return setAll(events, i.header, strconv.FormatInt(time.Now().UnixMilli(), 10), i.keep)
 }
 

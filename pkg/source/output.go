@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -11,19 +12,22 @@ import (
 )
 
 // Output takes the events of one source through its interceptors into its
-// channels (Flume's channel processor with the replicating selector). It may
-// be used by several goroutines.
+// channels (Flume's channel processor). It may be used by several goroutines.
 type Output struct {
 	hard         context.Context // ends when the agent gives up on putting
 	interceptors []Interceptor
 	required     []flume.Channel
 	optional     []flume.Channel
+	selector     Selector // nil: every event goes to all required and optional channels
+	channels     []flume.Channel
 	batch        int // most events in one put
 	logf         func(string, ...any)
 
 	received atomic.Int64
 	lost     atomic.Int64
 	skipped  atomic.Int64
+	unrouted atomic.Int64
+	filtered atomic.Int64
 	slow     atomic.Int64 // index of the required channel that was full the last time
 }
 
@@ -32,7 +36,13 @@ type OutputConfig struct {
 	Interceptors []Interceptor
 	Required     []flume.Channel // every event reaches each of them
 	Optional     []flume.Channel // events that do not fit are left out here
-	Logf         func(format string, args ...any)
+
+	// Selector, where there is one, chooses among Channels for each event;
+	// Required and Optional are empty then.
+	Selector Selector
+	Channels []flume.Channel
+
+	Logf func(format string, args ...any)
 }
 
 // NewOutput returns the output of one source. Puts that wait for space give up
@@ -40,8 +50,8 @@ type OutputConfig struct {
 // source has read can still be stored.
 func NewOutput(ctx context.Context, cfg OutputConfig) *Output {
 	o := &Output{hard: ctx, interceptors: cfg.Interceptors, required: cfg.Required, optional: cfg.Optional,
-		logf: cfg.Logf}
-	for _, c := range append(append([]flume.Channel(nil), o.required...), o.optional...) {
+		selector: cfg.Selector, channels: cfg.Channels, logf: cfg.Logf}
+	for _, c := range slices.Concat(o.required, o.optional, o.channels) {
 		if o.batch == 0 || c.MaxBatch() < o.batch {
 			o.batch = c.MaxBatch()
 		}
@@ -62,14 +72,22 @@ func (o *Output) Lost() int64 { return o.lost.Load() }
 // Skipped is the number of events that were left out of an optional channel.
 func (o *Output) Skipped() int64 { return o.skipped.Load() }
 
+// Filtered is the number of events that interceptors dropped.
+func (o *Output) Filtered() int64 { return o.filtered.Load() }
+
+// Unrouted is the number of events for which the selector names no channel.
+func (o *Output) Unrouted() int64 { return o.unrouted.Load() }
+
+// Context ends when the agent gives up on putting.
+func (o *Output) Context() context.Context { return o.hard }
+
 // Put stores the events in every required channel and waits for space as long
 // as that takes; the slice may be used again afterwards, the bodies not. An
 // error means that the agent is going away or that a channel is broken.
 func (o *Output) Put(events []flume.Event) error {
-	o.received.Add(int64(len(events)))
-	for _, i := range o.interceptors {
-		events = i.Intercept(events)
-	}
+	whole := len(events)
+	events = o.intercept(events)
+	o.count(whole, len(events))
 	for len(events) > 0 {
 		n := min(len(events), o.batch)
 		if err := o.putBatch(o.hard, events[:n]); err != nil {
@@ -81,30 +99,45 @@ func (o *Output) Put(events []flume.Event) error {
 	return nil
 }
 
-// Context ends when the agent gives up on putting.
-func (o *Output) Context() context.Context { return o.hard }
-
-// putBatch gives each channel headers of its own, since a sink may change them
-// as soon as the channel has the event; the last one gets the originals.
-func (o *Output) putBatch(ctx context.Context, batch []flume.Event) error {
-	last := len(o.required) + len(o.optional) - 1
-	own := func(i int) []flume.Event {
-		if i == last {
-			return batch
-		}
-		return cloneHeaders(batch)
+func (o *Output) intercept(events []flume.Event) []flume.Event {
+	for _, i := range o.interceptors {
+		events = i.Intercept(events)
 	}
-	for i, c := range o.required {
-		if err := o.insist(ctx, c, own(i)); err != nil {
+	return events
+}
+
+// count counts events that a source handed over, and what interceptors left of
+// them.
+func (o *Output) count(whole, kept int) {
+	o.received.Add(int64(whole))
+	o.filtered.Add(int64(whole - kept))
+}
+
+// putBatch puts a batch into its channels, one transaction each.
+func (o *Output) putBatch(ctx context.Context, batch []flume.Event) error {
+	if o.selector == nil && len(o.required) == 1 && len(o.optional) == 0 {
+		return o.insist(ctx, o.required[0], batch)
+	}
+	d := o.distribute(batch)
+	for _, s := range d.required {
+		if err := o.insist(ctx, s.channel, s.events); err != nil {
 			return err
 		}
 	}
-	for i, c := range o.optional {
-		if c.Put(ctx, own(len(o.required)+i)) != nil {
-			o.skipped.Add(int64(len(batch)))
+	o.putOptional(ctx, d)
+	return nil
+}
+
+// putOptional puts what may be left out, once the required channels have theirs.
+func (o *Output) putOptional(ctx context.Context, d distribution) {
+	for _, s := range d.optional {
+		if s.channel.Put(ctx, s.events) != nil {
+			o.skipped.Add(int64(len(s.events)))
 		}
 	}
-	return nil
+	if d.unrouted > 0 && o.unrouted.Add(int64(d.unrouted)) == int64(d.unrouted) {
+		o.logf("an event goes to no channel: no mapping of the selector fits it, and there is no default; such events are counted")
+	}
 }
 
 // insist repeats a put while the channel is full. Each channel is waited for
@@ -127,14 +160,6 @@ func (o *Output) insist(ctx context.Context, c flume.Channel, batch []flume.Even
 			}
 		}
 	}
-}
-
-func cloneHeaders(batch []flume.Event) []flume.Event {
-	copies := make([]flume.Event, len(batch))
-	for i, e := range batch {
-		copies[i] = flume.Event{Headers: e.Headers.Clone(), Body: e.Body}
-	}
-	return copies
 }
 
 // sleep waits for d or for the end of ctx.

@@ -2,6 +2,7 @@ package source
 
 import (
 	"context"
+	"slices"
 
 	"github.com/logpipe/logpipe/pkg/flume"
 )
@@ -11,30 +12,32 @@ import (
 // error is flume.ErrFull. Once something of the events is stored, the rest is
 // waited for, so that a client that comes again repeats nothing.
 func (o *Output) Offer(events []flume.Event) error {
-	if len(o.required) == 0 {
-		return o.Put(events)
-	}
 	whole := len(events)
-	for _, i := range o.interceptors {
-		events = i.Intercept(events)
-	}
-	if len(events) == 0 {
-		o.received.Add(int64(whole))
+	events = o.intercept(events)
+	kept := len(events)
+	if kept == 0 {
+		o.count(whole, 0)
 		return nil
 	}
 	n := min(len(events), o.batch)
-	first := events[:n]
-	others := &Output{hard: o.hard, required: o.required[1:], optional: o.optional, batch: o.batch, logf: o.logf}
-	own := first
-	if len(others.required)+len(others.optional) > 0 {
-		own = cloneHeaders(first)
+	d := o.distribute(events[:n])
+	if len(d.required) > 0 {
+		first := d.required[0]
+		if err := first.channel.Put(o.hard, first.events); err != nil {
+			return err
+		}
+		d.required = d.required[1:]
 	}
-	if err := o.required[0].Put(o.hard, own); err != nil {
-		return err
+	o.count(whole, kept)
+	var err error
+	for _, s := range d.required {
+		if err = o.insist(o.hard, s.channel, s.events); err != nil {
+			break
+		}
 	}
-	o.received.Add(int64(whole))
-	err := others.putBatch(o.hard, first)
-	o.skipped.Add(others.skipped.Load())
+	if err == nil {
+		o.putOptional(o.hard, d)
+	}
 	for events = events[n:]; err == nil && len(events) > 0; events = events[n:] {
 		n = min(len(events), o.batch)
 		err = o.putBatch(o.hard, events[:n])
@@ -51,9 +54,8 @@ func (o *Output) Offer(events []flume.Event) error {
 // stored in the others, where a peer that comes again would leave it twice.
 func (o *Output) OfferUntil(ctx context.Context, events []flume.Event) error {
 	whole := len(events)
-	for _, i := range o.interceptors {
-		events = i.Intercept(events)
-	}
+	events = o.intercept(events)
+	kept := len(events)
 	for len(events) > 0 {
 		n := min(len(events), o.batch)
 		if err := o.offerBatch(ctx, events[:n]); err != nil {
@@ -61,31 +63,21 @@ func (o *Output) OfferUntil(ctx context.Context, events []flume.Event) error {
 		}
 		events = events[n:]
 	}
-	o.received.Add(int64(whole))
+	o.count(whole, kept)
 	return nil
 }
 
 // offerBatch is one transaction of each channel.
 func (o *Output) offerBatch(ctx context.Context, batch []flume.Event) error {
-	others := len(o.required) + len(o.optional) - 1
-	own := func() []flume.Event {
-		if others--; others < 0 {
-			return batch
-		}
-		return cloneHeaders(batch)
-	}
-	first := int(o.slow.Load())
-	for i := range o.required {
-		at := (first + i) % len(o.required)
-		if err := o.insist(ctx, o.required[at], own()); err != nil {
-			o.slow.Store(int64(at))
+	d := o.distribute(batch)
+	first := max(0, slices.IndexFunc(d.required, func(s share) bool { return int64(s.index) == o.slow.Load() }))
+	for i := range d.required {
+		s := d.required[(first+i)%len(d.required)]
+		if err := o.insist(ctx, s.channel, s.events); err != nil {
+			o.slow.Store(int64(s.index))
 			return err
 		}
 	}
-	for _, c := range o.optional {
-		if c.Put(ctx, own()) != nil {
-			o.skipped.Add(int64(len(batch)))
-		}
-	}
+	o.putOptional(ctx, d)
 	return nil
 }

@@ -1,0 +1,229 @@
+package agent
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// edited is an agent whose file is changed while it runs.
+type edited struct {
+	*testAgent
+	path   string
+	reload chan os.Signal
+}
+
+func startEdited(t *testing.T, conf string, change func(*Options)) *edited {
+	t.Helper()
+	e := &edited{path: filepath.Join(t.TempDir(), "e.conf"), reload: make(chan os.Signal)}
+	e.write(t, conf)
+	e.testAgent = startAgent(t, "", func(o *Options) {
+		o.Files, o.Reload, o.State = []string{e.path}, e.reload, t.TempDir()
+		o.Poll = 20 * time.Millisecond
+		if change != nil {
+			change(o)
+		}
+	})
+	return e
+}
+
+func (e *edited) write(t *testing.T, conf string) {
+	t.Helper()
+	if err := os.WriteFile(e.path, []byte(conf), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (e *edited) say(t *testing.T, c net.Conn, line string) {
+	t.Helper()
+	io.WriteString(c, line+"\n")
+	answer := make([]byte, 3)
+	if _, err := io.ReadFull(c, answer); err != nil || string(answer) != "OK\n" {
+		t.Fatalf("answer %q, %v; told:\n%s", answer, err, e.stderr)
+	}
+}
+
+// A bad edit is told with its line and changes nothing; a later good one is
+// picked up and restarts only what it concerns: the connection stays.
+func TestReloadOnChange(t *testing.T) {
+	before := conf(netcat, "type = logger")
+	e := startEdited(t, before, nil)
+	c := e.dial(t)
+	e.say(t, c, "one")
+	e.stdout.await(t, ` one `)
+	e.write(t, strings.Replace(before, "sinks.k1.type = logger", "sinks.k1.type = loger", 1))
+	e.stderr.await(t, `e.conf:\d+:\d+: error: unknown sink type "loger"; did you mean "logger"\?`)
+	e.stderr.await(t, `1 error; nothing was started of \S+e.conf: a1 goes on as before`)
+	e.say(t, c, "two")
+	e.stdout.await(t, ` two `)
+	e.write(t, before+"a1.sinks.k1.maxBytesToLog = 5\n")
+	e.stderr.await(t, `e.conf reloaded: sink k1 restarted\n`)
+	e.say(t, c, "three and more")
+	e.stdout.await(t, `body: 74 68 72 65 65 +three }`)
+	if n := strings.Count(e.stderr.String(), "listens on"); n != 1 {
+		t.Errorf("the source was restarted:\n%s", e.stderr)
+	}
+	e.end(t)
+	e.stderr.await(t, "3 received, 3 delivered, 0 left")
+}
+
+// SIGHUP reads the files at once, also with --no-reload-conf; a channel that
+// grows keeps what is inside, and sources and sinks come and go.
+func TestReloadMovesEvents(t *testing.T) {
+	refused := "type = org.apache.flume.sink.kafka.KafkaSink\nkafka.bootstrap.servers = 127.0.0.1:1\nkafka.topic = t"
+	before := conf("type = seq\ntotalEvents = 50\nbatchSize = 50", refused)
+	e := startEdited(t, before, func(o *Options) { o.NoReload, o.Grace = true, 100*time.Millisecond })
+	e.stderr.await(t, "counted to 50")
+	e.stderr.await(t, "cannot deliver")
+	after := conf("type = seq\ntotalEvents = 50\nbatchSize = 50", "type = logger", "channels.c1.capacity = 200", "sources = r2",
+		"sources.r2.type = seq", "sources.r2.totalEvents = 3", "sources.r2.channels = c1")
+	after = strings.Replace(after, "a1.sources = r1\n", "", 1)
+	e.write(t, after)
+	e.reload <- os.Interrupt
+	e.stderr.await(t, `reloaded: sink k1, channel c1 restarted; source r1 stopped; source r2 started\n`)
+	e.stderr.await(t, "counted to 3")
+	e.end(t)
+	e.stderr.await(t, "53 received, 53 delivered, 0 left")
+	if n := strings.Count(e.stdout.String(), "body: "); n != 53 {
+		t.Errorf("%d events", n)
+	}
+	e.reload = nil
+}
+
+// What only shows when a component is opened: the port of another one.
+func TestReloadWithTakenPort(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	e := startEdited(t, conf(netcat, "type = logger"), nil)
+	e.write(t, conf("type = netcat\nbind = 127.0.0.1\nport = "+port, "type = logger"))
+	e.stderr.await(t, `source r1: listen on 127.0.0.1:`+port+`: address already in use; tries again every 3s`)
+	l.Close()
+	c := e.dialTo(t, "127.0.0.1:"+port)
+	e.say(t, c, "late")
+	e.end(t)
+	e.stderr.await(t, "1 received, 1 delivered, 0 left")
+}
+
+func (e *edited) dialTo(t *testing.T, addr string) net.Conn {
+	t.Helper()
+	deadline := time.Now().Add(15 * time.Second)
+	for {
+		c, err := net.Dial("tcp", addr)
+		if err == nil {
+			t.Cleanup(func() { c.Close() })
+			c.SetDeadline(deadline)
+			return c
+		}
+		if time.Now().After(deadline) {
+			t.Fatal(err)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+// A source that waits for space in a channel whose sink is changed does not
+// hold the reload.
+func TestReloadFreesAWaitingSource(t *testing.T) {
+	refused := "type = org.apache.flume.sink.kafka.KafkaSink\nkafka.bootstrap.servers = 127.0.0.1:1\nkafka.topic = t"
+	e := startEdited(t, conf("type = seq\ntotalEvents = 1000\nbatchSize = 10", refused), nil)
+	e.stderr.await(t, "waits: channel is full")
+	e.write(t, conf("type = seq\ntotalEvents = 5\nbatchSize = 5", "type = logger"))
+	e.stderr.await(t, `reloaded: sink k1, source r1 restarted\n`)
+	e.stderr.await(t, "counted to 5")
+	e.end(t)
+	if strings.Contains(e.stderr.String(), "found no space") {
+		t.Errorf("lost events:\n%s", e.stderr)
+	}
+}
+
+func TestMetrics(t *testing.T) {
+	a := startAgent(t, conf("type = seq\ntotalEvents = 30\nbatchSize = 10", "type = logger", "sinks = k1 k2", "sinks.k2.type = kafka",
+		"sinks.k2.kafka.bootstrap.servers = 127.0.0.1:1", "sinks.k2.channel = c2", "channels = c1 c2", "channels.c2.type = memory",
+		"channels.c2.capacity = 120", "sources.r1.channels = c1 c2"),
+		func(o *Options) {
+			o.Grace = 50 * time.Millisecond
+			o.Properties = map[string]string{"flume.monitoring.type": "http", "flume.monitoring.port": "0"}
+		})
+	url := "http://127.0.0.1:" + a.stderr.await(t, `serves /metrics, /prometheus and /health on \S+:(\d+)`)[1]
+	a.stderr.await(t, "counted to 30")
+	a.stderr.await(t, "k2: cannot deliver")
+	get := func(path, accept string) (int, string) {
+		t.Helper()
+		q, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, url+path, nil)
+		q.Header.Set("Accept", accept)
+		answer, err := http.DefaultClient.Do(q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer answer.Body.Close()
+		text, err := io.ReadAll(answer.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return answer.StatusCode, string(text)
+	}
+	_, text := get("/metrics", "")
+	var all map[string]map[string]string
+	if err := json.Unmarshal([]byte(text), &all); err != nil {
+		t.Fatal(err, text)
+	}
+	for path, want := range map[string]string{"SOURCE.r1 Type": "SOURCE", "SOURCE.r1 EventReceivedCount": "30", "SOURCE.r1 EventAcceptedCount": "30",
+		"SOURCE.r1 StopTime": "0", "CHANNEL.c2 ChannelSize": "30", "CHANNEL.c2 ChannelCapacity": "120",
+		"CHANNEL.c2 ChannelFillPercentage": "25.0", "CHANNEL.c1 EventPutSuccessCount": "30", "CHANNEL.c1 EventTakeSuccessCount": "30",
+		"SINK.k1 EventDrainSuccessCount": "30", "SINK.k2 EventDrainSuccessCount": "0", "SINK.k2 ConnectionFailedCount": ""} {
+		component, counter, _ := strings.Cut(path, " ")
+		if got := all[component][counter]; got != want && want != "" {
+			t.Errorf("%s: %q, want %q", path, got, want)
+		}
+	}
+	for _, accept := range []string{"text/plain;version=0.0.4;q=0.5,*/*;q=0.1", "application/openmetrics-text;version=1.0.0"} {
+		_, text = get("/metrics", accept)
+		for _, line := range []string{"# TYPE flume_source_event_received_count counter", `flume_source_event_received_count{agent="a1",source="r1"} 30`,
+			`flume_channel_channel_size{agent="a1",channel="c2"} 30`, `flume_sink_working{agent="a1",sink="k2"} 0`} {
+			if !strings.Contains(text, line+"\n") {
+				t.Errorf("%s: no %s in\n%s", accept, line, text)
+			}
+		}
+	}
+	if code, text := get("/health", ""); code != 503 || !strings.Contains(text, `"troubles":{"SINK.k2":"it cannot deliver"}`) {
+		t.Errorf("health: %d %s", code, text)
+	}
+	a.end(t)
+}
+
+// TestTopologies runs selectors and groups by a file.
+func TestTopologies(t *testing.T) {
+	file := func(more ...string) string {
+		return conf("type = netcat\nbind = 127.0.0.1\nport = 0\ninterceptors = i1 i2\ninterceptors.i1.type = REGEX_EXTRACTOR\n"+
+			`interceptors.i1.regex = ^(\\w+)`+"\ninterceptors.i1.serializers = s1\ninterceptors.i1.serializers.s1.name = state\n"+
+			"interceptors.i2.type = org.apache.flume.interceptor.RegexFilteringInterceptor$Builder\ninterceptors.i2.regex = ^drop\ninterceptors.i2.excludeEvents = true",
+			"type = logger", more...)
+	}
+	a := startAgent(t, file("sources.r1.selector.type = multiplexing", "sources.r1.selector.header = state", "sources.r1.selector.mapping.CZ = c1",
+		"sources.r1.selector.mapping.US = c2", "sources.r1.channels = c1 c2", "channels = c1 c2", "channels.c2.type = memory",
+		"sinks = k1 k2 k3", "sinks.k2.type = kafka", "sinks.k2.kafka.bootstrap.servers = 127.0.0.1:1", "sinks.k2.channel = c2", "sinks.k3.type = logger",
+		"sinks.k3.maxBytesToLog = 2", "sinks.k3.channel = c2", "sinkgroups = g1", "sinkgroups.g1.sinks = k2 k3", "sinkgroups.g1.processor.type = failover",
+		"sinkgroups.g1.processor.priority.k2 = 10", "sinkgroups.g1.processor.priority.k3 = 5"), nil)
+	c := a.dial(t)
+	for _, line := range []string{"CZ1", "CZ x", "US y", "drop z"} {
+		fmt.Fprintln(c, line)
+		io.ReadFull(c, make([]byte, 3))
+	}
+	a.stdout.await(t, `headers:\{state=CZ\} body: .*CZ x }`)
+	a.stdout.await(t, `headers:\{state=US\} body: 55 53 +US }`)
+	a.stderr.await(t, "sink group g1: sink k2: .*; the batch goes to sink k3")
+	a.stderr.await(t, "source r1: an event goes to no channel")
+	a.end(t)
+	a.stderr.await(t, "source r1: 1 event without a channel, by the selector")
+	a.stderr.await(t, "4 received, 2 delivered, 0 left, 2 dropped by interceptors")
+}

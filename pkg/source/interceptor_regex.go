@@ -1,0 +1,213 @@
+package source
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/logpipe/logpipe/pkg/flume"
+	"github.com/logpipe/logpipe/pkg/timestamp"
+)
+
+// problemOf is the problem of one property, or none.
+func problemOf(property string, err error, fix string) []flume.Problem {
+	if err == nil {
+		return nil
+	}
+	return []flume.Problem{{Property: property, Message: err.Error(), Fix: fix}}
+}
+
+const fixPattern = "write it in another way; events can also be filtered and changed by `logpipe run`"
+
+// regexFilter keeps events by their body.
+type regexFilter struct {
+	pattern string
+	exclude bool
+	re      *regexp.Regexp
+}
+
+func newRegexFilter(p *flume.Properties) Interceptor {
+	i := &regexFilter{}
+	p.String(&i.pattern, "regex", ".*", "the pattern that is looked for in the body")
+	p.Bool(&i.exclude, "excludeEvents", false, "drop the events that it fits, not the others")
+	return i
+}
+
+func (i *regexFilter) Check() []flume.Problem {
+	_, err := compileJava(i.pattern)
+	return problemOf("regex", err, fixPattern)
+}
+
+func (i *regexFilter) Open(flume.Env) (err error) {
+	i.re, err = compileJava(i.pattern)
+	return err
+}
+
+func (i *regexFilter) Intercept(events []flume.Event) []flume.Event {
+	kept := events[:0]
+	for n := range events {
+		if i.re.Match(events[n].Body) != i.exclude {
+			kept = append(kept, events[n])
+		}
+	}
+	return kept
+}
+
+// searchReplace changes bodies.
+type searchReplace struct {
+	search, replacement, charset string
+	re                           *regexp.Regexp
+	parts                        groupReplacement
+}
+
+func newSearchReplace(p *flume.Properties) Interceptor {
+	i := &searchReplace{}
+	p.String(&i.search, "searchPattern", "", "the pattern that is looked for in the body").Require()
+	p.String(&i.replacement, "replaceString", "", "what replaces each match; $1 is the first group")
+	p.String(&i.charset, "charset", "UTF-8", "how bodies are written").Without("patterns look at UTF-8, and other bytes stay as they are")
+	return i
+}
+
+func (i *searchReplace) Check() []flume.Problem {
+	re, err := compileJava(i.search)
+	if err != nil {
+		return problemOf("searchPattern", err, fixPattern)
+	}
+	_, err = parseReplacement(i.replacement, re)
+	return problemOf("replaceString", err, "")
+}
+
+func (i *searchReplace) Open(flume.Env) (err error) {
+	if i.re, err = compileJava(i.search); err == nil {
+		i.parts, err = parseReplacement(i.replacement, i.re)
+	}
+	return err
+}
+
+func (i *searchReplace) Intercept(events []flume.Event) []flume.Event {
+	for n := range events {
+		body := events[n].Body
+		matches := i.re.FindAllSubmatchIndex(body, -1)
+		if len(matches) == 0 {
+			continue
+		}
+		changed := make([]byte, 0, len(body)+16)
+		at := 0
+		for _, m := range matches {
+			changed = i.parts.append(append(changed, body[at:m[0]]...), body, m)
+			at = m[1]
+		}
+		events[n].Body = append(changed, body[at:]...)
+	}
+	return events
+}
+
+// regexExtractor sets headers to the groups of a pattern.
+type regexExtractor struct {
+	pattern    string
+	list       string
+	settings   map[string]string // serializers.*
+	re         *regexp.Regexp
+	groups     []groupHeader
+	logf       func(string, ...any)
+	unreadable atomic.Int64
+}
+
+// groupHeader is what becomes of one group.
+type groupHeader struct {
+	header string
+	layout *timestamp.Layout // of a time that becomes milliseconds; nil = the text as it is
+}
+
+func newRegexExtractor(p *flume.Properties) Interceptor {
+	i := &regexExtractor{}
+	p.String(&i.pattern, "regex", "", "the pattern that is looked for in the body").Require()
+	p.String(&i.list, "serializers", "", "a name for each group of the pattern").Require()
+	p.Family(&i.settings, "serializers.", "name (the header), type and pattern of the serializer of a group")
+	return i
+}
+
+// The classes that make a header of a group.
+const (
+	passThrough  = "org.apache.flume.interceptor.RegexExtractorInterceptorPassThroughSerializer"
+	millisOfTime = "org.apache.flume.interceptor.RegexExtractorInterceptorMillisSerializer"
+)
+
+func (i *regexExtractor) Check() []flume.Problem {
+	re, err := compileJava(i.pattern)
+	if err != nil {
+		return problemOf("regex", err, fixPattern)
+	}
+	_, problems := i.serializers(re)
+	return problems
+}
+
+// serializers reads the descriptions of the groups.
+func (i *regexExtractor) serializers(re *regexp.Regexp) (groups []groupHeader, problems []flume.Problem) {
+	report := func(property, fix, format string, args ...any) {
+		problems = append(problems, flume.Problem{Property: property, Fix: fix, Message: fmt.Sprintf(format, args...)})
+	}
+	names := strings.Fields(i.list)
+	if len(names) > re.NumSubexp() {
+		report("serializers", "put a part of the pattern in brackets for each", "%d serializers, but the pattern has %s", len(names), plural(re.NumSubexp(), "group"))
+	}
+	for _, name := range names {
+		g := groupHeader{header: i.settings[name+".name"]}
+		if g.header == "" {
+			report("serializers", "add serializers."+name+".name = HEADER", "serializer %s has no name", name)
+		}
+		switch class := i.settings[name+".type"]; {
+		case class == "" || strings.EqualFold(class, "default") || class == passThrough:
+		case class == millisOfTime:
+			pattern := i.settings[name+".pattern"]
+			strftime, err := timestamp.FromJava(pattern)
+			if err == nil {
+				g.layout, err = timestamp.NewLayout(strftime)
+			}
+			if err != nil || pattern == "" {
+				report("serializers."+name+".pattern", "write one such as yyyy-MM-dd HH:mm:ss", "serializer %s: want the pattern of a time, not %q", name, pattern)
+			}
+		default:
+			report("serializers."+name+".type", "write default, or "+millisOfTime, "serializer %s has an unknown type %q", name, class)
+		}
+		groups = append(groups, g)
+	}
+	return groups, problems
+}
+
+func (i *regexExtractor) Open(env flume.Env) (err error) {
+	i.logf = env.Logf
+	if i.re, err = compileJava(i.pattern); err == nil {
+		i.groups, _ = i.serializers(i.re)
+	}
+	return err
+}
+
+func (i *regexExtractor) Intercept(events []flume.Event) []flume.Event {
+	for n := range events {
+		m := i.re.FindSubmatchIndex(events[n].Body)
+		if m == nil {
+			continue
+		}
+		for k, g := range i.groups {
+			begin, end := m[2*k+2], m[2*k+3]
+			if begin < 0 {
+				continue
+			}
+			text := events[n].Body[begin:end]
+			if g.layout == nil {
+				events[n].Headers.Set(g.header, string(text))
+				continue
+			}
+			if ns, ok := g.layout.Parse(text, time.Local); ok {
+				events[n].Headers.Set(g.header, strconv.FormatInt(ns/1e6, 10))
+			} else if c := i.unreadable.Add(1); c&(c-1) == 0 {
+				i.logf("header %s is left out of %s: %q is no time as %s", g.header, plural(int(c), "event"), text, g.layout)
+			}
+		}
+	}
+	return events
+}

@@ -1,0 +1,208 @@
+package source
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/logpipe/logpipe/pkg/flume"
+)
+
+// intercept sends bodies through an interceptor and writes what goes on as
+// `body{k=v}`. A body may be led by headers: k=v|body.
+func intercept(t *testing.T, i Interceptor, in ...string) string {
+	t.Helper()
+	if c, ok := i.(flume.Checker); ok {
+		if problems := c.Check(); len(problems) > 0 {
+			t.Fatal(problems)
+		}
+	}
+	if err := i.Open(flume.Env{Logf: t.Logf}); err != nil {
+		t.Fatal(err)
+	}
+	var events []flume.Event
+	for _, text := range in {
+		var e flume.Event
+		for {
+			header, rest, found := strings.Cut(text, "|")
+			if !found {
+				break
+			}
+			key, value, _ := strings.Cut(header, "=")
+			e.Headers.Set(key, value)
+			text = rest
+		}
+		e.Body = []byte(text)
+		events = append(events, e)
+	}
+	var out []string
+	for _, e := range i.Intercept(events) {
+		text := string(e.Body)
+		for _, h := range e.Headers {
+			text += fmt.Sprintf("{%s=%s}", h.Key, h.Value)
+		}
+		out = append(out, text)
+	}
+	return strings.Join(out, " ")
+}
+
+func TestInterceptorTable(t *testing.T) {
+	const millis = "serializers.s1.type=" + millisOfTime
+	tests := []struct {
+		name     string
+		build    func(*flume.Properties) Interceptor
+		settings []string
+		in       []string
+		want     string
+	}{
+		{"filter keeps", newRegexFilter, []string{`regex=b\d`}, []string{"ab1", "b", "b22c"}, "ab1 b22c"},
+		{"filter drops", newRegexFilter, []string{"regex=^b", "excludeEvents=true"}, []string{"ab1", "b", "b22c"}, "ab1"},
+		{"filter default", newRegexFilter, nil, []string{"a", ""}, "a "},
+		{"extract", newRegexExtractor, []string{`regex=(\d):(\d):(\d)`, "serializers=s1 s2 s3", "serializers.s1.name=one", "serializers.s2.name=two", "serializers.s3.name=three"},
+			[]string{"1:2:3.4foobar5", "none"}, "1:2:3.4foobar5{one=1}{two=2}{three=3} none"},
+		{"extract some", newRegexExtractor, []string{`regex=(a)?(.*)`, "serializers=s1 s2", "serializers.s1.name=a", "serializers.s2.name=rest", "serializers.s1.type=DEFAULT"},
+			[]string{"xyz\r", "a=old|axyz"}, "xyz\r{rest=xyz} axyz{a=a}{rest=xyz}"},
+		{"extract a time", newRegexExtractor, []string{`regex=^(\S+ \S+ \S+)`, "serializers=s1", "serializers.s1.name=timestamp", millis, "serializers.s1.pattern=yyyy-MM-dd HH:mm:ss Z"},
+			[]string{"2012-10-16 12:34:56 +0000 x", "2012-10-16 noon today"}, "2012-10-16 12:34:56 +0000 x{timestamp=1350390896000} 2012-10-16 noon today"},
+		{"replace", newSearchReplace, []string{`searchPattern=^[A-Za-z0-9_]+ `, "replaceString="}, []string{"word the rest of word it"}, "the rest of word it"},
+		{"replace with groups", newSearchReplace, []string{`searchPattern=(\w+)@(?<host>\w+)`, `replaceString=${host}\$$1`}, []string{"a@b, c@d"}, "b$a, d$c"},
+		{"replace, no more groups", newSearchReplace, []string{`searchPattern=(x)`, `replaceString=$12`}, []string{"axb"}, "ax2b"},
+		{"remove one", newRemoveHeader, []string{"withName=a"}, []string{"a=1|b=2|x"}, "x{b=2}"},
+		{"remove a list", newRemoveHeader, []string{"fromList=a , b"}, []string{"a=1|b=2|c=3|x"}, "x{c=3}"},
+		{"remove with separator", newRemoveHeader, []string{"fromList=a;b", "fromListSeparator=;"}, []string{"a=1|b=2|c=3|x"}, "x{c=3}"},
+		{"remove by pattern", newRemoveHeader, []string{"matching=t.*"}, []string{"t=1|tt=2|at=3|x"}, "x{at=3}"},
+		{"uuid kept", newUUID, []string{"headerName=k"}, []string{"k=1|x"}, "x{k=1}"},
+	}
+	for _, test := range tests {
+		if got := intercept(t, configure(t, test.build, test.settings...), test.in...); got != test.want {
+			t.Errorf("%s: %q, want %q", test.name, got, test.want)
+		}
+	}
+	i := configure(t, newUUID, "prefix=p-", "preserveExisting=false")
+	got := intercept(t, i, "id=1|a", "b")
+	m := regexp.MustCompile(`^a\{id=p-(\S+)\} b\{id=p-(\S+)\}$`).FindStringSubmatch(got)
+	form := regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`)
+	if m == nil || m[1] == m[2] || !form.MatchString(m[1]) || !form.MatchString(m[2]) {
+		t.Errorf("uuid: %s", got)
+	}
+}
+
+func TestInterceptorMistakes(t *testing.T) {
+	tests := []struct {
+		build    func(*flume.Properties) Interceptor
+		settings []string
+		want     string
+	}{
+		{newRegexFilter, []string{"regex=(a"}, "missing closing )"},
+		{newRegexFilter, []string{"regex=^(?!.*tmp).*"}, "looking ahead and behind"},
+		{newRemoveHeader, []string{"matching=["}, "missing closing ]"},
+		{newSearchReplace, []string{"searchPattern=a", "replaceString=$1"}, "the pattern has no group 1"},
+		{newSearchReplace, []string{"searchPattern=a", "replaceString=$x"}, "a group number has to follow $"},
+		{newRegexExtractor, []string{"regex=(a)", "serializers=s1"}, "serializer s1 has no name"},
+		{newRegexExtractor, []string{"regex=a", "serializers=s1", "serializers.s1.name=x"}, "1 serializers, but the pattern has 0 groups"},
+		{newRegexExtractor, []string{"regex=(a)", "serializers=s1", "serializers.s1.name=x", "serializers.s1.type=y"}, `unknown type "y"`},
+		{newRegexExtractor, []string{"regex=(a)", "serializers=s1", "serializers.s1.name=x", "serializers.s1.type=" + millisOfTime}, "want the pattern of a time"},
+	}
+	for _, test := range tests {
+		problems := configure(t, test.build, test.settings...).(flume.Checker).Check()
+		if len(problems) != 1 || !strings.Contains(problems[0].Message, test.want) {
+			t.Errorf("%v: %v, want %s", test.settings, problems, test.want)
+		}
+	}
+}
+
+func TestJavaPatterns(t *testing.T) {
+	tests := []struct{ pattern, text, want string }{
+		{`a.b`, "a\rb axb", "axb"},
+		{`[.]x`, "ax.x", ".x"},
+		{`[]x]+`, "a]x", "]x"},
+		{`[^]]+`, "]ab]", "ab"},
+		{`\p{Alpha}+`, "12ab", "ab"},
+		{`[\p{Upper}\d]+`, "xA1y", "A1"},
+		{`\Qa.b\E+`, "axb a.bb", "a.bb"},
+		{`\u00e9+`, "caféé", "éé"},
+		{`(?s)a.b`, "a\nb", "a\nb"},
+		{`\s+`, "a \x0B b", " \x0B "},
+		{`end\Z`, "the end", "end"},
+	}
+	for _, test := range tests {
+		re, err := compileJava(test.pattern)
+		if err != nil {
+			t.Errorf("%s: %v", test.pattern, err)
+			continue
+		}
+		if got := re.FindString(test.text); got != test.want {
+			t.Errorf("%s in %q: %q, want %q", test.pattern, test.text, got, test.want)
+		}
+	}
+}
+
+func FuzzJavaPattern(f *testing.F) {
+	for _, seed := range []string{`a.[.]\.`, `[^]]\p{Alpha}`, `\Q.`, `\u12`, `[\p{`, `$1${x}\`} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		if re, err := compileJava(text); err == nil && len(text) < 100 {
+			re.FindString(text)
+		}
+		parseReplacement(text, regexp.MustCompile("(a)(?<x>b)"))
+	})
+}
+
+func route1(t *testing.T, s Selector, channels string, headers ...string) string {
+	t.Helper()
+	if problems := s.Bind(strings.Fields(channels)); len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	e := &flume.Event{}
+	for _, h := range headers {
+		key, value, _ := strings.Cut(h, "=")
+		e.Headers.Set(key, value)
+	}
+	return fmt.Sprint(s.Route(e))
+}
+
+func TestSelectors(t *testing.T) {
+	multi := []string{"header=state", "mapping.CZ=c1", "mapping.US=c2 c3", "default=c4", "optional.US=c3 c4", "optional.DE=c1"}
+	tests := []struct {
+		build    func(*flume.Properties) Selector
+		settings []string
+		headers  []string
+		want     string
+	}{
+		{newReplicating, nil, nil, "[0 1 2 3] []"},
+		{newReplicating, []string{"optional=c3 c1"}, nil, "[1 3] [2 0]"},
+		{newMultiplexing, multi, []string{"state=CZ"}, "[0] []"},
+		{newMultiplexing, multi, []string{"state=US"}, "[1 2] [3]"},
+		{newMultiplexing, multi, []string{"state=DE"}, "[3] [0]"},
+		{newMultiplexing, multi, []string{"state=FR"}, "[3] []"},
+		{newMultiplexing, multi, nil, "[3] []"},
+		{newMultiplexing, []string{"mapping.a=c1"}, []string{"flume.selector.header=b"}, "[] []"},
+	}
+	for _, test := range tests {
+		if got := route1(t, configure(t, test.build, test.settings...), "c1 c2 c3 c4", test.headers...); got != test.want {
+			t.Errorf("%v %v: %s, want %s", test.settings, test.headers, got, test.want)
+		}
+	}
+	s := configure(t, newBalancing)
+	s.Bind([]string{"c1", "c2"})
+	got := ""
+	for range 4 {
+		required, _ := s.Route(nil)
+		got += fmt.Sprint(required)
+	}
+	if got != "[0][1][0][1]" {
+		t.Errorf("round robin: %s", got)
+	}
+	for text, settings := range map[string][]string{
+		`the source has no channel "c9"`:    {"mapping.a=c9"},
+		`the source has no channel "c1,c2"`: {"default=c1,c2"},
+		"without mapping and default":       {"header=x"},
+	} {
+		problems := configure(t, newMultiplexing, settings...).Bind([]string{"c1", "c2"})
+		if len(problems) != 1 || !strings.Contains(problems[0].Message, text) || problems[0].Fix == "" {
+			t.Errorf("%v: %v", settings, problems)
+		}
+	}
+}
