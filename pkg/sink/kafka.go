@@ -8,10 +8,13 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/logpipe/logpipe/pkg/flume"
+	"github.com/logpipe/logpipe/pkg/flumerpc"
 	"github.com/logpipe/logpipe/pkg/kafka"
+	"github.com/logpipe/logpipe/pkg/sink/counts"
 )
 
 // producer is what the Kafka sink needs of pkg/kafka.
@@ -27,7 +30,6 @@ type Kafka struct {
 	brokers         string
 	topic           string
 	batch           int
-	acks            string
 	override        bool
 	topicHeader     string
 	partitionHeader string
@@ -35,27 +37,32 @@ type Kafka struct {
 	timeHeader      string
 	avro            bool
 	headers         map[string]string // event header -> record header
-	settings        map[string]string // kafka.producer.*
+	producing       kafka.JavaProducer
 
-	fixedKey string // of the older plugin: the key of every record
+	plugin   bool   // the older plugin, whose own properties are these:
+	acks     string // which brokers answer
+	fixedKey string // the key of every record
 	limit    int    // largest record in bytes; 0 = the producer's default
 
-	env     flume.Env
-	connect func(context.Context) (producer, error)
-	conn    producer // nil until the first write
-	failed  bool     // the last batch went back into its channel
+	env      flume.Env
+	counts   counts.Sink
+	timer    *atomic.Int64 // ms of sending
+	timeless *atomic.Int64 // events whose header holds no time
+	connect  func(context.Context) (producer, error)
+	conn     producer // nil until the first write
+	failed   bool     // the last batch went back into its channel
 }
 
 // NewKafka describes and makes Flume's Kafka sink.
 func NewKafka(p *flume.Properties) Sink {
 	s := &Kafka{}
 	s.connect = s.dial
+	s.begin(flume.Env{})
 	p.String(&s.brokers, "kafka.bootstrap.servers", "", "host:port of brokers, with commas").
 		Require().Formerly("brokerList")
 	p.String(&s.topic, "kafka.topic", "default-flume-topic", "where records go; %{h} is the header h").Formerly("topic")
 	p.Int(&s.batch, "flumeBatchSize", 100, 1, "most events in one transaction").In("events").Formerly("batchSize")
-	p.Choice(&s.acks, "kafka.producer.acks", "1", []string{"all", "-1", "1", "0"}, "which brokers answer").
-		Formerly("requiredAcks")
+	s.producing.Describe(p, "kafka.producer.", "1").Formerly("requiredAcks")
 	p.Bool(&s.override, "allowTopicOverride", true, "a header names the topic")
 	p.String(&s.topicHeader, "topicHeader", "topic", "the header that names the topic")
 	p.String(&s.partitionHeader, "partitionIdHeader", "", "the header that holds the partition")
@@ -63,7 +70,6 @@ func NewKafka(p *flume.Properties) Sink {
 	p.String(&s.timeHeader, "timestampHeader", "", "the header that holds the record's time in ms")
 	p.Bool(&s.avro, "useFlumeEventFormat", false, "values are Flume's Avro events")
 	p.Family(&s.headers, "header.", "the record header that the event header of this name becomes")
-	p.Family(&s.settings, "kafka.producer.", "settings of Kafka's producer")
 	const codec = "bodies are sent as they are"
 	var unused string
 	p.String(&unused, "key.serializer.class", "", "of an older Flume").Without(codec)
@@ -74,8 +80,9 @@ func NewKafka(p *flume.Properties) Sink {
 // NewPluginKafka describes and makes the Kafka sink of the plugin that people
 // used before Flume had one of its own.
 func NewPluginKafka(p *flume.Properties) Sink {
-	s := &Kafka{partition: -1, batch: defaultBatch}
+	s := &Kafka{plugin: true, partition: -1, batch: defaultBatch}
 	s.connect = s.dial
+	s.begin(flume.Env{})
 	const codec, sync = "bodies are sent as they are", "a batch is sent at once and waited for"
 	var unused string
 	p.String(&s.brokers, "metadata.broker.list", "", "host:port of brokers, with commas").Require()
@@ -117,61 +124,60 @@ func (s *Kafka) Check() []flume.Problem {
 	report := func(property, fix, format string, args ...any) {
 		all = append(all, flume.Problem{Property: property, Message: fmt.Sprintf(format, args...), Fix: fix})
 	}
-	if s.brokers != "" && len(s.addresses()) == 0 {
-		report("kafka.bootstrap.servers", "write host:port", "no broker in %q", s.brokers)
+	list, topic := "kafka.bootstrap.servers", "kafka.topic"
+	if s.plugin {
+		list, topic = "metadata.broker.list", "custom.topic.name"
+	} else {
+		all = s.producing.Check("kafka.producer.")
 	}
+	all = append(all, kafka.CheckBrokers(list, s.brokers)...)
 	if !strings.Contains(s.topic, "%{") && s.topic != "" {
 		if err := checkTopic(s.topic); err != nil {
-			report("kafka.topic", "choose another name", "%v", err)
+			report(topic, "choose another name", "%v", err)
 		}
 	}
 	if s.partition > math.MaxInt32 {
 		report("defaultPartitionId", "write the number of a partition", "no topic has a partition %d", s.partition)
 	}
-	if s.avro {
-		report("useFlumeEventFormat", "set it to false", "useFlumeEventFormat is not supported yet")
-	}
-	if protocol := s.settings["security.protocol"]; protocol != "" && !strings.EqualFold(protocol, "PLAINTEXT") {
-		report("kafka.producer.security.protocol", "use a PLAINTEXT listener", "security protocol %s is not supported yet", protocol)
-	}
-	switch c := s.settings["compression.type"]; c {
-	case "", "none", "gzip", "snappy", "lz4", "zstd":
-	default:
-		report("kafka.producer.compression.type", "write one of none, gzip, snappy, lz4, zstd", "unknown compression %q", c)
-	}
-	for _, name := range []string{"linger.ms", "max.request.size"} {
-		if text, set := s.settings[name]; set {
-			if n, err := strconv.Atoi(text); err != nil || n < 0 {
-				report("kafka.producer."+name, "write a whole number", "want a whole number, not %q", text)
-			}
-		}
-	}
 	return all
 }
 
-// addresses are the brokers.
-func (s *Kafka) addresses() []string {
-	return strings.FieldsFunc(s.brokers, func(r rune) bool { return r == ',' || r == ' ' || r == '\t' })
+// Guarantee tells what the sink promises.
+func (s *Kafka) Guarantee() string {
+	acks := s.producing.Acks()
+	if s.plugin {
+		acks = s.acks
+	}
+	switch acks {
+	case "0":
+		return "acks 0: nobody answers, and what a broker does not get is lost"
+	case "1":
+		return "acks 1: a batch is gone from its channel when the leaders have it; lost with a leader that dies before its followers have it; may come twice"
+	}
+	return "a batch is gone from its channel when all replicas in sync have it; it comes twice when the answer is lost"
 }
 
 func (s *Kafka) dial(ctx context.Context) (producer, error) {
-	linger, _ := strconv.Atoi(s.settings["linger.ms"])
-	limit := s.limit
-	if n, err := strconv.Atoi(s.settings["max.request.size"]); err == nil {
-		limit = n
+	cfg, how := s.producing.Config(s.brokers, s.env.Logf), s.producing.Producer()
+	if s.plugin {
+		how = kafka.ProducerConfig{Acks: s.acks, MaxMessageBytes: s.limit}
 	}
-	return kafka.NewProducer(ctx,
-		kafka.Config{Brokers: s.addresses(), ClientID: s.settings["client.id"]},
-		kafka.ProducerConfig{
-			Acks: s.acks, Compression: s.settings["compression.type"], MaxMessageBytes: limit,
-			Linger: time.Duration(linger) * time.Millisecond,
-		})
+	return kafka.NewProducer(ctx, cfg, how)
 }
 
 // Open remembers the environment; the first write connects.
 func (s *Kafka) Open(env flume.Env) error {
-	s.env = env
+	s.begin(env)
 	return nil
+}
+
+func (s *Kafka) begin(env flume.Env) {
+	s.env = env
+	if env.Logf == nil {
+		s.env.Logf = func(string, ...any) {}
+	}
+	s.counts = counts.New(env)
+	s.timer, s.timeless = env.Counter("KafkaEventSendTimer"), env.Counter("TimestampHeaderFail")
 }
 
 // Close ends the connection.
@@ -181,6 +187,7 @@ func (s *Kafka) Close() error {
 	}
 	err := s.conn.Close()
 	s.conn = nil
+	s.counts.Closed.Add(1)
 	if s.failed {
 		return nil // what the producer gives up now is counted by the channel
 	}
@@ -190,7 +197,10 @@ func (s *Kafka) Close() error {
 // record makes a Kafka record of an event.
 func (s *Kafka) record(e *flume.Event) (kafka.Record, error) {
 	r := kafka.Record{Topic: expandHeaders(s.topic, e.Headers), Partition: int32(s.partition), Value: e.Body}
-	if r.Value == nil {
+	switch {
+	case s.avro:
+		r.Value = flumerpc.AppendEvent(nil, e)
+	case r.Value == nil:
 		r.Value = []byte{} // an empty body, not a tombstone
 	}
 	if s.fixedKey != "" {
@@ -216,11 +226,11 @@ func (s *Kafka) record(e *flume.Event) (kafka.Record, error) {
 	}
 	if s.timeHeader != "" {
 		if text, ok := e.Headers.Get(s.timeHeader); ok {
-			ms, err := strconv.ParseInt(text, 10, 64)
-			if err != nil {
-				return r, fmt.Errorf("header %s is not a time in ms: %q", s.timeHeader, text)
+			if ms, err := strconv.ParseInt(text, 10, 64); err == nil {
+				r.Time = time.UnixMilli(ms)
+			} else if n := s.timeless.Add(1); n&(n-1) == 0 { // Flume sends it too
+				s.env.Logf("header %s is not a time in ms: %q; the record gets the time of sending (%d so far)", s.timeHeader, text, n)
 			}
-			r.Time = time.UnixMilli(ms)
 		}
 	}
 	for _, header := range slices.Sorted(maps.Keys(s.headers)) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/logpipe/logpipe/pkg/flume"
 	"github.com/logpipe/logpipe/pkg/kafka"
@@ -16,10 +17,14 @@ func (s *Kafka) Write(ctx context.Context, batch []flume.Event) error {
 	if s.conn == nil {
 		conn, err := s.connect(ctx)
 		if err != nil {
+			s.counts.ConnectFailed.Add(1)
 			return err
 		}
 		s.conn = conn
+		s.counts.Created.Add(1)
 	}
+	s.counts.Attempt(len(batch), s.batch)
+	begin := time.Now()
 	var rejected []Rejection
 	records, indexes := make([]kafka.Record, 0, len(batch)), make([]int, 0, len(batch))
 	for i := range batch {
@@ -32,8 +37,11 @@ func (s *Kafka) Write(ctx context.Context, batch []flume.Event) error {
 	}
 	more, err := s.send(ctx, records, indexes)
 	if s.failed = err != nil; err != nil {
+		s.counts.Failed.Add(1)
 		return err
 	}
+	s.timer.Add(time.Since(begin).Milliseconds())
+	s.counts.Delivered.Add(int64(len(records) - len(more)))
 	if rejected = append(rejected, more...); len(rejected) > 0 {
 		return &RejectedError{rejected}
 	}

@@ -1,0 +1,154 @@
+package sink
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/logpipe/logpipe/pkg/flume"
+	"github.com/logpipe/logpipe/pkg/kafka"
+)
+
+// remembering is a producer that keeps what it is given.
+type remembering struct{ got []kafka.Record }
+
+func (p *remembering) Send(_ context.Context, r kafka.Record) error {
+	p.got = append(p.got, r)
+	return nil
+}
+func (p *remembering) Flush(context.Context) error { return nil }
+func (p *remembering) Close() error                { return nil }
+
+// kafkaSink opens a sink that sends to a producer of the test.
+func kafkaSink(t *testing.T, settings ...string) (*Kafka, *remembering, *flume.Counters) {
+	t.Helper()
+	s := configure(t, NewKafka, append(settings, "kafka.bootstrap.servers=h:9092")...).(*Kafka)
+	if problems := s.Check(); len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	p, counters := &remembering{}, &flume.Counters{}
+	s.connect = func(context.Context) (producer, error) { return p, nil }
+	if err := s.Open(flume.Env{Counters: counters, Logf: t.Logf}); err != nil {
+		t.Fatal(err)
+	}
+	return s, p, counters
+}
+
+// What an event and the properties make of a record.
+func TestKafkaSinkRecords(t *testing.T) {
+	headers := func(pairs ...string) flume.Headers {
+		var h flume.Headers
+		for i := 0; i < len(pairs); i += 2 {
+			h.Set(pairs[i], pairs[i+1])
+		}
+		return h
+	}
+	tests := []struct {
+		settings string
+		headers  flume.Headers
+		want     string // topic, partition, key, value, time, headers
+	}{
+		{"", nil, "default-flume-topic -1  b 0 []"},
+		{"kafka.topic=t", headers("key", "k", "topic", "other"), "other -1 k b 0 []"},
+		{"topic=t allowTopicOverride=false", headers("topic", "other"), "t -1  b 0 []"},
+		{"topicHeader=to", headers("to", "there"), "there -1  b 0 []"},
+		{"topic=logs.%{app}.x", headers("app", "web"), "logs.web.x -1  b 0 []"},
+		{"defaultPartitionId=2", nil, "default-flume-topic 2  b 0 []"},
+		{"defaultPartitionId=2 partitionIdHeader=p", headers("p", "5"), "default-flume-topic 5  b 0 []"},
+		{"timestampHeader=ts", headers("ts", "1795219969760"), "default-flume-topic -1  b 1795219969760 []"},
+		{"timestampHeader=ts", headers("ts", "today"), "default-flume-topic -1  b 0 []"},
+		{"header.host=x-host header.none=y", headers("host", "web-1"), "default-flume-topic -1  b 0 [x-host=web-1]"},
+		{"useFlumeEventFormat=true", headers("h", "v"), "default-flume-topic -1  \x02\x02h\x02v\x00\x02b 0 []"},
+	}
+	for _, test := range tests {
+		s, p, _ := kafkaSink(t, strings.Fields(test.settings)...)
+		if err := s.Write(t.Context(), []flume.Event{{Headers: test.headers, Body: []byte("b")}}); err != nil {
+			t.Fatalf("%s: %v", test.settings, err)
+		}
+		r := p.got[0]
+		var list []string
+		for _, h := range r.Headers {
+			list = append(list, h.Key+"="+string(h.Value))
+		}
+		ms := int64(0)
+		if !r.Time.IsZero() {
+			ms = r.Time.UnixMilli()
+		}
+		if got := fmt.Sprintf("%s %d %s %s %d %v", r.Topic, r.Partition, r.Key, r.Value, ms, list); got != test.want {
+			t.Errorf("%s: %q, want %q", test.settings, got, test.want)
+		}
+	}
+}
+
+// Old and new names mean the same, and the names of Java's producer reach ours.
+func TestKafkaSinkNames(t *testing.T) {
+	p := &flume.Properties{}
+	s := NewKafka(p).(*Kafka)
+	for name, value := range map[string]string{"brokerList": "a:1, b:2", "topic": "t", "batchSize": "5", "requiredAcks": "-1",
+		"kafka.producer.compression.type": "lz4", "kafka.producer.linger.ms": "5", "kafka.producer.max.request.size": "5000",
+		"kafka.producer.client.id": "me", "kafka.producer.batch.size": "16384", "kafka.producer.ssl.truststore.location": "/x",
+		"key.serializer.class": "x", "serializer.class": "y"} {
+		q, _ := p.Lookup(name)
+		if q == nil {
+			t.Fatalf("no property %s", name)
+		}
+		if err := q.Assign(name, value); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if ignored := []string{"kafka.producer.batch.size", "kafka.producer.ssl.truststore.location", "key.serializer.class", "serializer.class"}; slices.Contains(ignored, name) != (q.Ignored != "") {
+			t.Errorf("%s is ignored: %q", name, q.Ignored)
+		}
+	}
+	how, cfg := s.producing.Producer(), s.producing.Config(s.brokers, nil)
+	if how.Acks != "-1" || how.Compression != "lz4" || how.Linger != 5*time.Millisecond || how.MaxMessageBytes != 5000 ||
+		cfg.ClientID != "me" || !slices.Equal(cfg.Brokers, []string{"a:1", "b:2"}) || s.topic != "t" || s.batch != 5 {
+		t.Errorf("%+v %+v %s %d", how, cfg, s.topic, s.batch)
+	}
+	for _, name := range []string{"metadata.broker.list", "kafka.producer.acs", "kafka.zookeeper"} {
+		if q, _ := p.Lookup(name); q != nil {
+			t.Errorf("%s is a property", name)
+		}
+	}
+	plugin := configure(t, NewPluginKafka, "metadata.broker.list=a:1", "custom.topic.name=t", "request.required.acks=1", "partition.key=k").(*Kafka)
+	r, err := plugin.record(&flume.Event{Body: []byte("b")})
+	if err != nil || r.Topic != "t" || string(r.Key) != "k" || len(plugin.Check()) > 0 || !strings.Contains(plugin.Guarantee(), "acks 1") {
+		t.Errorf("the plugin's record: %+v %v; %v", r, err, plugin.Check())
+	}
+}
+
+func TestKafkaSinkCounters(t *testing.T) {
+	s, _, counters := kafkaSink(t, "flumeBatchSize=2")
+	for _, n := range []int{2, 1} {
+		if err := s.Write(t.Context(), make([]flume.Event, n)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]int64{"ConnectionCreatedCount": 1, "ConnectionClosedCount": 1, "BatchCompleteCount": 1, "BatchUnderflowCount": 1,
+		"EventDrainAttemptCount": 3, "EventDrainSuccessCount": 3, "EventWriteFail": 0} {
+		if got := counters.Values()[name]; got != want {
+			t.Errorf("%s %d, want %d", name, got, want)
+		}
+	}
+}
+
+func TestKafkaSinkMistakes(t *testing.T) {
+	for settings, want := range map[string]string{
+		"brokerList=h:x":         `port "x"`,
+		"brokerList=,":           "no broker in ,",
+		"brokerList=h topic=a:b": "cannot be the name of a topic",
+		"brokerList=h kafka.producer.security.protocol=SASL_SSL": "SASL_SSL is not supported yet",
+		"brokerList=h kafka.producer.security.protocol=ssl":      "SSL is not supported yet",
+		"brokerList=h defaultPartitionId=3000000000":             "no topic has a partition",
+	} {
+		s := configure(t, NewKafka, strings.Fields(settings)...).(*Kafka)
+		if problems := s.Check(); len(problems) != 1 || !strings.Contains(problems[0].Message, want) || problems[0].Fix == "" {
+			t.Errorf("%s: %v", settings, problems)
+		}
+	}
+}
