@@ -15,6 +15,7 @@ import (
 	"github.com/logpipe/logpipe/pkg/broker"
 	"github.com/logpipe/logpipe/pkg/flume"
 	"github.com/logpipe/logpipe/pkg/kafka"
+	"github.com/logpipe/logpipe/pkg/sink"
 )
 
 // configure makes a component with these settings.
@@ -174,15 +175,19 @@ func TestSinkWindows(t *testing.T) {
 	}
 }
 
-// Events that a stage refuses are told and counted, and go nowhere.
+// Events that a stage refuses go back to the agent, which keeps them.
 func TestSinkRejects(t *testing.T) {
 	s, w := openSink(t, "command=where n")
-	write(t, s, events(`{"n":1}`, "no object", `{"n":2}`, "two\nlines"))
+	err := s.Write(t.Context(), events(`{"n":1}`, "no object", `{"n":2}`, "two\nlines", `{"n":3`))
+	var rejected *sink.RejectedError
+	if !errors.As(err, &rejected) || len(rejected.Events) != 3 || rejected.Events[0].Index != 1 || rejected.Events[1].Index != 3 || rejected.Events[2].Index != 4 {
+		t.Errorf("write: %v", err)
+	}
 	if got := w.String(); got != "{\"n\":1}\n{\"n\":2}\n" {
 		t.Errorf("printed %q", got)
 	}
-	if n := w.counters.Values()["EventRejectedCount"]; n != 2 || !strings.Contains(w.all(), "no object") {
-		t.Errorf("%d rejected, told %s", n, w.all())
+	if n := w.counters.Values()["EventRejectedCount"]; n != 3 {
+		t.Errorf("%d rejected", n)
 	}
 }
 

@@ -110,10 +110,9 @@ func (s *Sink) Write(ctx context.Context, batch []flume.Event) error {
 		return err
 	}
 	s.counts.Delivered.Add(int64(len(batch) - len(rejected)))
-	for _, r := range rejected {
-		if n := s.refused.Add(1); n&(n-1) == 0 {
-			s.env.Logf("an event is left out: %v: %s (%d so far)", r.err, excerpt(batch[r.event].Body), n)
-		}
+	if len(rejected) > 0 {
+		s.refused.Add(int64(len(rejected)))
+		return &sink.RejectedError{Events: rejected} // the agent keeps them in a file
 	}
 	return nil
 }
@@ -196,12 +195,6 @@ type run struct {
 	rejected map[int]error // by event of the batch
 }
 
-// rejection is an event of a batch that a stage has refused.
-type rejection struct {
-	event int
-	err   error
-}
-
 // Read is the pipeline's input.
 func (r *run) Read(ctx context.Context) (*stream.Block, error) {
 	select {
@@ -216,7 +209,7 @@ func (r *run) Read(ctx context.Context) (*stream.Block, error) {
 }
 
 // put gives blocks to the pipeline and waits until all are through.
-func (r *run) put(ctx context.Context, blocks []*block) ([]rejection, error) {
+func (r *run) put(ctx context.Context, blocks []*block) ([]sink.Rejection, error) {
 	r.mu.Lock()
 	r.current, r.rejected = blocks, map[int]error{}
 	r.mu.Unlock()
@@ -246,14 +239,14 @@ func (r *run) put(ctx context.Context, blocks []*block) ([]rejection, error) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	var list []rejection
+	var list []sink.Rejection
 	last := 0
 	for _, b := range blocks {
 		last = max(last, b.events[len(b.events)-1])
 	}
 	for i := 0; i <= last && len(r.rejected) > 0; i++ {
 		if err := r.rejected[i]; err != nil {
-			list = append(list, rejection{i, err})
+			list = append(list, sink.Rejection{Index: i, Err: err})
 		}
 	}
 	return list, nil
