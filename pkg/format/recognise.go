@@ -23,7 +23,7 @@ func Recognise(sample []byte) (Format, error) {
 	case err != nil || !ok:
 		return f, err
 	case auto.lines > 0 && auto.fitting() == 0:
-		return nil, notRecognised(auto.first)
+		return nil, notRecognised(auto.lines, auto.first)
 	}
 	return auto.guess(), nil
 }
@@ -80,7 +80,7 @@ func (f autoFormat) Sample(head []byte) (Format, error) {
 		_ = p.Parse(bytes.TrimSuffix(line, []byte{'\n'}), &r, &a) // bad lines are counted
 		if p.become != nil {
 			if p.format.lines > 0 && p.format.fitting() == 0 {
-				return nil, notRecognised(p.format.first)
+				return nil, notRecognised(p.format.lines, p.format.first)
 			}
 			return p.become, nil
 		}
@@ -111,8 +111,13 @@ func (f autoFormat) guess() Format {
 	return g
 }
 
-func notRecognised(line []byte) error {
-	err := fault.Usagef("no known access-log format fits the first lines, the first of which is %.120q", line)
+// notRecognised is the error where no format fits one of the first n lines; line
+// is the first of them.
+func notRecognised(n int, line []byte) error {
+	err := fault.Usagef("none of the first %d lines fits a known access-log format; the first of them is %.120q", n, line)
+	if n == 1 {
+		err = fault.Usagef("the first line fits no known access-log format: %.120q", line)
+	}
 	if f := otherFit(line, ""); f != "" {
 		return fault.Hint(err, "%s", wouldRead(f))
 	}

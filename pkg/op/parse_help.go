@@ -34,8 +34,9 @@ out. A request that is none stands in request as it is. Values of delimited, csv
 regex are texts unless they are given a type: string, int, float, bool, time or json.
 
 access reads each of the first hundred lines by what fits it, of the formats below
-and w3c, and then all lines by the one that fitted most of them. Where none fits one
-of a hundred lines, the input is refused.
+and w3c, and then all lines by the one that fitted most of them. Where none of them
+fits any of the first 100 lines the input is refused, even if lines behind them would
+fit: name the format then, and the lines that do not fit it are rejected.
 
 In csv a quoted value may hold commas, doubled quotes and line ends. Where a quote is
 not closed by one with a comma or a line end behind it, only the line on which it

@@ -103,7 +103,7 @@ func TestParseAccessByLinesAlone(t *testing.T) {
 		{"virtual hosts", append([]string{"comment", "cut", "blank"}, many("vhost", 120)...), 120, 1, ""},
 		{"others", append(many("main", 3), many("time", 3)...), 6, 0, ""},
 		{"none of a few", many("json", 99), 0, 99, ""},
-		{"none of a hundred", many("json", 100), 0, 0, "no known access-log format"},
+		{"none of a hundred", many("json", 100), 0, 0, "none of the first 100 lines fits a known access-log format"},
 		{"a log of W3C", append([]string{"comment", "directive"}, many("w3c", 200)...), 200, 0, ""},
 		{"directives too late", append([]string{"combined", "directive"}, many("w3c", 3)...), 1, 4, ""},
 	} {
