@@ -26,7 +26,9 @@ files are two stages: enrich --geo city.mmdb | enrich --geo asn.mmdb --only asn,
 
 The user agent gives browser browser_version os os_version device, and bot, which is
 true or false wherever there is a user agent. device is desktop, mobile, tablet, tv,
-console or bot.
+console or bot. On the pgts list of uap-core, 12,500 user agents, browser agrees for
+88.2 %, without the rules of pkg/ua for 78.0 %: LOGPIPE_UAP_CORE=FOLDER repeats that
+in pkg/ua/agreement_test.go; figures of other lists stand in the comment of pkg/ua.
 
 What is not known is left out, and so is everything about an address that is a host
 name. Of a list of addresses (X-Forwarded-For) the first one counts. A field that
