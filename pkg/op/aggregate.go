@@ -47,6 +47,7 @@ leaves when the watermark, the largest event time so far less --lateness, has
 passed the end of its window; a record that comes later than that is late: it
 is counted, and --late file=F keeps it. Windows are cut in UTC: where those of
 a day do not fit --tz they are refused, and trunc_time gives days to group by.
+Windows that begin every 1w, or several, begin on Mondays, as in trunc_time.
 
 AGG is FUNCTION(EXPR) or NAME=FUNCTION(EXPR); without any it is count. Null
 values count for nothing; values of a wrong type are counted and told. Groups and

@@ -8,8 +8,9 @@ import (
 	"time"
 )
 
-// Windows are the windows [k·Slide, k·Slide+Size) for every integer k. Slide
-// equal to Size tumbles, a smaller one slides.
+// Windows are the windows [o+k·Slide, o+k·Slide+Size) for every integer k. Slide
+// equal to Size tumbles, a smaller one slides. o is 1970-01-01, or the Monday
+// before where Slide is whole weeks, as in the expression trunc_time.
 type Windows struct{ Size, Slide int64 }
 
 // New returns windows of a size that begin every slide; slide 0 tumbles.
@@ -59,15 +60,15 @@ func (w Windows) Pane() int64 {
 }
 
 // PaneOf returns the start of the pane that t is in.
-func (w Windows) PaneOf(t int64) int64 { return floor(t, w.Pane()) }
+func (w Windows) PaneOf(t int64) int64 { return w.floor(t, w.Pane()) }
 
 // First returns the start of the earliest window that t is in.
 func (w Windows) First(t int64) int64 {
-	return floor(t-w.Size, w.Slide) + w.Slide
+	return w.floor(t-w.Size, w.Slide) + w.Slide
 }
 
 // Last returns the start of the latest window that t is in.
-func (w Windows) Last(t int64) int64 { return floor(t, w.Slide) }
+func (w Windows) Last(t int64) int64 { return w.floor(t, w.Slide) }
 
 // FirstOpen returns the start of the earliest window that ends after the
 // watermark.
@@ -75,7 +76,7 @@ func (w Windows) FirstOpen(watermark int64) int64 {
 	if watermark < math.MinInt64+2*w.Size {
 		return math.MinInt64
 	}
-	return floor(watermark-w.Size, w.Slide) + w.Slide
+	return w.floor(watermark-w.Size, w.Slide) + w.Slide
 }
 
 // Late reports whether every window of t ends at or before the watermark.
@@ -83,8 +84,17 @@ func (w Windows) Late(t, watermark int64) bool {
 	return w.Last(t) < w.FirstOpen(watermark)
 }
 
-func floor(t, unit int64) int64 {
+// floor returns the last time up to t from which a unit, the slide or a pane,
+// begins.
+func (w Windows) floor(t, unit int64) int64 {
+	const (
+		week   = int64(7 * 24 * time.Hour)
+		behind = int64(3 * 24 * time.Hour) // 1970-01-01 was a Thursday
+	)
 	m := t % unit
+	if w.Slide >= week && w.Slide%week == 0 {
+		m = (m + behind%unit) % unit
+	}
 	if m < 0 {
 		m += unit
 	}
