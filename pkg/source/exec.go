@@ -2,6 +2,8 @@ package source
 
 import (
 	"context"
+	"crypto/rand"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -14,11 +16,16 @@ import (
 	"github.com/logpipe/logpipe/pkg/flume"
 )
 
-// stopWait is how long a command may take to end after SIGTERM.
-const stopWait = 2 * time.Second
+// stopWait is how long a command may take to end after SIGTERM: an agent is
+// stopped within a second, beside the draining.
+const stopWait = 800 * time.Millisecond
 
-// Exec runs a command; each line on its standard output is an event. The
-// command's whole process group ends with the source. A full channel makes the
+// quiet is how long a stopped command's output may stay open without a byte.
+const quiet = 500 * time.Millisecond
+
+// Exec runs a command; each line on its standard output is an event. All that
+// the command has started ends with the source: its process group and, on Linux,
+// what has left that group. A full channel makes the
 // command wait in its write, so nothing that it prints is lost.
 type Exec struct {
 	command   string
@@ -31,6 +38,7 @@ type Exec struct {
 
 	env  flume.Env
 	argv []string
+	mark string // in the environment of all that the command starts
 }
 
 // NewExec describes and makes an exec source.
@@ -66,11 +74,17 @@ func (s *Exec) Open(env flume.Env) error {
 	if _, err := exec.LookPath(s.argv[0]); err != nil {
 		return fmt.Errorf("cannot run %q: %w", s.argv[0], err)
 	}
+	s.mark = rand.Text()
 	return nil
 }
 
-// Close has nothing to do: no command outlives Run.
-func (s *Exec) Close() error { return nil }
+// Close ends what a command that ended by itself has left behind.
+func (s *Exec) Close() error {
+	if left := endMarked(s.mark); len(left) > 0 {
+		s.env.Logf("could not end what the command has started: %s", strings.Join(left, ", "))
+	}
+	return nil
+}
 
 // Run runs the command, again and again with restart, until ctx ends.
 func (s *Exec) Run(ctx context.Context, out *Output) error {
@@ -103,7 +117,7 @@ func (s *Exec) once(ctx context.Context, out *Output) (ended string, err error) 
 		return "", err
 	}
 	defer stderr.Close()
-	c, err := startChild(s.argv, stdoutWriter, stderrWriter)
+	c, err := startChild(s.argv, s.mark, stdoutWriter, stderrWriter)
 	stdoutWriter.Close()
 	stderrWriter.Close()
 	if err != nil {
@@ -119,7 +133,8 @@ func (s *Exec) once(ctx context.Context, out *Output) (ended string, err error) 
 		case <-ctx.Done():
 		}
 		c.stop(stopWait)
-		stdout.SetReadDeadline(time.Now().Add(stopWait)) // for a read that waits now
+		endMarked(s.mark)
+		stdout.SetReadDeadline(time.Now().Add(quiet)) // for a read that waits now
 	})
 	complaints := make(chan string, 1)
 	go func() { complaints <- s.readErrors(stderr) }()
@@ -132,7 +147,7 @@ func (s *Exec) once(ctx context.Context, out *Output) (ended string, err error) 
 	close(finished)
 	helpers.Wait()
 	c.wait()
-	stderr.SetReadDeadline(time.Now().Add(stopWait))
+	stderr.SetReadDeadline(time.Now().Add(quiet))
 	complaint := <-complaints
 	ended = c.status()
 	if complaint != "" && !s.logStdErr {
@@ -145,8 +160,8 @@ func (s *Exec) once(ctx context.Context, out *Output) (ended string, err error) 
 const mostRemains = 16 << 20
 
 // remains reads a command's output. Once the source is stopped, what the
-// command has printed is still read; the bounds are for a process that left
-// the group and holds the pipe open for ever.
+// command has printed is still read; the bounds are for a process that could
+// not be ended and holds the pipe open for ever.
 type remains struct {
 	ctx  context.Context
 	pipe *os.File
@@ -159,7 +174,7 @@ func (r *remains) Read(p []byte) (int, error) {
 		if r.late > mostRemains {
 			return 0, io.EOF
 		}
-		r.pipe.SetReadDeadline(time.Now().Add(2 * stopWait))
+		r.pipe.SetReadDeadline(time.Now().Add(stopWait + quiet))
 	}
 	n, err := r.pipe.Read(p)
 	if stopped {
@@ -175,6 +190,9 @@ func (s *Exec) readLines(ctx context.Context, r io.Reader, out *Output) error {
 	for {
 		readErr := lines.read(r)
 		events := lines.next()
+		if errors.Is(readErr, os.ErrDeadlineExceeded) {
+			s.env.Logf("a process that could not be ended holds the command's output; what it prints is no longer read")
+		}
 		if readErr != nil {
 			rest := lines.rest()
 			switch {

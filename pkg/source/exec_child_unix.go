@@ -20,14 +20,23 @@ type child struct {
 	err      error         // how it ended; valid after exited
 }
 
-// watchdogScript ends the group when the agent's end of its input closes, which
+// markName is the variable that is in the environment of all processes that a
+// command starts, unless one clears it: it tells who has left the group.
+const markName = "LOGPIPE_EXEC"
+
+// watchdogScript ends the group, and on Linux what has left it, when the agent's end of its input closes, which
 // happens however the agent dies. It ignores the signals that stop the group
 // politely, and it keeps the group's number from being given to others.
-const watchdogScript = `trap "" HUP INT TERM; read -r _; kill -KILL 0`
+const watchdogScript = `trap "" HUP INT TERM
+read -r _
+for p in /proc/[0-9]*; do
+  grep -qs "LOGPIPE_EXEC=$1" "$p/environ" && kill -KILL "${p#/proc/}"
+done
+kill -KILL 0`
 
 // startChild runs argv in a process group of its own. Its standard input stays
 // open and empty as long as the agent lives.
-func startChild(argv []string, stdout, stderr *os.File) (*child, error) {
+func startChild(argv []string, mark string, stdout, stderr *os.File) (*child, error) {
 	stdin, alive, err := os.Pipe()
 	if err != nil {
 		return nil, err
@@ -39,6 +48,7 @@ func startChild(argv []string, stdout, stderr *os.File) (*child, error) {
 	}
 	c.cmd.Stdin, c.cmd.Stdout, c.cmd.Stderr = stdin, stdout, stderr
 	c.cmd.SysProcAttr = childAttributes()
+	c.cmd.Env = append(os.Environ(), markName+"="+mark)
 	started := make(chan error)
 	go func() {
 		// Linux ties the parent-death signal to the thread that forks: keep
@@ -49,7 +59,7 @@ func startChild(argv []string, stdout, stderr *os.File) (*child, error) {
 			started <- err
 			return
 		}
-		c.guard(stdin)
+		c.guard(stdin, mark)
 		started <- nil
 		c.err = c.cmd.Wait()
 		close(c.exited)
@@ -65,8 +75,8 @@ func startChild(argv []string, stdout, stderr *os.File) (*child, error) {
 
 // guard starts the watchdog. Without a shell on this system the command still
 // ends with the agent where the kernel sees to it.
-func (c *child) guard(stdin *os.File) {
-	w := exec.Command("/bin/sh", "-c", watchdogScript)
+func (c *child) guard(stdin *os.File, mark string) {
+	w := exec.Command("/bin/sh", "-c", watchdogScript, "logpipe", mark)
 	w.Stdin = stdin
 	w.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pgid: c.cmd.Process.Pid}
 	if w.Start() == nil {

@@ -15,7 +15,7 @@ type child struct {
 }
 
 // startChild runs argv.
-func startChild(argv []string, stdout, stderr *os.File) (*child, error) {
+func startChild(argv []string, _ string, stdout, stderr *os.File) (*child, error) {
 	c := &child{cmd: exec.Command(argv[0], argv[1:]...), exited: make(chan struct{})}
 	c.cmd.Stdout, c.cmd.Stderr = stdout, stderr
 	if err := c.cmd.Start(); err != nil {
@@ -47,3 +47,6 @@ func (c *child) status() string {
 	}
 	return c.err.Error()
 }
+
+// endMarked has nothing to do: taskkill finds all descendants.
+func endMarked(string) (left []string) { return nil }

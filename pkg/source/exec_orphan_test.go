@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"runtime"
 	"testing"
+	"time"
 
 	"github.com/logpipe/logpipe/pkg/channel"
 	"github.com/logpipe/logpipe/pkg/flume"
@@ -73,4 +74,74 @@ func TestExecKilledAgentLeavesNoChild(t *testing.T) {
 		t.Fatalf("pids %q", pids)
 	}
 	waitGone(t, pids...)
+}
+
+// deserter prints the ids of processes that leave the command's group: one in a
+// session of its own that ignores SIGTERM and keeps the output, and one that has
+// lost its parent too.
+const deserter = `setsid sh -c 'trap "" TERM; echo $$; while :; do sleep 1; done' & (setsid sh -c 'echo $$; exec sleep 300' &) ; echo $$; wait`
+
+func TestExecEndsWhatLeftTheGroup(t *testing.T) {
+	needLinux(t)
+	r := start(t, configure(t, NewExec, "command="+deserter, "shell=/bin/sh -c"))
+	pids := r.take(t, 3)
+	for _, pid := range pids {
+		if !alive(pid) {
+			t.Fatalf("process %s is not there", pid)
+		}
+	}
+	begin := time.Now()
+	r.stop()
+	r.rest(t)
+	if d := time.Since(begin); d > time.Second {
+		t.Errorf("stopping took %v: %s", d, &r.diary)
+	}
+	waitGone(t, pids...)
+}
+
+// A daemon that a command leaves behind ends when the source is closed.
+func TestExecCloseEndsDaemons(t *testing.T) {
+	needLinux(t)
+	s := configure(t, NewExec, "command=setsid sh -c 'exec sleep 300 >&- 2>&-' & echo $!", "shell=/bin/sh -c")
+	r := start(t, s)
+	pid := r.take(t, 1)[0]
+	if err := <-r.ended; err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	waitGone(t, pid)
+}
+
+func TestExecKilledAgentLeavesNoDeserter(t *testing.T) {
+	needLinux(t)
+	agent := exec.Command(os.Args[0])
+	agent.Env = append(os.Environ(), "LOGPIPE_TEST_EXEC="+deserter)
+	agent.Stderr = os.Stderr
+	stdout, err := agent.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := agent.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var pids []string
+	lines := bufio.NewScanner(stdout)
+	for len(pids) < 3 && lines.Scan() {
+		pids = append(pids, lines.Text())
+	}
+	agent.Process.Kill()
+	agent.Wait()
+	if len(pids) != 3 {
+		t.Fatalf("pids %q", pids)
+	}
+	waitGone(t, pids...)
+}
+
+func needLinux(t *testing.T) {
+	t.Helper()
+	if _, err := exec.LookPath("setsid"); err != nil || runtime.GOOS != "linux" {
+		t.Skip("looks into /proc, and needs setsid")
+	}
 }
