@@ -31,6 +31,7 @@ type agentFlags struct {
 	conf    string
 	system  []string // -D
 	check   bool
+	explain string
 	strict  bool
 	java    javaFlags
 }
@@ -83,6 +84,7 @@ func (f *agentFlags) declare(app *cli.App, s *option.Set) {
 	s.String(&f.conf, "conf,c", "", "Flume's configuration `folder`; nothing is read from it")
 	s.Repeated(&f.system, "define,D", "Java system property, `k=v`")
 	s.Bool(&f.check, "check", "check the file and start nothing; exit code 2 where it has errors")
+	s.Choice(&f.explain, "explain", "", []string{"text", "mermaid"}, "draw the flow, and say of each hop what it promises; start nothing").Bare = "text"
 	s.Bool(&f.strict, "strict", "warnings are errors")
 	s.Bool(&f.options.Lenient, "lenient", "leave out components with mistakes and run the others, as Flume does")
 	s.Bool(&f.options.NoReload, "no-reload-conf", "do not notice when the file changes; SIGHUP still reads it")
@@ -120,6 +122,9 @@ func (f *agentFlags) run(ctx context.Context, app *cli.App) error {
 		return err
 	}
 	extra := append(f.checkConf(), more...)
+	if f.explain != "" {
+		return f.draw(app, o)
+	}
 	if f.check || f.java.dryRun {
 		report, err := agent.Check(o)
 		report.Findings = append(extra, report.Findings...)
@@ -153,6 +158,18 @@ func (f *agentFlags) run(ctx context.Context, app *cli.App) error {
 	o.Reload = reload
 	o.Poll = time.Duration(f.java.interval) * time.Second
 	return agent.Run(ctx, o)
+}
+
+// draw prints the flow; where the file has errors, it prints these.
+func (f *agentFlags) draw(app *cli.App, o agent.Options) error {
+	report, err := agent.Check(o)
+	if err != nil {
+		return errors.Join(report.Write(app.Err), err)
+	}
+	if f.explain == "mermaid" {
+		return report.Mermaid(app.Out)
+	}
+	return report.Explain(app.Out)
 }
 
 // judge makes warnings errors where --strict asks for it.

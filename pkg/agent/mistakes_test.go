@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -102,6 +103,7 @@ func TestNoFalseAlarms(t *testing.T) {
 		{"identical keys", "= memory\n", "= memory\na1.channels.c1.type = memory\n", "note"},
 		{"several sinks on one channel", "sinks = k1", "sinks = k1 k2\na1.sinks.k2.type = null\na1.sinks.k2.channel = c1", ""},
 		{"upper-case aliases", "= logger", "= LOGGER", ""},
+		{"quotes and number signs in a regex", "= memory\n", "= memory\na1.sources.r1.interceptors = i1\na1.sources.r1.interceptors.i1.type = REGEX_FILTER\na1.sources.r1.interceptors.i1.regex = \"x # y\"\n", ""},
 		{"not listed", "= memory\n", "= memory\na1.sinks.k9.type = loger\n", "note"},
 		{"a shell comment", "= netcat\n", "= exec\na1.sources.r1.shell = /bin/sh -c\na1.sources.r1.command = for i in ${list}; do echo $i; done # all\n", "warning"},
 	}
@@ -142,5 +144,45 @@ func TestLenient(t *testing.T) {
 	report, err := Check(Options{Name: "a2", Lenient: true, Files: []string{filepath.Join("..", "..", "testdata", "agent", "lint", "good.txt")}})
 	if err == nil {
 		t.Error(report.Findings)
+	}
+}
+
+// The course notes' file for Kafka: its wrapped command is an error; with the
+// command on one line it starts with warnings.
+func TestSeedKafkaLog(t *testing.T) {
+	data, err := os.ReadFile("../../../shared/seeds/flume/kafka-log.conf")
+	if err != nil {
+		t.Skip("the course notes' files are not here: ", err)
+	}
+	conf := strings.ReplaceAll(string(data), "producer.", "a1.")
+	if got := lint(t, conf); !strings.HasSuffix(got, "exit 2\n") || !strings.Contains(got, "a.conf:7:2: error: hadoop2.6/") {
+		t.Errorf("wrapped:\n%s", got)
+	}
+	got := lint(t, strings.Replace(conf, "spark-1.4.1-bin-\n\t", "spark-1.4.1-bin-", 1))
+	if !strings.HasSuffix(got, "starts\n") || !strings.Contains(got, `warning: source s has no property "channel"`) {
+		t.Errorf("on one line:\n%s", got)
+	}
+}
+
+// A Kafka channel is used by other programs too.
+func TestKafkaChannelAlone(t *testing.T) {
+	const kafkaChannel = "a1.channels = c1\na1.channels.c1.type = org.apache.flume.channel.kafka.KafkaChannel\na1.channels.c1.kafka.bootstrap.servers = b:9092\n"
+	for _, more := range []string{
+		"a1.sinks = k1\na1.sinks.k1.type = logger\na1.sinks.k1.channel = c1\n",
+		"a1.sources = r1\na1.sources.r1.type = seq\na1.sources.r1.channels = c1\n",
+	} {
+		if got := lint(t, kafkaChannel+more); got != "starts\n" {
+			t.Errorf("%s:\n%s", more, got)
+		}
+	}
+}
+
+// Flume's own guide shows kafka.flumeBatchSize on a Kafka source.
+func TestKafkaSourceBatch(t *testing.T) {
+	got := lint(t, strings.Replace(plain, "type = netcat\na1.sources.r1.bind = localhost\na1.sources.r1.port = 44444",
+		"type = org.apache.flume.source.kafka.KafkaSource\na1.sources.r1.kafka.bootstrap.servers = b:9092\na1.sources.r1.kafka.topics = t\n"+
+			"a1.sources.r1.batchSize = 50\na1.sources.r1.kafka.flumeBatchSize = 50", 1))
+	if strings.Contains(got, "warning") || !strings.HasSuffix(got, "starts\n") {
+		t.Errorf("got\n%s", got)
 	}
 }

@@ -98,11 +98,12 @@ func sameTexts(a, b []propertyFile) bool {
 // an error it runs as before. It returns the plan by which the agent runs.
 func (r *running) reload(p *plan, old, next []propertyFile) (*plan, error) {
 	what := strings.Join(r.options.Files, ", ")
-	to, err := r.plan(next)
+	report, err := r.check(next)
 	if err != nil {
-		r.logf("%v of %s: %s goes on as before", err, what, r.options.Name)
+		r.logf("%s: %s; %s goes on as before", what, plural(report.Count(Error), "error"), r.options.Name)
 		return p, err
 	}
+	to := report.plan
 	done, err := r.apply(to)
 	if err != nil {
 		r.logf("%s: %v; back to the configuration of before", what, err)

@@ -32,7 +32,7 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	p, err := r.plan(texts)
+	report, err := r.check(texts)
 	if err != nil {
 		return err
 	}
@@ -41,11 +41,11 @@ func Run(ctx context.Context, o Options) error {
 		return err
 	}
 	defer metrics.Close()
-	return r.run(ctx, p, texts)
+	return r.run(ctx, report.plan, texts)
 }
 
-// plan checks texts, prints what there is to say, and makes the components.
-func (r *running) plan(texts []propertyFile) (*plan, error) {
+// check checks texts, prints what there is to say, and makes the components.
+func (r *running) check(texts []propertyFile) (Report, error) {
 	report, err := check(r.options, texts, false)
 	if err == nil && report.plan.asks {
 		report, err = check(r.options, texts, true)
@@ -58,7 +58,7 @@ func (r *running) plan(texts []propertyFile) (*plan, error) {
 	if n := report.Count(Error); n > 0 && err == nil {
 		r.logf("%s, and --lenient: the agent runs what is left", plural(n, "error"))
 	}
-	return report.plan, err
+	return report, err
 }
 
 func orDefault(w io.Writer, other io.Writer) io.Writer {

@@ -255,3 +255,8 @@ func (t *memoryTake) Rollback() error {
 	m.announce()
 	return nil
 }
+
+// Guarantee says what a kill costs.
+func (m *Memory) Guarantee() string {
+	return fmt.Sprintf("keeps up to %d events as long as the process lives: a kill loses what is inside", m.capacity)
+}

@@ -30,3 +30,6 @@ func (s *Null) Write(context.Context, []flume.Event) error { return nil }
 
 // Close has nothing to do.
 func (s *Null) Close() error { return nil }
+
+// Guarantee says what becomes of events.
+func (s *Null) Guarantee() string { return "throws events away" }

@@ -236,3 +236,9 @@ func (s *Exec) readErrors(r io.Reader) (last string) {
 		}
 	}
 }
+
+// Guarantee says what a kill costs.
+func (s *Exec) Guarantee() string {
+	return "at most once: the command waits for space and nothing is dropped, but what it prints while no agent reads is lost; " +
+		"type TAILDIR follows files at least once"
+}

@@ -112,3 +112,11 @@ func (s *Netcat) refuse(conn net.Conn, err error) {
 		}
 	}
 }
+
+// Guarantee says what an OK means.
+func (s *Netcat) Guarantee() string {
+	if !s.ack {
+		return "at most once: without ack-every-event a client does not learn what was stored"
+	}
+	return "a line is answered with OK when the channels have it; lost is what a client sends once and gets no OK for"
+}

@@ -64,3 +64,8 @@ func (s *Seq) Run(ctx context.Context, out *Output) error {
 	s.env.Logf("counted to %d, nothing more comes", s.total)
 	return nil
 }
+
+// Guarantee says what a kill costs.
+func (s *Seq) Guarantee() string {
+	return "counts from 0 again after a restart"
+}
