@@ -94,15 +94,3 @@ func checkTopic(name string) error {
 	}
 	return nil
 }
-
-// Guarantee says when an event counts as delivered.
-func (s *Kafka) Guarantee() string {
-	switch s.acks {
-	case "0":
-		return "at most once: acks 0 waits for no broker"
-	case "1":
-		return "at least once, as long as a partition's leader does not die right behind its answer (acks all closes that gap); " +
-			"a batch that was answered in part comes again"
-	}
-	return "at least once: delivered when all replicas in sync have it; a batch that was answered in part comes again"
-}
