@@ -6,6 +6,7 @@ require (
 	github.com/IBM/sarama v1.61.1 // Kafka client, fixed by the user; pkg/kafka
 	github.com/axiomhq/hyperloglog v0.3.0 // approx_distinct; pkg/state
 	github.com/cespare/xxhash/v2 v2.3.0 // a hash that is the same in every process, for sketches that merge; pkg/state
+	github.com/colinmarc/hdfs/v2 v2.4.0 // HDFS by its own protocol; pkg/filesystem
 	github.com/fsnotify/fsnotify v1.9.0 // changes in whole folders, which nxadm/tail does not offer; pkg/tail
 	github.com/klauspost/compress v1.20.3 // .zst and fast .gz inputs; pkg/cli
 	github.com/mssola/useragent v1.0.0 // clients by user agent, fixed by the user; pkg/ua
@@ -38,6 +39,7 @@ require (
 	github.com/jcmturner/aescts/v2 v2.0.0 // indirect
 	github.com/jcmturner/dnsutils/v2 v2.0.0 // indirect
 	github.com/jcmturner/gofork v1.7.6 // indirect
+	github.com/jcmturner/goidentity/v6 v6.0.1 // indirect
 	github.com/jcmturner/gokrb5/v8 v8.4.4 // indirect
 	github.com/jcmturner/rpc/v2 v2.0.3 // indirect
 	github.com/kamstrup/intmap v0.5.2 // indirect
@@ -51,4 +53,5 @@ require (
 	golang.org/x/crypto v0.58.0 // indirect
 	golang.org/x/net v0.61.0 // indirect
 	golang.org/x/tools v0.52.0 // indirect
+	google.golang.org/protobuf v1.36.11 // indirect
 )

@@ -57,6 +57,7 @@ var owners = map[string]string{
 	"github.com/rcrowley/go-metrics":       "pkg/kafka",
 	"github.com/cespare/xxhash":            "pkg/state",
 
+	"github.com/colinmarc/hdfs":               "pkg/filesystem",
 	"github.com/pavlo-v-chernykh/keystore-go": "pkg/keystore",
 	"software.sslmate.com/src/go-pkcs12":      "pkg/keystore",
 }

@@ -16,6 +16,8 @@ import (
 // called by any number of goroutines. Errors match fs.ErrExist and fs.ErrNotExist
 // where they should.
 type FS interface {
+	// Home is the folder of relative paths.
+	Home() string
 	// Create makes a file and its folders; a file that is there is an error.
 	Create(ctx context.Context, name string) (File, error)
 	// Rename gives a file another name, which must not be taken.
@@ -61,18 +63,25 @@ var (
 
 // Config is how a cluster is reached.
 type Config struct {
-	User string // who writes; "" = HADOOP_USER_NAME, or the user of the process
+	User    string        // who writes; "" = HADOOP_USER_NAME, or the user of the process
+	Timeout time.Duration // of one step of a call; 0 = 5 minutes
+}
+
+func (c Config) timeout() time.Duration {
+	if c.Timeout > 0 {
+		return c.Timeout
+	}
+	return 5 * time.Minute
 }
 
 // Split cuts a path such as hdfs://host:8020/logs into what Open takes and the
-// path within the file system. A path without a scheme is one of this machine.
+// path within the file system. Without a scheme the root is empty, which stands
+// for the file system that the settings of Hadoop name, or this machine's. The
+// path may be relative then.
 func Split(path string) (root, name string, err error) {
 	scheme, rest, found := strings.Cut(path, ":/")
 	if !found || strings.Contains(scheme, "/") {
-		if !strings.HasPrefix(path, "/") {
-			return "", "", fmt.Errorf("%q does not begin with a / or with hdfs://, webhdfs:// or file:///", path)
-		}
-		return "file://", path, nil
+		return "", path, nil
 	}
 	authority, name := "", "/"+rest
 	if strings.HasPrefix(rest, "/") { // two slashes: a host comes first

@@ -16,6 +16,15 @@ type Local struct{}
 
 func (Local) path(name string) string { return filepath.FromSlash(name) }
 
+// Home is the working folder of the process.
+func (Local) Home() string {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "/"
+	}
+	return filepath.ToSlash(dir)
+}
+
 // Create makes a file that outlives a crash of the machine once it is synced.
 func (l Local) Create(_ context.Context, name string) (File, error) {
 	path := l.path(name)

@@ -43,6 +43,7 @@ type FlumeTools struct {
 	java string
 	jars string // folder
 	conf string // folder with log4j's settings
+	more string // another folder with jars
 }
 
 // NewFlumeTools finds Java and downloads Apache Flume where that was not done
@@ -77,7 +78,28 @@ func NewFlumeTools(t testing.TB) *FlumeTools {
 
 func (f *FlumeTools) command(ctx context.Context, class string, args ...string) *exec.Cmd {
 	return exec.CommandContext(ctx, f.java, append([]string{"-Xmx256m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC",
-		"-cp", f.conf + string(os.PathListSeparator) + filepath.Join(f.jars, "*"), class}, args...)...)
+		"-cp", strings.Join([]string{f.conf, filepath.Join(f.jars, "*"), filepath.Join(f.more, "*")}, string(os.PathListSeparator)), class}, args...)...)
+}
+
+// WithHDFS gives Flume a client for HDFS: that of the Hadoop that Flume was
+// built with.
+func (f *FlumeTools) WithHDFS(t testing.TB) *FlumeTools {
+	t.Helper()
+	client := download{dir: filepath.Join("flume", "hdfs"), version: "2.10.2", artifacts: []artifact{
+		{group: "org.apache.hadoop", name: "hadoop-hdfs-client", version: "2.10.2"},
+	}}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+	defer cancel()
+	jars, err := client.fetch(ctx)
+	if errors.Is(err, errRefused) {
+		t.Skipf("Flume's client for HDFS: %v", err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	with := *f
+	with.more = jars
+	return &with
 }
 
 // AvroClient runs Flume's avro-client with in as its standard input; the test

@@ -254,7 +254,7 @@ func (s *Sink) roll(b *bucket) error {
 		}
 	}
 	s.leave(b)
-	left := &orphan{file: o.file, name: o.name, target: o.target, empty: o.now.events == 0}
+	left := &orphan{file: o.file, name: o.name, target: o.target, safe: o.now.size, empty: o.now.events == 0}
 	if err := s.settle(left); err != nil {
 		s.env.Logf("cannot end %s: %v; it is tried again", o.name, err)
 		s.orphans.add(left)

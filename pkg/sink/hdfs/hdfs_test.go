@@ -2,6 +2,7 @@ package hdfs
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -219,26 +220,17 @@ func TestEventsWithoutPlace(t *testing.T) {
 	settings := []string{"hdfs.path=" + folder + "/%{dc}/%H", "hdfs.fileType=DataStream"}
 	bad := []flume.Event{event("no time"), event("bad time", "timestamp=noon"), event("up", "timestamp=1", "dc=../../etc")}
 	s, _ := open(t, settings...)
-	for _, e := range bad {
-		if err := s.Write(t.Context(), []flume.Event{event("good", "timestamp=1"), e}); err == nil {
-			t.Errorf("%s is written", e.Body)
-		}
+	err := s.Write(t.Context(), bad[:2])
+	if err == nil || errors.As(err, new(*RejectedError)) || !strings.Contains(err.Error(), "add a timestamp interceptor to the source, or set hdfs.useLocalTimeStamp = true") {
+		t.Errorf("a mistake in the properties: %v", err)
 	}
-	err := s.Write(t.Context(), bad[:1])
-	if err == nil || !strings.Contains(err.Error(), "add a timestamp interceptor to the source, or set hdfs.useLocalTimeStamp = true") {
-		t.Error(err)
-	}
-	s.Close()
-	if got := tree(t, folder); len(got) != 0 {
-		t.Errorf("of batches that failed there is %q", got)
-	}
-
-	s, _ = open(t, settings...)
-	s.Reject = true
 	err = s.Write(t.Context(), append([]flume.Event{event("good", "timestamp=1")}, bad...))
-	rejected, ok := err.(*RejectedError)
-	if !ok || len(rejected.Events) != 3 || rejected.Events[0].Index != 1 {
+	var rejected *RejectedError
+	if !errors.As(err, &rejected) || len(rejected.Events) != 3 || rejected.Events[0].Index != 1 {
 		t.Errorf("%v", err)
+	}
+	if err := s.Write(t.Context(), bad[:1]); !errors.As(err, &rejected) || len(rejected.Events) != 1 {
+		t.Errorf("later: %v", err)
 	}
 	s.Close()
 	if got := tree(t, folder); len(got) != 1 || !strings.HasSuffix(got[0], ": good\n") {

@@ -20,6 +20,7 @@ type orphan struct {
 	file         filesystem.File // nil once it is closed, and of a dead run
 	name, target string
 	cut          bool  // its end may be half an event
+	doubt        bool  // closing it failed: nobody knows what its end is like
 	safe         int64 // where to cut it; 0 = behind its last whole event
 	empty        bool  // it has no event
 	tries        int
@@ -36,13 +37,14 @@ func (s *Sink) settle(o *orphan) error {
 		if err != nil {
 			s.counts.ConnectFailed.Add(1)
 			if !o.cut {
+				o.doubt = true
 				return fmt.Errorf("close: %w", err)
 			}
 		}
 		o.file = nil
 		s.counts.Closed.Add(1)
 	}
-	if o.cut && !o.empty {
+	if (o.cut || o.doubt) && !o.empty {
 		ctx, done := s.call()
 		size, err := s.fs.Adopt(ctx, o.name, func(r io.ReaderAt, size int64) (int64, error) {
 			if o.safe > 0 && o.safe <= size {
@@ -57,7 +59,7 @@ func (s *Sink) settle(o *orphan) error {
 		case err != nil:
 			return err
 		}
-		o.cut, o.empty = false, size == 0
+		o.cut, o.doubt, o.empty = false, false, size == 0
 	}
 	if o.empty {
 		ctx, done := s.call()

@@ -42,6 +42,7 @@ type settings struct {
 	suffixSet, inUseSet, localRawFile bool
 
 	root         string // of the file system
+	relative     bool   // hdfs.path is
 	clock        escape.Clock
 	dirs, names  *escape.Template
 	codec        *hadoopfile.Codec
@@ -111,7 +112,7 @@ func (s *settings) prepare() []flume.Problem {
 	if strings.Contains(root, "%") {
 		report("hdfs.path", "name one cluster", "the host in %q cannot have escapes", root)
 	}
-	s.root = root
+	s.root, s.relative = root, !strings.HasPrefix(name, "/")
 	const percent = "write %% for a percent sign"
 	if s.dirs, err = escape.Parse(path.Clean("/"+name), hosts); err != nil {
 		report("hdfs.path", percent, "%v", err)

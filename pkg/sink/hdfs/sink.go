@@ -20,22 +20,21 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/logpipe/logpipe/pkg/filesystem"
 	"github.com/logpipe/logpipe/pkg/flume"
 	"github.com/logpipe/logpipe/pkg/sink/counts"
+	"github.com/logpipe/logpipe/pkg/sink/escape"
 )
 
 // Sink is an HDFS sink.
 type Sink struct {
 	settings
-	// Reject makes Write deliver all others of a batch where an event has no
-	// place, and return a RejectedError; without it the batch fails.
-	Reject bool
-
 	env    flume.Env
 	counts counts.Sink
 	open   func(ctx context.Context, root string, c filesystem.Config) (filesystem.FS, error)
@@ -47,6 +46,7 @@ type Sink struct {
 	uses    int64
 	key     []byte // scratch
 	closed  bool
+	proven  bool  // an event had a place
 	started int64 // ms; the numbers of files of this run are larger
 
 	orphans orphans
@@ -84,9 +84,15 @@ func (s *Sink) Open(env flume.Env) error {
 	ctx, done := s.call()
 	defer done()
 	var err error
-	if s.fs, err = s.open(ctx, s.root, filesystem.Config{User: s.proxyUser}); err != nil {
+	if s.fs, err = s.open(ctx, s.root, filesystem.Config{User: s.proxyUser, Timeout: s.callTimeout}); err != nil {
 		s.cancel()
 		return err
+	}
+	if s.relative {
+		home := s.fs.Home()
+		if s.dirs, err = escape.Parse(path.Clean(strings.ReplaceAll(home, "%", "%%")+"/"+s.path), sync.OnceValue(thisHost)); err != nil {
+			return err
+		}
 	}
 	s.started = time.Now().UnixMilli()
 	s.orphans.begin(s)
@@ -118,7 +124,8 @@ func (e *RejectedError) Error() string {
 }
 
 // Write puts the events of a batch into their files and returns when they are
-// safe.
+// safe. As long as no event had a place, an event without one is taken for a
+// mistake in the properties, and the batch fails; later it is rejected.
 func (s *Sink) Write(_ context.Context, batch []flume.Event) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -143,20 +150,21 @@ func (s *Sink) write(batch []flume.Event, rejected *[]Rejection) error {
 		e := &batch[i]
 		b, err := s.bucket(e, now)
 		if err != nil {
-			if !s.Reject {
-				return err
-			}
 			*rejected = append(*rejected, Rejection{i, err})
 			continue
 		}
 		if err := s.append(b, e, now); err != nil {
-			if s.Reject && errors.As(err, new(*eventError)) {
+			if errors.As(err, new(*eventError)) {
 				*rejected = append(*rejected, Rejection{i, err})
 				continue
 			}
 			return err
 		}
 	}
+	if len(*rejected) == len(batch) && !s.proven {
+		return (*rejected)[0].Err
+	}
+	s.proven = true
 	for _, b := range s.touched {
 		if b.out == nil {
 			continue // it was rolled
