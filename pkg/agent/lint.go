@@ -72,6 +72,7 @@ func (l *linter) check(files []string) *plan {
 		c.broken = l.broken > 0
 		p.channels = append(p.channels, c)
 	}
+	l.checkFolders(p)
 	for _, name := range l.listed(sources) {
 		l.broken = 0
 		n := l.checkSource(p, name)

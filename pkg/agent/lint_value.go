@@ -77,59 +77,70 @@ type claim struct {
 	by   string
 }
 
-// checkClaims reports components that want the same folder, port or position
-// file: in Flume the second one does not come up, or both overwrite each other.
-func (l *linter) checkClaims(p *plan) {
-	var taken []claim
-	take := func(part *part, property, what, name string) (other string) {
-		c := claim{what, name, singular[part.kind] + " " + part.name}
-		for _, t := range taken {
-			if t.what == c.what && t.name == c.name && t.by != c.by {
-				return t.by
-			}
+// claims are what components have taken.
+type claims []claim
+
+// take claims something and names who has it already.
+func (c *claims) take(p *part, what, name string) (other string) {
+	by := singular[p.kind] + " " + p.name
+	for _, t := range *c {
+		if t.what == what && t.name == name && t.by != by {
+			return t.by
 		}
-		taken = append(taken, c)
-		return ""
 	}
-	at := func(part *part, property string) position {
-		if e := part.get(property); e != nil {
-			return e.valueAt
-		}
-		return part.get("type").at
+	*c = append(*c, claim{what, name, by})
+	return ""
+}
+
+// valueAt is where the value of a property stands, or the component begins.
+func (p *part) valueAt(property string) position {
+	if e := p.get(property); e != nil {
+		return e.valueAt
 	}
+	return p.place()
+}
+
+// checkFolders reports channels that want one folder: the second one does not
+// come up.
+func (l *linter) checkFolders(p *plan) {
+	var taken claims
 	for _, c := range p.channels {
-		if !c.ok() {
+		locking, ok := any(c.built).(interface{ Folders() []string })
+		if !ok || !c.ok() || c.broken {
 			continue
 		}
-		for _, property := range []string{"checkpointDir", "backupCheckpointDir", "dataDirs"} {
-			q, _ := c.props.Lookup(property)
-			if q == nil {
-				continue
+		for _, folder := range locking.Folders() {
+			property := "type"
+			for _, name := range c.part.names {
+				if strings.Contains(strings.ToLower(name), "dir") && strings.Contains(c.part.get(name).value, filepath.Base(folder)) {
+					property = name
+				}
 			}
-			for _, folder := range strings.Split(q.Value.String(), ",") {
-				if folder = strings.TrimSpace(folder); folder == "" {
-					continue
-				}
-				if other := take(c.part, property, "folder", filepath.Clean(folder)); other != "" {
-					l.report(Error, at(c.part, property), "give it a folder of its own", "%s of channel %s: %s has %s already", property, c.name, other, folder)
-					c.broken = true
-				}
+			if other := taken.take(c.part, "folder", folder); other != "" {
+				l.report(Error, c.part.valueAt(property), "give it folders of its own", "channel %s: %s has the folder %s already", c.name, other, folder)
+				c.broken = true
 			}
 		}
 	}
+}
+
+// checkClaims reports sources that want one port, or one position file: the
+// second one does not come up, or both overwrite each other.
+func (l *linter) checkClaims(p *plan) {
+	var taken claims
 	for _, n := range p.sources {
 		if !n.ok() {
 			continue
 		}
 		if where, property := n.listens(); where != "" {
-			if other := take(n.part, property, "port", where); other != "" {
-				l.report(Error, at(n.part, property), "choose another port", "source %s: %s has port %s already", n.name, other, where)
+			if other := taken.take(n.part, "port", where); other != "" {
+				l.report(Error, n.part.valueAt(property), "choose another port", "source %s: %s has port %s already", n.name, other, where)
 				n.broken = true
 			}
 		}
 		if q, _ := n.props.Lookup("positionFile"); q != nil {
-			if other := take(n.part, "positionFile", "position file", filepath.Clean(q.Value.String())); other != "" {
-				l.report(Warning, at(n.part, "positionFile"), "give it a file of its own",
+			if other := taken.take(n.part, "position file", filepath.Clean(q.Value.String())); other != "" {
+				l.report(Warning, n.part.valueAt("positionFile"), "give it a file of its own",
 					"positionFile of source %s: %s writes %s too, so that files are read again after a restart", n.name, other, q.Value)
 			}
 		}

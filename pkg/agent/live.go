@@ -20,6 +20,7 @@ type liveChannel struct {
 	node    *channelPart
 	key     string // what it was made of
 	env     flume.Env
+	feed    *feeder // of the events of the channel that it replaced; nil = none
 	started time.Time
 }
 

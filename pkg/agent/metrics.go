@@ -64,6 +64,7 @@ func (r *running) measure() []measured {
 				}
 			}
 		}
+		delete(m.values, "ChannelFillPercentage") // see fill
 		if m.values["Unhealthy"] != 0 {
 			m.working, m.trouble = false, "it is unhealthy"
 		}

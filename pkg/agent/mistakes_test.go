@@ -70,6 +70,8 @@ func TestMistakeTable(t *testing.T) {
 		{"quoted host", "= localhost", `= "localhost"`, `:5:22: error: the quotes are part of bind of source r1 (netcat); leave out the quotes`},
 		{"channel that nothing empties", "sources.r1.channels = c1", "sources.r1.channels = c1 c2\na1.channels = c1 c2\na1.channels.c2.type = memory", ":9:1: error: no sink takes events out of channel c2"},
 		{"one port twice", "sources = r1", "sources = r1 r2\na1.sources.r2.type = netcat\na1.sources.r2.bind = localhost\na1.sources.r2.port = 44444\na1.sources.r2.channels = c1", ":4:22: error: source r2: source r1 has port tcp localhost:44444 already"},
+		{"two file channels, default folders", "a1.channels.c1.type = memory\n", "a1.channels = c1 c2\na1.channels.c1.type = file\na1.channels.c2.type = file\n", ":12:23: error: channel c2: channel c1 has the folder "},
+		{"two file channels, one folder", "a1.channels.c1.type = memory\n", "a1.channels = c1 c2\na1.channels.c1.type = file\na1.channels.c2.type = file\na1.channels.c2.checkpointDir = x\na1.channels.c2.dataDirs = y,/data/z\na1.channels.c1.dataDirs = /data/z\n", ":14:27: error: channel c2: channel c1 has the folder /data/z already"},
 		{"unset environment", "= localhost", "= ${env:NO_SUCH_HOST}", ":5:22: error: bind of source r1: nothing replaces ${env:NO_SUCH_HOST}: the environment has no variable NO_SUCH_HOST"},
 		{"environment without env:", "= memory\n", "= memory\na1.sources.r1.interceptors = i1\na1.sources.r1.interceptors.i1.type = static\na1.sources.r1.interceptors.i1.value = ${PATH}\n", ":13:39: warning: interceptors.i1.value of source r1: ${PATH} is no reference and stays as it is; write ${env:PATH}"},
 	}

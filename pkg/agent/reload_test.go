@@ -227,3 +227,33 @@ func TestTopologies(t *testing.T) {
 	a.stderr.await(t, "source r1: 1 event without a channel, by the selector")
 	a.stderr.await(t, "4 received, 2 delivered, 0 left, 2 dropped by interceptors")
 }
+
+// A channel that cannot be opened: the agent goes back to what it was, with what
+// was inside, and a later good edit is taken.
+func TestReloadGoesBack(t *testing.T) {
+	refused := "type = org.apache.flume.sink.kafka.KafkaSink\nkafka.bootstrap.servers = 127.0.0.1:1\nkafka.topic = t"
+	before := conf("type = seq\ntotalEvents = 40\nbatchSize = 10", refused)
+	e := startEdited(t, before, func(o *Options) { o.Grace = 100 * time.Millisecond })
+	e.stderr.await(t, "counted to 40")
+	e.stderr.await(t, "cannot deliver")
+	taken := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(taken, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	e.write(t, strings.Replace(conf("type = seq\ntotalEvents = 1", "type = logger", "channels.c1.checkpointDir = "+taken+"/c", "channels.c1.dataDirs = "+taken+"/d"),
+		"type = memory", "type = file", 1))
+	e.stderr.await(t, "e.conf: channel c1: .*; back to the configuration of before")
+	// A smaller channel: what does not fit waits, and holds nothing up.
+	e.write(t, strings.Replace(before, "totalEvents = 40", "totalEvents = 0", 1)+"a1.channels.c1.capacity = 20\na1.channels.c1.transactionCapacity = 20\na1.channels.c1.keep-alive = 0\na1.sinks.k1.flumeBatchSize = 20\n")
+	e.stderr.await(t, `reloaded: source r1, sink k1, channel c1 restarted`)
+	e.stderr.await(t, `channel c1: \d+ events of before wait for space`)
+	e.write(t, conf("type = seq\ntotalEvents = 0", "type = logger\nmaxBytesToLog = 4", "channels.c1.capacity = 30", "channels.c1.transactionCapacity = 20"))
+	e.stderr.await(t, `(?s)reloaded: .*reloaded: source r1, sink k1, channel c1 restarted`)
+	e.stdout.await(t, `body: 33 39 +39 }`)
+	e.end(t)
+	// The source began again when the agent went back: 0 to 39 twice.
+	e.stderr.await(t, "80 received, 80 delivered, 0 left")
+	if n := strings.Count(e.stdout.String(), "body: "); n != 80 {
+		t.Errorf("%d events", n)
+	}
+}

@@ -167,6 +167,10 @@ func (r *running) stopAll() {
 		<-s.done
 	}
 	for _, c := range r.channels {
+		if c.feed != nil {
+			<-c.feed.done
+			r.past.lost += int64(len(c.feed.rest))
+		}
 		c.channel().Drain()
 	}
 	for _, l := range r.runners {
@@ -225,6 +229,10 @@ func (r *running) tell() {
 				r.logf("sink %s: %s could not be delivered, kept in %s", m.Name, plural(int(n), "event"), m.Dead.Path())
 			}
 		}
+	}
+	for name, events := range r.waiting {
+		left += int64(len(events))
+		r.logf("channel %s: %s lost with the channel that could not be replaced", name, plural(len(events), "event"))
 	}
 	for _, c := range r.channels {
 		if n := c.channel().Size(); n > 0 {
