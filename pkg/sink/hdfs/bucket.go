@@ -136,6 +136,7 @@ func (s *Sink) begin(b *bucket) error {
 	for {
 		b.number++
 		o.name, o.target = s.fileNames(b)
+		s.own.Store(o.name, true)
 		ctx, done := s.call()
 		var err error
 		o.file, err = s.fs.Create(ctx, o.name)
@@ -143,6 +144,7 @@ func (s *Sink) begin(b *bucket) error {
 		if err == nil {
 			break
 		}
+		s.own.Delete(o.name)
 		if !errors.Is(err, fs.ErrExist) {
 			s.counts.ConnectFailed.Add(1)
 			return fmt.Errorf("make a file: %w", err)

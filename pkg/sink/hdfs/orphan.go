@@ -29,6 +29,15 @@ type orphan struct {
 
 // settle closes, cuts and renames a file.
 func (s *Sink) settle(o *orphan) error {
+	name := o.name
+	if err := s.conclude(o); err != nil {
+		return err
+	}
+	s.own.Delete(name)
+	return nil
+}
+
+func (s *Sink) conclude(o *orphan) error {
 	o.tries++
 	if o.file != nil {
 		ctx, done := s.call()

@@ -37,7 +37,7 @@ func (s *Sink) recover() {
 	if fixed == "/" {
 		depth++
 	}
-	w := &walker{s: s, stem: pattern, started: s.started}
+	w := &walker{s: s, stem: pattern}
 	w.walk(fixed, depth-1)
 	if w.folders >= mostFolders {
 		begun.Logf("looked for files of a dead run in the newest %d folders below %s only", mostFolders, fixed)
@@ -60,7 +60,6 @@ func fixedFolder(text string) string {
 type walker struct {
 	s       *Sink
 	stem    *regexp.Regexp // folder and prefix
-	started int64          // numbers from here on may be those of this run
 	folders int
 	err     error
 }
@@ -103,7 +102,12 @@ func (w *walker) target(folder, name string) string {
 		return ""
 	}
 	n, err := strconv.ParseInt(middle[dot+1:], 10, 64)
-	if err != nil || len(middle)-dot-1 < 13 || n >= w.started || !w.stem.MatchString(path.Join(folder, middle[:dot])) {
+	if err != nil || len(middle)-dot-1 < 13 || n < 0 || !w.stem.MatchString(path.Join(folder, middle[:dot])) {
+		return ""
+	}
+	// Numbers count on from the time, with many files faster than it: they do not
+	// tell whose a file is.
+	if _, ours := s.own.Load(path.Join(folder, name)); ours {
 		return ""
 	}
 	return path.Join(folder, middle+s.suffix)

@@ -46,8 +46,8 @@ type Sink struct {
 	uses    int64
 	key     []byte // scratch
 	closed  bool
-	proven  bool  // an event had a place
-	started int64 // ms; the numbers of files of this run are larger
+	proven  bool     // an event had a place
+	own     sync.Map // names of this run's files that do not have their final ones yet
 
 	orphans orphans
 	work    sync.WaitGroup // the search for files of a dead run
@@ -94,7 +94,6 @@ func (s *Sink) Open(env flume.Env) error {
 			return err
 		}
 	}
-	s.started = time.Now().UnixMilli()
 	s.orphans.begin(s)
 	s.work.Go(s.recover)
 	return nil
