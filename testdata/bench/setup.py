@@ -32,8 +32,9 @@ class Bench:
         return os.path.join(self.folder, *names)
 
     def build(self):
-        """Builds logpipe from the repository around this script."""
-        self.quietly(["go", "build", "-buildvcs=false", "-o", self.logpipe, "./cmd/logpipe"], cwd=REPOSITORY)
+        """Builds logpipe from the repository around this script, static as its releases are."""
+        words = ["go", "build", "-buildvcs=false", "-trimpath", "-o", self.logpipe, "./cmd/logpipe"]
+        self.quietly(words, cwd=REPOSITORY, env={**os.environ, "CGO_ENABLED": "0"})
 
     def install(self, wanted):
         """Finds or installs the peers, and says which ones it could not."""
@@ -87,10 +88,10 @@ class Bench:
             old = os.environ.get("LD_LIBRARY_PATH")
             os.environ["LD_LIBRARY_PATH"] = os.pathsep.join(found + ([old] if old else []))
 
-    def quietly(self, words, cwd=None):
+    def quietly(self, words, cwd=None, env=None):
         """Runs a command of the preparation and returns its stdout."""
         try:
-            done = subprocess.run(words, cwd=cwd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            done = subprocess.run(words, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         except OSError as e:
             raise command.Failed(f"{words[0]}: {e.strerror}") from e
         command.check(words, done)
