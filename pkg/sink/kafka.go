@@ -28,7 +28,7 @@ type producer interface {
 // `key` its key.
 type Kafka struct {
 	brokers         string
-	topic           string
+	topic           topicName
 	batch           int
 	override        bool
 	topicHeader     string
@@ -60,7 +60,7 @@ func NewKafka(p *flume.Properties) Sink {
 	s.begin(flume.Env{})
 	p.String(&s.brokers, "kafka.bootstrap.servers", "", "host:port of brokers, with commas").
 		Require().Formerly("brokerList")
-	p.String(&s.topic, "kafka.topic", "default-flume-topic", "where records go; %{h} is the header h").Formerly("topic")
+	p.String(&s.topic.text, "kafka.topic", "default-flume-topic", "where records go; %{h} is the header h, %Y-%m-%d its day").Formerly("topic")
 	p.Int(&s.batch, "flumeBatchSize", 100, 1, "most events in one transaction").In("events").Formerly("batchSize")
 	s.producing.Describe(p, "kafka.producer.", "1").Formerly("requiredAcks")
 	p.Bool(&s.override, "allowTopicOverride", true, "a header names the topic")
@@ -86,7 +86,7 @@ func NewPluginKafka(p *flume.Properties) Sink {
 	const codec, sync = "bodies are sent as they are", "a batch is sent at once and waited for"
 	var unused string
 	p.String(&s.brokers, "metadata.broker.list", "", "host:port of brokers, with commas").Require()
-	p.String(&s.topic, "custom.topic.name", "", "where records go").Require()
+	p.String(&s.topic.text, "custom.topic.name", "", "where records go").Require()
 	p.String(&s.fixedKey, "partition.key", "", "the key of every record").Formerly("custom.partition.key")
 	p.Add("partitioner.class", &pluginPartitioner{to: &s.partition}, "a name that ends in SinglePartition sends all to partition 0")
 	p.Choice(&s.acks, "request.required.acks", "0", []string{"0", "1", "-1", "all"}, "which brokers answer")
@@ -131,10 +131,8 @@ func (s *Kafka) Check() []flume.Problem {
 		all = s.producing.Check("kafka.producer.")
 	}
 	all = append(all, kafka.CheckBrokers(list, s.brokers)...)
-	if !strings.Contains(s.topic, "%{") && s.topic != "" {
-		if err := checkTopic(s.topic); err != nil {
-			report(topic, "choose another name", "%v", err)
-		}
+	if err := s.topic.check(); err != nil {
+		report(topic, "choose another name", "%v", err)
 	}
 	if s.partition > math.MaxInt32 {
 		report("defaultPartitionId", "write the number of a partition", "no topic has a partition %d", s.partition)
@@ -168,7 +166,7 @@ func (s *Kafka) dial(ctx context.Context) (producer, error) {
 // Open remembers the environment; the first write connects.
 func (s *Kafka) Open(env flume.Env) error {
 	s.begin(env)
-	return nil
+	return s.topic.prepare()
 }
 
 func (s *Kafka) begin(env flume.Env) {
@@ -196,7 +194,7 @@ func (s *Kafka) Close() error {
 
 // record makes a Kafka record of an event.
 func (s *Kafka) record(e *flume.Event) (kafka.Record, error) {
-	r := kafka.Record{Topic: expandHeaders(s.topic, e.Headers), Partition: int32(s.partition), Value: e.Body}
+	r := kafka.Record{Partition: int32(s.partition), Value: e.Body}
 	switch {
 	case s.avro:
 		r.Value = flumerpc.AppendEvent(nil, e)
@@ -211,6 +209,11 @@ func (s *Kafka) record(e *flume.Event) (kafka.Record, error) {
 	}
 	if topic, ok := e.Headers.Get(s.topicHeader); ok && s.override && topic != "" {
 		r.Topic = topic
+	} else {
+		var err error
+		if r.Topic, err = s.topic.of(e.Headers); err != nil {
+			return r, err
+		}
 	}
 	if err := checkTopic(r.Topic); err != nil {
 		return r, err
@@ -239,27 +242,4 @@ func (s *Kafka) record(e *flume.Event) (kafka.Record, error) {
 		}
 	}
 	return r, nil
-}
-
-// expandHeaders replaces %{name} by the header of that name, or by nothing.
-func expandHeaders(text string, headers flume.Headers) string {
-	if !strings.Contains(text, "%{") {
-		return text
-	}
-	var b strings.Builder
-	for {
-		before, rest, found := strings.Cut(text, "%{")
-		b.WriteString(before)
-		if !found {
-			return b.String()
-		}
-		name, after, closed := strings.Cut(rest, "}")
-		if !closed {
-			b.WriteString("%{" + rest)
-			return b.String()
-		}
-		value, _ := headers.Get(name)
-		b.WriteString(value)
-		text = after
-	}
 }

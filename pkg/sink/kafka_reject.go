@@ -3,8 +3,6 @@ package sink
 import (
 	"context"
 	"errors"
-	"fmt"
-	"strings"
 	"time"
 
 	"github.com/logpipe/logpipe/pkg/flume"
@@ -82,15 +80,4 @@ func (s *Kafka) send(ctx context.Context, records []kafka.Record, indexes []int)
 		rejected = append(rejected, more...)
 	}
 	return rejected, nil
-}
-
-// checkTopic refuses names that Kafka does not know.
-func checkTopic(name string) error {
-	odd := func(r rune) bool {
-		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '.' || r == '_' || r == '-')
-	}
-	if name == "" || len(name) > 249 || name == "." || name == ".." || strings.ContainsFunc(name, odd) {
-		return fmt.Errorf("%q cannot be the name of a topic: a name takes letters, digits, '.', '_' and '-'", name)
-	}
-	return nil
 }

@@ -2,7 +2,9 @@ package sink
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -46,6 +48,8 @@ func TestKafkaSinkRecords(t *testing.T) {
 		}
 		return h
 	}
+	day := time.UnixMilli(1795219969760).Format("2006.01.02-15")
+	host, _ := os.Hostname()
 	tests := []struct {
 		settings string
 		headers  flume.Headers
@@ -56,6 +60,12 @@ func TestKafkaSinkRecords(t *testing.T) {
 		{"topic=t allowTopicOverride=false", headers("topic", "other"), "t -1  b 0 []"},
 		{"topicHeader=to", headers("to", "there"), "there -1  b 0 []"},
 		{"topic=logs.%{app}.x", headers("app", "web"), "logs.web.x -1  b 0 []"},
+		{"topic=%{app}", headers("app", "web"), "web -1  b 0 []"},
+		{"topic=logs.%{app}", nil, "logs. -1  b 0 []"},
+		{"topic=logs-%Y.%m.%d-%H", headers("timestamp", "1795219969760"), "logs-" + day + " -1  b 0 []"},
+		{"topic=logs-%Y.%m.%d-%H", headers("topic", "other"), "other -1  b 0 []"},
+		{"topic=from-%[localhost]", nil, "from-" + host + " -1  b 0 []"},
+		{"topic=at-%t", headers("timestamp", "1795219969760"), "at-1795219969760 -1  b 0 []"},
 		{"defaultPartitionId=2", nil, "default-flume-topic 2  b 0 []"},
 		{"defaultPartitionId=2 partitionIdHeader=p", headers("p", "5"), "default-flume-topic 5  b 0 []"},
 		{"timestampHeader=ts", headers("ts", "1795219969760"), "default-flume-topic -1  b 1795219969760 []"},
@@ -83,6 +93,25 @@ func TestKafkaSinkRecords(t *testing.T) {
 	}
 }
 
+// An event that has no topic is kept aside with what to do, and the others of
+// its batch are sent.
+func TestKafkaSinkTopicOfNone(t *testing.T) {
+	for settings, want := range map[string]string{
+		"topic=logs-%Y":  "the event has no header timestamp, which the times in the topic logs-%Y need: add a timestamp interceptor to the source",
+		"topic=%{app}":   `"" cannot be the name of a topic`,
+		"topic=x-%{dir}": `"x-a/b" cannot be the name of a topic`,
+	} {
+		s, p, _ := kafkaSink(t, strings.Fields(settings)...)
+		bad := flume.Headers{{Key: "dir", Value: "a/b"}}
+		good := flume.Headers{{Key: "timestamp", Value: "0"}, {Key: "app", Value: "a"}, {Key: "dir", Value: "d"}}
+		err := s.Write(t.Context(), []flume.Event{{Headers: bad}, {Headers: good}})
+		var rejected *RejectedError
+		if !errors.As(err, &rejected) || len(rejected.Events) != 1 || rejected.Events[0].Index != 0 || !strings.Contains(err.Error(), want) || len(p.got) != 1 {
+			t.Errorf("%s: %v; %d sent", settings, err, len(p.got))
+		}
+	}
+}
+
 // Old and new names mean the same, and the names of Java's producer reach ours.
 func TestKafkaSinkNames(t *testing.T) {
 	p := &flume.Properties{}
@@ -104,8 +133,8 @@ func TestKafkaSinkNames(t *testing.T) {
 	}
 	how, cfg := s.producing.Producer(), s.producing.Config(s.brokers, nil)
 	if how.Acks != "-1" || how.Compression != "lz4" || how.Linger != 5*time.Millisecond || how.MaxMessageBytes != 5000 ||
-		cfg.ClientID != "me" || !slices.Equal(cfg.Brokers, []string{"a:1", "b:2"}) || s.topic != "t" || s.batch != 5 {
-		t.Errorf("%+v %+v %s %d", how, cfg, s.topic, s.batch)
+		cfg.ClientID != "me" || !slices.Equal(cfg.Brokers, []string{"a:1", "b:2"}) || s.topic.text != "t" || s.batch != 5 {
+		t.Errorf("%+v %+v %s %d", how, cfg, s.topic.text, s.batch)
 	}
 	for _, name := range []string{"metadata.broker.list", "kafka.producer.acs", "kafka.zookeeper"} {
 		if q, _ := p.Lookup(name); q != nil {
@@ -139,9 +168,12 @@ func TestKafkaSinkCounters(t *testing.T) {
 
 func TestKafkaSinkMistakes(t *testing.T) {
 	for settings, want := range map[string]string{
-		"brokerList=h:x":         `port "x"`,
-		"brokerList=,":           "no broker in ,",
-		"brokerList=h topic=a:b": "cannot be the name of a topic",
+		"brokerList=h:x":                                         `port "x"`,
+		"brokerList=,":                                           "no broker in ,",
+		"brokerList=h topic=a:b":                                 "cannot be the name of a topic",
+		"brokerList=h topic=logs/%{app}":                         `logs/%{app} becomes a name such as this: "logs/x" cannot`,
+		"brokerList=h topic=logs-%D":                             "logs-%D becomes a name such as this",
+		"brokerList=h topic=logs-%Q":                             `there is no escape "%Q"`,
 		"brokerList=h kafka.producer.security.protocol=SASL_SSL": "SASL_SSL is not supported yet",
 		"brokerList=h kafka.producer.security.protocol=ssl":      "SSL is not supported yet",
 		"brokerList=h defaultPartitionId=3000000000":             "no topic has a partition",

@@ -104,7 +104,7 @@ func (s *settings) prepare() []flume.Problem {
 	report := func(property, fix, format string, args ...any) {
 		all = append(all, flume.Problem{Property: property, Message: fmt.Sprintf(format, args...), Fix: fix})
 	}
-	hosts := sync.OnceValue(thisHost)
+	hosts := sync.OnceValue(escape.ThisHost)
 	root, name, err := filesystem.Split(s.path)
 	if err != nil && s.path != "" {
 		report("hdfs.path", "write a path such as hdfs://namenode:8020/logs/%Y-%m-%d", "%v", err)

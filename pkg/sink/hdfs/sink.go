@@ -90,7 +90,7 @@ func (s *Sink) Open(env flume.Env) error {
 	}
 	if s.relative {
 		home := s.fs.Home()
-		if s.dirs, err = escape.Parse(path.Clean(strings.ReplaceAll(home, "%", "%%")+"/"+s.path), sync.OnceValue(thisHost)); err != nil {
+		if s.dirs, err = escape.Parse(path.Clean(strings.ReplaceAll(home, "%", "%%")+"/"+s.path), sync.OnceValue(escape.ThisHost)); err != nil {
 			return err
 		}
 	}

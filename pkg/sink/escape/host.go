@@ -1,4 +1,4 @@
-package hdfs
+package escape
 
 import (
 	"context"
@@ -6,21 +6,20 @@ import (
 	"os"
 	"strings"
 	"time"
-
-	"github.com/logpipe/logpipe/pkg/sink/escape"
 )
 
 // lookupTimeout bounds the wait for a name server.
 const lookupTimeout = time.Second
 
-// thisHost finds out what this machine is called, as Java's
-// InetAddress.getLocalHost does.
-func thisHost() escape.Hosts {
+// ThisHost finds out what this machine is called, as Java's
+// InetAddress.getLocalHost does; a name server that does not answer holds it up
+// for a second.
+func ThisHost() Hosts {
 	name, err := os.Hostname()
 	if err != nil {
 		name = "localhost"
 	}
-	h := escape.Hosts{Name: name, IP: "127.0.0.1", FQDN: name}
+	h := Hosts{Name: name, IP: "127.0.0.1", FQDN: name}
 	ctx, cancel := context.WithTimeout(context.Background(), lookupTimeout)
 	defer cancel()
 	addresses, err := net.DefaultResolver.LookupIP(ctx, "ip", name)
