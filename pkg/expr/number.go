@@ -60,7 +60,7 @@ func (a num) small() (float64, bool) {
 
 // inexact reports whether f is beyond the integers that float64 holds without
 // gaps, where Int and Float operands give different results, or is no number.
-func inexact(f float64) bool { return !(f < exactLimit && f > -exactLimit) }
+func inexact(f float64) bool { return !(math.Abs(f) < exactLimit) }
 
 func add(a, b num) num {
 	if a.kind == record.Int && b.kind == record.Int {

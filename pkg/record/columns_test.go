@@ -2,7 +2,9 @@ package record
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -214,6 +216,28 @@ func BenchmarkColumns(b *testing.B) {
 		c.Begin(data)
 		for at := 0; at < len(data); {
 			at, _ = c.Scan(at, 0, func(l BadLine) { b.Fatal(l.Err) })
+		}
+	}
+}
+
+func TestShortNumbersAreReadAsLongOnes(t *testing.T) {
+	for _, behind := range []string{",", "}", ".5", "e1", " ", "-", ":", "/"} {
+		for i := range 2000 {
+			digits := strconv.Itoa(i)
+			var text [16]byte
+			copy(text[:], digits+behind)
+			x := binary.LittleEndian.Uint64(text[:])
+			n, value := run2(x)
+			if want := len(digits); want <= 2 && (n != want || value != uint64(i)) || want > 2 && n != 0 {
+				t.Errorf("%s: %d digits, %d", text, n, value)
+			}
+		}
+	}
+	for _, s := range []string{"", "00", "01", "a", "-1", ",1", "/", ":"} {
+		var text [16]byte
+		copy(text[:], s+",")
+		if n, _ := run2(binary.LittleEndian.Uint64(text[:])); n != 0 {
+			t.Errorf("%q: %d digits", s, n)
 		}
 	}
 }

@@ -249,6 +249,19 @@ func run7(x uint64) (n int, value uint64) {
 	return n >> 3, (y&mask*(100+1000000<<32) + y>>16&mask*(1+10000<<32)) >> 32
 }
 
+// run2 is run7 for a number of one digit, or of two that does not begin with a
+// zero; n is 0 for all others. Most counts are that short, and lengths of one and
+// two are random: nothing branches on which it is.
+func run2(x uint64) (n int, value uint64) {
+	first, second, third := uint32(byte(x)-'0'), uint32(byte(x>>8)-'0'), uint32(byte(x>>16)-'0')
+	two := (second - 10) >> 31 // 1 where second is a digit
+	other := two & ((third-10)>>31 | (first-1)>>31)
+	if first > 9 || other != 0 {
+		return 0, 0
+	}
+	return int(1 + two), uint64(first + two*(9*first+second))
+}
+
 // leadingZero is not 0 where a number of n digits begins with a zero that it may
 // not begin with.
 func leadingZero(c byte, n int) bool { return c == '0' && n > 1 }
@@ -268,10 +281,13 @@ func (st *laneStep) ints(b []byte, at []uint32, out []Span) {
 		sign := minus(char(p, from))
 		i = from + sign
 		x := word(p, i)
-		n, mant := run7(x)
-		if uint(n-1) > 6 || leadingZero(byte(x), n) {
-			at[row] = other(b, from, &out[row])
-			continue
+		n, mant := run2(x)
+		if n == 0 {
+			n, mant = run7(x)
+			if uint(n-1) > 6 || leadingZero(byte(x), n) {
+				at[row] = other(b, from, &out[row])
+				continue
+			}
 		}
 		i += n
 		s := &out[row]
@@ -296,10 +312,13 @@ func (st *laneStep) numbers(b []byte, at []uint32, out []Span) {
 		sign := minus(char(p, from))
 		i = from + sign
 		x := word(p, i)
-		n, mant := run7(x)
-		if uint(n-1) > 6 || leadingZero(byte(x), n) {
-			at[row] = other(b, from, &out[row])
-			continue
+		n, mant := run2(x)
+		if n == 0 {
+			n, mant = run7(x)
+			if uint(n-1) > 6 || leadingZero(byte(x), n) {
+				at[row] = other(b, from, &out[row])
+				continue
+			}
 		}
 		i += n
 		enc, digits := JSONInt, 0
