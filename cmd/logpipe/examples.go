@@ -69,6 +69,7 @@ output       standard output
 		}},
 	}
 	maps.Copy(all, topicExamples())
+	maps.Copy(all, groupExamples())
 	return all
 }
 

@@ -73,13 +73,14 @@ func subcommands(app *cli.App) []*cobra.Command {
 		case "produce":
 			completeTopics(app, stage, 1)
 		case "consume":
-			completeTopics(app, stage, 0)
+			completeTopics(app, stage, -1)
 			completeOffset(stage)
 		}
 		list = append(list, stage)
 	}
 	list = append(list,
 		newTopic(app),
+		newGroup(app),
 		newBroker(app),
 		newRun(app),
 		newAgent(app),

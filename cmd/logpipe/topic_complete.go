@@ -17,28 +17,51 @@ import (
 // completeIn is how long somebody who has pressed the tabulator waits at most.
 const completeIn = 300 * time.Millisecond
 
+// lookup finds names in the cluster that the flags of a command name.
+type lookup func(ctx context.Context, a *kafka.Admin) ([]string, error)
+
+func topicNames(ctx context.Context, a *kafka.Admin) ([]string, error) {
+	return a.ListTopics(ctx, false)
+}
+
+func groupNames(ctx context.Context, a *kafka.Admin) ([]string, error) {
+	groups, err := a.ListGroups(ctx)
+	var names []string
+	for _, g := range groups {
+		names = append(names, g.Name)
+	}
+	return names, err
+}
+
 // completeTopics offers the names of topics for the first so many words of a
-// command (0 = all); behind them come files. What goes wrong offers nothing.
+// command (-1 = all); behind them come files.
 func completeTopics(app *cli.App, cmd *cobra.Command, words int) {
+	completeWords(app, cmd, words, topicNames)
+	completeNameFlag(app, cmd, "topic", topicNames)
+	completeNameFlag(app, cmd, "group", groupNames)
+}
+
+// completeWords offers names for the first so many words of a command (-1 =
+// all); behind them come files. What goes wrong offers nothing.
+func completeWords(app *cli.App, cmd *cobra.Command, words int, find lookup) {
 	cmd.ValidArgsFunction = func(cmd *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
 		if words > 0 && len(args) >= words {
 			return nil, cobra.ShellCompDirectiveDefault
 		}
-		names := slices.DeleteFunc(topicNames(app, cmd), func(name string) bool {
+		names := slices.DeleteFunc(found(app, cmd, find), func(name string) bool {
 			return !strings.HasPrefix(name, begun) || slices.Contains(args, name)
 		})
 		return names, cobra.ShellCompDirectiveNoFileComp
 	}
-	completeTopicFlag(app, cmd)
 }
 
-// completeTopicFlag offers the names of topics behind --topic, as it is pasted.
-func completeTopicFlag(app *cli.App, cmd *cobra.Command) {
+// completeNameFlag offers names behind a flag, after the commas of a list too.
+func completeNameFlag(app *cli.App, cmd *cobra.Command, flag string, find lookup) {
 	// It fails only for a flag that the command does not have.
-	_ = cmd.RegisterFlagCompletionFunc("topic", func(cmd *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
+	_ = cmd.RegisterFlagCompletionFunc(flag, func(cmd *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
 		lead := begun[:strings.LastIndexByte(begun, ',')+1]
 		var names []string
-		for _, name := range topicNames(app, cmd) {
+		for _, name := range found(app, cmd, find) {
 			if strings.HasPrefix(lead+name, begun) {
 				names = append(names, lead+name)
 			}
@@ -54,8 +77,8 @@ func completeOffset(cmd *cobra.Command) {
 	_ = cmd.RegisterFlagCompletionFunc("offset", places)
 }
 
-// topicNames asks the cluster that the flags, the environment or the file name.
-func topicNames(app *cli.App, cmd *cobra.Command) []string {
+// found asks the cluster that the flags, the environment or the file name.
+func found(app *cli.App, cmd *cobra.Command, find lookup) []string {
 	var cluster catalog.Kafka
 	var settings option.Set
 	cluster.Options(&settings)
@@ -69,17 +92,17 @@ func topicNames(app *cli.App, cmd *cobra.Command) []string {
 	}
 	ctx, cancel := context.WithTimeout(cmd.Context(), completeIn)
 	defer cancel()
-	found := make(chan []string, 1)
+	answer := make(chan []string, 1)
 	go func() {
 		var names []string // none where the cluster does not answer
 		if a, err := kafka.NewAdmin(ctx, cluster.Config(nil)); err == nil {
-			names, _ = a.ListTopics(ctx, false)
+			names, _ = find(ctx, a)
 			a.Close()
 		}
-		found <- names
+		answer <- names
 	}()
 	select {
-	case names := <-found:
+	case names := <-answer:
 		return names
 	case <-ctx.Done():
 		return nil

@@ -2,8 +2,9 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"math"
-	"strings"
+	"strconv"
 
 	"github.com/logpipe/logpipe/pkg/fault"
 	"github.com/logpipe/logpipe/pkg/kafka"
@@ -15,7 +16,7 @@ func (t *topicCommand) createOptions(s *option.Set) {
 	s.Int(&t.replication, "replication-factor", -1, "`number` of brokers that hold each partition; -1 = the cluster's own")
 	s.Repeated(&t.configs, "config", "a setting of the topic, `NAME=VALUE` as retention.ms=3600000; may be repeated")
 	s.Bool(&t.ifNotExists, "if-not-exists", "be content with a topic that exists")
-	s.Int(&t.partitions, "partition", -1, "the same as --partitions").Hidden = true
+	s.Add("partition", &oneOf{&t.partitions}, "the same as --partitions").Hidden = true
 	s.Int(&t.replication, "replica", -1, "the same as --replication-factor").Hidden = true
 }
 
@@ -26,15 +27,9 @@ func (t *topicCommand) checkCreate(names []string) error {
 	if t.partitions > math.MaxInt32 || t.replication > math.MaxInt16 {
 		return fault.Usagef("--partitions or --replication-factor is too large")
 	}
-	t.settings = map[string]string{}
-	for _, c := range t.configs {
-		name, value, ok := strings.Cut(c, "=")
-		if !ok || name == "" {
-			return fault.Hint(fault.Usagef("--config %q is not NAME=VALUE", c), "as in --config retention.ms=3600000")
-		}
-		t.settings[name] = value
-	}
-	return nil
+	var err error
+	t.settings, err = settingsIn(t.configs)
+	return err
 }
 
 func (t *topicCommand) create(ctx context.Context, a *kafka.Admin, names []string) error {
@@ -51,3 +46,17 @@ func (t *topicCommand) create(ctx context.Context, a *kafka.Admin, names []strin
 	t.say("created topic %q", names[0])
 	return nil
 }
+
+// oneOf is --partition where it is pasted for --partitions.
+type oneOf struct{ n *int }
+
+func (v *oneOf) Set(text string) error {
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		return fmt.Errorf("want a whole number, not %q", text)
+	}
+	*v.n = n
+	return nil
+}
+func (v *oneOf) String() string { return "-1" }
+func (v *oneOf) Type() string   { return "int" }

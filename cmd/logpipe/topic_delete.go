@@ -3,25 +3,22 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 
-	"github.com/logpipe/logpipe/pkg/fault"
 	"github.com/logpipe/logpipe/pkg/kafka"
 	"github.com/logpipe/logpipe/pkg/option"
 )
 
 func (t *topicCommand) deleteOptions(s *option.Set) {
 	s.Bool(&t.ifExists, "if-exists", "be content with a topic that does not exist")
-}
-
-func someName(names []string) error {
-	if len(names) == 0 {
-		return fault.Hint(fault.Usagef("say which topic"), "logpipe topic list shows the topics")
-	}
-	return nil
+	t.yesOption(s)
 }
 
 func (t *topicCommand) delete(ctx context.Context, a *kafka.Admin, names []string) error {
 	for _, name := range names {
+		if err := t.confirm(fmt.Sprintf("topic %q with its records", name)); err != nil {
+			return err
+		}
 		err := a.DeleteTopics(ctx, name)
 		if t.ifExists && errors.Is(err, kafka.ErrNoTopic) {
 			t.say("topic %q does not exist", name)

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"io"
 	"strconv"
 	"strings"
@@ -12,10 +11,21 @@ import (
 )
 
 func (t *topicCommand) describeOptions(s *option.Set) {
-	s.Choice(&t.format, "format", "table", []string{"table", "json", "java"}, "json is an object a topic, java what kafka-topics.sh prints")
+	t.formats(s, "json is an object a topic, java what kafka-topics.sh prints", "table", "json", "java")
+	s.Bool(&t.showSettings, "configs", "all settings and where each comes from; java is what kafka-configs.sh prints")
+}
+
+func (t *topicCommand) checkDescribe(names []string) error {
+	if t.showSettings {
+		return t.someName(names)
+	}
+	return nil
 }
 
 func (t *topicCommand) describe(ctx context.Context, a *kafka.Admin, names []string) error {
+	if t.showSettings {
+		return t.describeSettings(ctx, a, names)
+	}
 	list, err := a.DescribeTopics(ctx, names...)
 	if err != nil {
 		return err
@@ -24,7 +34,7 @@ func (t *topicCommand) describe(ctx context.Context, a *kafka.Admin, names []str
 	case "java":
 		return kafka.FormatDescribeJava(t.app.Out, list)
 	case "json":
-		return describeJSON(t.app.Out, list)
+		return t.describeJSON(list)
 	}
 	return describeTable(t.app.Out, list)
 }
@@ -86,22 +96,20 @@ type describedPartition struct {
 }
 
 // describeJSON prints an object a topic.
-func describeJSON(w io.Writer, list []kafka.Topic) error {
-	enc := json.NewEncoder(w)
-	enc.SetEscapeHTML(false)
-	for _, t := range list {
-		d := describedTopic{Topic: t.Name, ID: t.ID, Internal: t.Internal, Replication: t.Replication, Settings: map[string]string{}}
-		for _, c := range t.Configs {
+func (t *topicCommand) describeJSON(list []kafka.Topic) error {
+	for _, topic := range list {
+		d := describedTopic{Topic: topic.Name, ID: topic.ID, Internal: topic.Internal, Replication: topic.Replication, Settings: map[string]string{}}
+		for _, c := range topic.Configs {
 			d.Settings[c.Name] = c.Value
 		}
-		for _, p := range t.Partitions {
+		for _, p := range topic.Partitions {
 			q := describedPartition{Partition: p.ID, Replicas: listed(p.Replicas), ISR: listed(p.ISR), Offline: listed(p.Offline)}
 			if p.Leader >= 0 {
 				q.Leader = &p.Leader
 			}
 			d.Partitions = append(d.Partitions, q)
 		}
-		if err := enc.Encode(d); err != nil {
+		if err := t.encode(d); err != nil {
 			return err
 		}
 	}
@@ -114,4 +122,41 @@ func listed(ids []int32) []int32 {
 		return []int32{}
 	}
 	return ids
+}
+
+// describedSetting is a setting in --configs --format json.
+type describedSetting struct {
+	Topic   string `json:"topic"`
+	Setting string `json:"setting"`
+	Value   string `json:"value"`
+	Origin  string `json:"origin"`
+}
+
+// describeSettings prints all settings of topics.
+func (t *topicCommand) describeSettings(ctx context.Context, a *kafka.Admin, names []string) error {
+	rows := [][]string{{"TOPIC", "SETTING", "VALUE", "ORIGIN"}}
+	for _, name := range names {
+		list, err := a.TopicSettings(ctx, name)
+		if err != nil {
+			return err
+		}
+		if t.format == "java" {
+			if err := kafka.FormatSettingsJava(t.app.Out, name, list); err != nil {
+				return err
+			}
+			continue
+		}
+		for _, s := range list {
+			if t.format == "json" {
+				if err := t.encode(describedSetting{name, s.Name, s.Value, s.Origin}); err != nil {
+					return err
+				}
+			}
+			rows = append(rows, []string{name, s.Name, orDash(s.Value), s.Origin})
+		}
+	}
+	if t.format != "table" {
+		return nil
+	}
+	return printRows(t.app.Out, rows)
 }

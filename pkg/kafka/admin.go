@@ -88,10 +88,7 @@ func (a *Admin) CreateTopic(ctx context.Context, name string, partitions int32, 
 			return fault.Hint(err, "--replication-factor takes at most %d here", n)
 		}
 	}
-	if errors.Is(err, sarama.ErrInvalidConfig) {
-		return fault.Hint(fmt.Errorf("topic %q: a setting is refused: %s", name, serverMessage(err)), "--config takes NAME=VALUE of Kafka's topic settings")
-	}
-	return explain(err, name)
+	return settingRefused(err, name)
 }
 
 // ListTopics returns the names of the topics in order; internal adds those that
@@ -125,6 +122,19 @@ func (a *Admin) DescribeTopics(ctx context.Context, names ...string) ([]Topic, e
 			return nil, err
 		}
 	}
+	configs, err := a.configs(ctx, names)
+	if err != nil {
+		return nil, err
+	}
+	return a.topics(ctx, names, configs)
+}
+
+// Topics describes topics without their settings.
+func (a *Admin) Topics(ctx context.Context, names []string) ([]Topic, error) {
+	return a.topics(ctx, names, nil)
+}
+
+func (a *Admin) topics(ctx context.Context, names []string, configs map[string][]sarama.ConfigEntry) ([]Topic, error) {
 	resp, err := a.conn.metadata(ctx, names, false)
 	if err != nil {
 		return nil, explain(err, strings.Join(names, ", "))
@@ -132,10 +142,6 @@ func (a *Admin) DescribeTopics(ctx context.Context, names ...string) ([]Topic, e
 	byName := make(map[string]*sarama.TopicMetadata, len(names))
 	for _, t := range resp.Topics {
 		byName[t.Name] = t
-	}
-	configs, err := a.configs(ctx, names)
-	if err != nil {
-		return nil, err
 	}
 	var topics []Topic
 	for _, name := range names {

@@ -3,9 +3,7 @@ package kafka
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
-	"slices"
 	"sync"
 	"time"
 
@@ -109,30 +107,7 @@ func (cc ConsumerConfig) settings(s *sarama.Config) {
 }
 
 func (c *Consumer) partitions(ctx context.Context) ([]part, error) {
-	var parts []part
-	for _, name := range c.cfg.Topics {
-		t, err := c.conn.topic(ctx, name, false)
-		if err != nil {
-			return nil, err
-		}
-		var ids []int32
-		for _, p := range t.Partitions {
-			ids = append(ids, p.ID)
-		}
-		slices.Sort(ids)
-		for _, id := range c.cfg.Partitions {
-			if !slices.Contains(ids, id) {
-				return nil, fault.Hint(fmt.Errorf("topic %q has no partition %d", name, id),
-					"it has %d to %d", ids[0], ids[len(ids)-1])
-			}
-		}
-		for _, id := range ids {
-			if c.cfg.Partitions == nil || slices.Contains(c.cfg.Partitions, id) {
-				parts = append(parts, part{name, id})
-			}
-		}
-	}
-	return parts, nil
+	return c.conn.partitionsOf(ctx, c.cfg.Topics, c.cfg.Partitions)
 }
 
 // bounded tells whether reading ends by itself.

@@ -89,10 +89,18 @@ func explain(err error, topic string) error {
 // serverMessage is what the broker added to an error code, if it did.
 func serverMessage(err error) string {
 	var t *sarama.TopicError
-	if errors.As(err, &t) && t.ErrMsg != nil {
-		return strings.TrimSuffix(strings.TrimSpace(*t.ErrMsg), ".")
+	var p *sarama.TopicPartitionError
+	var code sarama.KError
+	detail := ""
+	switch {
+	case errors.As(err, &t) && t.ErrMsg != nil:
+		detail = *t.ErrMsg
+	case errors.As(err, &p) && p.ErrMsg != nil:
+		detail = *p.ErrMsg
+	case errors.As(err, &code): // some calls of the library hang it on
+		_, detail, _ = strings.Cut(err.Error(), code.Error()+": ")
 	}
-	return ""
+	return strings.TrimSuffix(strings.TrimSpace(detail), ".")
 }
 
 func fill(text, topic string) string {

@@ -3,6 +3,7 @@ package kafka
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/IBM/sarama"
@@ -16,6 +17,34 @@ type part struct {
 }
 
 func (p part) String() string { return fmt.Sprintf("%s/%d", p.topic, p.id) }
+
+// partitionsOf lists the partitions of topics, or those of them that are chosen.
+func (c *conn) partitionsOf(ctx context.Context, topics []string, chosen []int32) ([]part, error) {
+	var parts []part
+	for _, name := range topics {
+		t, err := c.topic(ctx, name, false)
+		if err != nil {
+			return nil, err
+		}
+		var ids []int32
+		for _, p := range t.Partitions {
+			ids = append(ids, p.ID)
+		}
+		slices.Sort(ids)
+		for _, id := range chosen {
+			if !slices.Contains(ids, id) {
+				return nil, fault.Hint(fmt.Errorf("topic %q has no partition %d", name, id),
+					"it has %d to %d", ids[0], ids[len(ids)-1])
+			}
+		}
+		for _, id := range ids {
+			if chosen == nil || slices.Contains(chosen, id) {
+				parts = append(parts, part{name, id})
+			}
+		}
+	}
+	return parts, nil
+}
 
 // span is the range of offsets of a partition: first is the oldest that is
 // still there, next the one that the next record gets.
