@@ -40,9 +40,9 @@ def judge(work, peer, ours, theirs, ratio, goal):
     return Row(work, peer, ours, theirs, ratio, words, met)
 
 
-def table(rows):
-    lines = [HEAD] + [r.cells() for r in rows]
-    widths = [max(len(line[i]) for line in lines) for i in range(len(HEAD))]
+def table(rows, head=HEAD):
+    lines = [head] + [r.cells() for r in rows]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
     lines.insert(1, ["-" * w for w in widths])
     return "\n".join("| " + " | ".join(c.ljust(w) for c, w in zip(line, widths)) + " |" for line in lines)
 
