@@ -140,7 +140,7 @@ func TestUnpack(t *testing.T) {
 			t.Errorf("%s: %q %v", codec, got, err)
 		}
 	}
-	for _, codec := range []string{"null", "deflate", "snappy"} {
+	for _, codec := range []string{"null", "deflate", "bzip2", "snappy"} {
 		packed, err := Pack(codec, plain)
 		if err != nil {
 			t.Fatal(err)

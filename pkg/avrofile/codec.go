@@ -10,6 +10,7 @@ import (
 	"hash/crc32"
 	"io"
 
+	packbzip2 "github.com/logpipe/logpipe/pkg/bzip2"
 	"github.com/logpipe/logpipe/pkg/snappy"
 )
 
@@ -50,8 +51,8 @@ func unsnappy(data []byte) ([]byte, error) {
 	return out, err
 }
 
-// Pack packs the encoded records of a block with a codec: null, deflate or
-// snappy.
+// Pack packs the encoded records of a block with a codec: null, deflate, bzip2
+// or snappy.
 func Pack(codec string, data []byte) ([]byte, error) {
 	switch codec {
 	case "null":
@@ -65,8 +66,10 @@ func Pack(codec string, data []byte) ([]byte, error) {
 		_, err = w.Write(data)
 		err = errors.Join(err, w.Close())
 		return b.Bytes(), err
+	case "bzip2":
+		return packbzip2.Append(nil, data)
 	case "snappy":
 		return binary.BigEndian.AppendUint32(snappy.Append(nil, data), crc32.ChecksumIEEE(data)), nil
 	}
-	return nil, fmt.Errorf("codec %q cannot be written: null, deflate and snappy can", codec)
+	return nil, fmt.Errorf("codec %q cannot be written: null, deflate, bzip2 and snappy can", codec)
 }

@@ -111,6 +111,31 @@ func TestLocal(t *testing.T) {
 	}
 }
 
+func TestReadFile(t *testing.T) {
+	path := filepath.ToSlash(t.TempDir()) + "/x"
+	os.WriteFile(path, []byte("text"), 0o666)
+	var asked string
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked = r.URL.Path + " " + r.URL.Query().Get("op")
+		io.WriteString(w, "text")
+	}))
+	defer server.Close()
+	for _, name := range []string{"file://" + path, "file:" + path, path, strings.Replace(server.URL, "http", "webhdfs", 1) + "/x"} {
+		if b, err := ReadFile(t.Context(), name, Config{User: "me"}, 4); err != nil || string(b) != "text" {
+			t.Errorf("%s: %q %v", name, b, err)
+		}
+		if _, err := ReadFile(t.Context(), name, Config{User: "me"}, 3); err == nil || !strings.Contains(err.Error(), "more than 3 bytes") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if asked != "/webhdfs/v1/x OPEN" {
+		t.Error(asked)
+	}
+	if _, err := ReadFile(t.Context(), path+"y", Config{}, 9); !errors.Is(err, fs.ErrNotExist) {
+		t.Error(err)
+	}
+}
+
 // message is a protobuf message behind its length.
 func message(fields ...byte) []byte { return append([]byte{byte(len(fields))}, fields...) }
 

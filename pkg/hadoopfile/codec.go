@@ -8,6 +8,7 @@ package hadoopfile
 import (
 	"bufio"
 	"bytes"
+	stdbzip2 "compress/bzip2"
 	"compress/gzip"
 	"compress/zlib"
 	"encoding/binary"
@@ -16,6 +17,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/logpipe/logpipe/pkg/bzip2"
 	"github.com/logpipe/logpipe/pkg/snappy"
 )
 
@@ -40,6 +42,7 @@ func codecs() []*Codec {
 	return []*Codec{
 		{classes + "GzipCodec", ".gz", packGzip, skipGzip, func(r io.Reader) (io.Reader, error) { return gzip.NewReader(r) }},
 		deflate, &same,
+		{classes + "BZip2Codec", ".bz2", bzip2.Append, skipBzip2, func(r io.Reader) (io.Reader, error) { return stdbzip2.NewReader(r), nil }},
 		{classes + "SnappyCodec", ".snappy", packSnappy, skipSnappy, func(r io.Reader) (io.Reader, error) { return &snappyReader{r: r}, nil }},
 	}
 }
@@ -61,10 +64,10 @@ func LookupCodec(name string) (*Codec, error) {
 		}
 	}
 	switch simple {
-	case "lzo", "lzop", "bzip2", "lz4", "zstandard", "passthrough":
-		return nil, fmt.Errorf("codec %s is not supported: gzip, deflate, default and snappy are", name)
+	case "lzo", "lzop", "lz4", "zstandard", "passthrough":
+		return nil, fmt.Errorf("codec %s is not supported: gzip, bzip2, deflate, default and snappy are", name)
 	}
-	return nil, fmt.Errorf("there is no codec %q: gzip, deflate, default and snappy are supported", name)
+	return nil, fmt.Errorf("there is no codec %q: gzip, bzip2, deflate, default and snappy are supported", name)
 }
 
 // Append packs src and appends it to dst.
@@ -143,6 +146,11 @@ func skipGzip(c *counter) error {
 	return err
 }
 
+func skipBzip2(c *counter) error {
+	_, err := io.Copy(io.Discard, stdbzip2.NewReader(bzip2.NewOne(c)))
+	return err
+}
+
 func packZlib(dst, src []byte) ([]byte, error) {
 	b := bytes.NewBuffer(dst)
 	w := zlib.NewWriter(b)
@@ -159,6 +167,9 @@ func skipZlib(c *counter) error {
 	_, err = io.Copy(io.Discard, r)
 	return err
 }
+
+// Peek shows what comes.
+func (c *counter) Peek(n int) ([]byte, error) { return c.r.Peek(n) }
 
 // zlibReader reads streams of zlib that follow each other.
 type zlibReader struct {

@@ -37,14 +37,14 @@ func TestVarint(t *testing.T) {
 func TestLookupCodec(t *testing.T) {
 	for name, want := range map[string]string{
 		"gzip": "GzipCodec", "GZIP": "GzipCodec", "GzipCodec": "GzipCodec", "org.apache.hadoop.io.compress.GzipCodec": "GzipCodec",
-		"snappy": "SnappyCodec", "default": "DefaultCodec", "deflate": "DeflateCodec", "none": "",
+		"snappy": "SnappyCodec", "bzip2": "BZip2Codec", "BZip2Codec": "BZip2Codec", "default": "DefaultCodec", "deflate": "DeflateCodec", "none": "",
 	} {
 		c := codec(t, name)
 		if got := ""; c != nil && c.Class != classes+want || c == nil && want != got {
 			t.Errorf("%s: %v", name, c)
 		}
 	}
-	for name, want := range map[string]string{"lzo": "not supported", "lzop": "not supported", "bzip2": "not supported", "com.hadoop.compression.lzo.LzopCodec": "not supported", "gz": "no codec"} {
+	for name, want := range map[string]string{"lzo": "not supported", "lzop": "not supported", "lz4": "not supported", "com.hadoop.compression.lzo.LzopCodec": "not supported", "gz": "no codec"} {
 		if _, err := LookupCodec(name); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -62,7 +62,7 @@ func parts() [][]byte {
 // TestCodecs holds that parts that follow each other are read as one, and that a
 // part that was cut off is found.
 func TestCodecs(t *testing.T) {
-	for _, name := range []string{"gzip", "deflate", "default", "snappy"} {
+	for _, name := range []string{"gzip", "bzip2", "deflate", "default", "snappy"} {
 		c := codec(t, name)
 		var data []byte
 		var ends []int
@@ -129,7 +129,7 @@ func writeSequence(t testing.TB, c *Codec, batches int) (data []byte, ends []int
 }
 
 func TestSequence(t *testing.T) {
-	for _, name := range []string{"none", "gzip", "deflate", "snappy"} {
+	for _, name := range []string{"none", "gzip", "bzip2", "deflate", "snappy"} {
 		data, ends := writeSequence(t, codec(t, name), 3)
 		r, err := NewSequenceReader(bytes.NewReader(data))
 		if err != nil {
@@ -182,7 +182,7 @@ func TestBytesWritable(t *testing.T) {
 }
 
 func FuzzSequence(f *testing.F) {
-	for _, name := range []string{"none", "gzip", "deflate", "snappy"} {
+	for _, name := range []string{"none", "gzip", "bzip2", "deflate", "snappy"} {
 		data, _ := writeSequence(f, codec(f, name), 1)
 		f.Add(data)
 	}

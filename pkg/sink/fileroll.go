@@ -41,7 +41,9 @@ type FileRoll struct {
 	mu       sync.Mutex
 	file     rollFile // nil while there is none
 	events   serializer.Serializer
-	size     int64 // of what is delivered
+	schema   *serializer.Schema // of the file; nil where it needs none, or has no event
+	proven   bool               // an event had a schema
+	size     int64              // of what is delivered
 	buf      []byte
 	told     string // the last failure of a roll, which is told once
 	newFile  func(path string) (rollFile, error)
@@ -162,26 +164,59 @@ func (s *FileRoll) Close() error {
 }
 
 // Write appends the batch and waits until the disk has it.
-func (s *FileRoll) Write(_ context.Context, batch []flume.Event) error {
+func (s *FileRoll) Write(ctx context.Context, batch []flume.Event) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.counts.Attempt(len(batch), s.batch)
+	rejected, err := s.write(ctx, batch)
+	if err != nil {
+		s.counts.Failed.Add(1)
+		return err
+	}
+	s.counts.Delivered.Add(int64(len(batch) - len(rejected)))
+	if len(rejected) > 0 {
+		return &RejectedError{rejected}
+	}
+	return nil
+}
+
+func (s *FileRoll) write(ctx context.Context, batch []flume.Event) ([]Rejection, error) {
+	if !s.format.NeedsSchema() {
+		return nil, s.writeAll(batch)
+	}
+	groups, rejected, err := s.bySchema(ctx, batch)
+	if err != nil {
+		return nil, err
+	}
+	for _, g := range groups {
+		if err := s.changeSchema(g.schema); err != nil {
+			return nil, err
+		}
+		if err := s.writeAll(g.events); err != nil {
+			return nil, err
+		}
+	}
+	return rejected, nil
+}
+
+// writeAll appends events to the file, or none of them.
+func (s *FileRoll) writeAll(batch []flume.Event) error {
 	if s.file == nil {
 		if err := s.begin(); err != nil {
-			s.counts.Failed.Add(1)
 			return err
 		}
 	}
 	if err := s.append(batch); err != nil {
-		s.counts.Failed.Add(1)
 		return errors.Join(err, s.undo())
 	}
-	s.counts.Delivered.Add(int64(len(batch)))
 	return nil
 }
 
 func (s *FileRoll) append(batch []flume.Event) error {
 	s.buf = s.buf[:0]
+	if s.size == 0 {
+		s.buf = s.events.Begin(s.buf) // what begin could not know
+	}
 	var err error
 	for i := range batch {
 		if s.buf, err = s.events.Append(s.buf, &batch[i]); err != nil {
@@ -238,7 +273,7 @@ func (s *FileRoll) begin() error {
 			return err
 		}
 	}
-	s.events = s.format.New()
+	s.events = s.format.New(s.schema)
 	head := s.events.Begin(nil)
 	_, err := f.Write(head)
 	if err == nil {
@@ -276,7 +311,7 @@ func (s *FileRoll) end() error {
 		return nil
 	}
 	err := s.file.Close()
-	s.file = nil
+	s.file, s.schema = nil, nil
 	s.counts.Closed.Add(1)
 	return err
 }

@@ -20,12 +20,43 @@ import (
 // each serializer, but for the random marker of Avro files and what a packer
 // makes of a block.
 func TestRealFileRollBesideFlume(t *testing.T) {
-	tools := logpipetest.NewFlumeTools(t)
 	formats := []string{
 		"sink.serializer=TEXT", "sink.serializer=text sink.serializer.appendNewline=false", "sink.serializer=HEADER_AND_TEXT",
 		"sink.serializer=avro_event", "sink.serializer=avro_event sink.serializer.compressionCodec=deflate",
 		"sink.serializer=org.apache.flume.serialization.FlumeEventAvroEventSerializer$Builder sink.serializer.compressionCodec=snappy sink.serializer.syncIntervalBytes=100",
 	}
+	// Headers whose order is the same in Java's maps of every size: those of an
+	// event that came by RPC are as small as can be.
+	var events []flume.Event
+	for i := range 20 {
+		events = append(events, flume.Event{Body: fmt.Appendf(nil, "event %d \xff größe", i),
+			Headers: flume.Headers{{Key: "timestamp", Value: "1"}, {Key: "host", Value: "a"}, {Key: "key", Value: "größe"}}[:i%4]})
+	}
+	besideFlume(t, formats, events)
+}
+
+// TestRealAvroDatumsBesideFlume does so where bodies are Avro's already.
+func TestRealAvroDatumsBesideFlume(t *testing.T) {
+	const class = "sink.serializer=org.apache.flume.sink.hdfs.AvroEventSerializer$Builder"
+	path := filepath.Join(t.TempDir(), "text.avsc")
+	if err := os.WriteFile(path, []byte(`"string"`), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	var events []flume.Event
+	for i := range 20 {
+		events = append(events, datum(`"string"`, fmt.Sprint("datum ", i)))
+	}
+	besideFlume(t, []string{class, class + " sink.serializer.compressionCodec=deflate", class + " sink.serializer.compressionCodec=bzip2"}, events)
+	for i := range events {
+		events[i] = datum("", fmt.Sprint("datum ", i))
+	}
+	besideFlume(t, []string{class + " sink.serializer.schemaURL=file://" + path}, events)
+}
+
+// besideFlume writes events by file_roll here and in a real Flume.
+func besideFlume(t *testing.T, formats []string, events []flume.Event) {
+	t.Helper()
+	tools := logpipetest.NewFlumeTools(t)
 	root := t.TempDir()
 	var conf strings.Builder
 	port := logpipetest.FreePort(t)
@@ -43,13 +74,6 @@ func TestRealFileRollBesideFlume(t *testing.T) {
 	}
 	fmt.Fprintf(&conf, "a1.sources=r1\na1.sources.r1.type=avro\na1.sources.r1.bind=127.0.0.1\na1.sources.r1.port=%d\na1.sources.r1.channels=%s\na1.channels=%s\na1.sinks=%s\n", port, channels, channels, sinks)
 	tools.Start(t, conf.String(), "Component type: SOURCE, name: r1 started")
-	// Headers whose order is the same in Java's maps of every size: those of an
-	// event that came by RPC are as small as can be.
-	var events []flume.Event
-	for i := range 20 {
-		events = append(events, flume.Event{Body: fmt.Appendf(nil, "event %d \xff größe", i),
-			Headers: flume.Headers{{Key: "timestamp", Value: "1"}, {Key: "host", Value: "a"}, {Key: "key", Value: "größe"}}[:i%4]})
-	}
 	c, err := flumerpc.Dial(t.Context(), flumerpc.Config{Address: fmt.Sprintf("127.0.0.1:%d", port), Connect: time.Minute, Request: time.Minute})
 	if err != nil {
 		t.Fatal(err)

@@ -12,12 +12,14 @@ import (
 	"github.com/logpipe/logpipe/pkg/filesystem"
 	"github.com/logpipe/logpipe/pkg/flume"
 	"github.com/logpipe/logpipe/pkg/sink/escape"
+	"github.com/logpipe/logpipe/pkg/sink/serializer"
 )
 
 // bucket is a folder and a prefix: the place of all events with the same
-// expansion of the path.
+// expansion of the path, and the same schema where they have one.
 type bucket struct {
 	key, dir, prefix string
+	schema           *serializer.Schema
 	number           int64 // in the last name: it begins with the time in ms
 	out              *output
 	used             int64 // by the count of uses
@@ -42,7 +44,8 @@ type progress struct {
 	bytes  int // of bodies
 }
 
-// bucket finds the place of an event. An error is about the event.
+// bucket finds the place of an event. An error is about the event, but for
+// *serializer.FetchError.
 func (s *Sink) bucket(e *flume.Event, now time.Time) (*bucket, error) {
 	var m escape.Moment
 	if s.dirs.NeedsTime() || s.names.NeedsTime() {
@@ -58,21 +61,37 @@ func (s *Sink) bucket(e *flume.Event, now time.Time) (*bucket, error) {
 	at := len(s.key)
 	s.key = append(s.key, 0) // in no name
 	s.key = s.names.Append(s.key, e.Headers, m)
+	end := len(s.key)
+	schema, err := s.schema(e)
+	if err != nil {
+		return nil, err
+	}
+	if schema != nil {
+		s.key = append(append(s.key, 0), schema.Text()...)
+	}
 	b := s.buckets[string(s.key)]
 	if b == nil {
-		dir, prefix := string(s.key[:at]), string(s.key[at+1:])
+		dir, prefix := string(s.key[:at]), string(s.key[at+1:end])
 		if s.dirs.NeedsHeaders() || s.names.NeedsHeaders() {
 			if err := checkName(dir + "/" + prefix); err != nil {
 				return nil, err
 			}
 		}
 		full := path.Clean(dir + "/" + prefix + "x") // a prefix may have folders, and be empty
-		b = &bucket{key: string(s.key), dir: path.Dir(full), prefix: strings.TrimSuffix(path.Base(full), "x"), number: now.UnixMilli()}
+		b = &bucket{key: string(s.key), schema: schema, dir: path.Dir(full), prefix: strings.TrimSuffix(path.Base(full), "x"), number: now.UnixMilli()}
 		s.buckets[b.key] = b
 	}
 	s.uses++
 	b.used = s.uses
 	return b, nil
+}
+
+// schema finds the schema of an event; nil where files need none.
+func (s *Sink) schema(e *flume.Event) (*serializer.Schema, error) {
+	if s.fileType == sequenceFile || !s.text.NeedsSchema() {
+		return nil, nil
+	}
+	return s.text.Schema(s.life, e)
 }
 
 // checkName refuses what headers must not do to a path: lead out of it.
@@ -132,7 +151,7 @@ func (s *Sink) begin(b *bucket) error {
 	if err := s.makeRoom(b); err != nil {
 		return err
 	}
-	o := &output{format: s.newFormat()}
+	o := &output{format: s.newFormat(b.schema)}
 	for {
 		b.number++
 		o.name, o.target = s.fileNames(b)

@@ -302,7 +302,7 @@ func TestCheck(t *testing.T) {
 		{"hdfs.codeC=lzo", "hdfs.codeC"},
 		{"hdfs.fileType=CompressedStream", "hdfs.fileType"},
 		{"hdfs.fileType=CompressedStream hdfs.codeC=none", "hdfs.fileType"},
-		{"hdfs.fileType=CompressedStream hdfs.codeC=bzip2", "hdfs.codeC"},
+		{"hdfs.fileType=CompressedStream hdfs.codeC=lzop", "hdfs.codeC"},
 		{"hdfs.fileType=DataStream hdfs.codeC=gzip", "hdfs.codeC"},
 		{"hdfs.kerberosPrincipal=me", "hdfs.kerberosPrincipal"},
 		{"serializer=csv", "serializer"},

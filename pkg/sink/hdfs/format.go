@@ -23,7 +23,7 @@ type format interface {
 // eventError is about one event that cannot be written as it is.
 type eventError struct{ error }
 
-func (s *settings) newFormat() format {
+func (s *settings) newFormat(schema *serializer.Schema) format {
 	switch s.fileType {
 	case sequenceFile:
 		value := hadoopfile.BytesWritable
@@ -32,9 +32,9 @@ func (s *settings) newFormat() format {
 		}
 		return &sequence{SequenceWriter: hadoopfile.NewSequenceWriter(hadoopfile.LongWritable, value, s.codec), text: s.writeFormat == "Text"}
 	case compressedStream:
-		return &packed{inner: s.text.New(), codec: s.codec}
+		return &packed{inner: s.text.New(schema), codec: s.codec}
 	}
-	return &plain{s.text.New()}
+	return &plain{s.text.New(schema)}
 }
 
 // whole tells how much of a file that was not closed can be kept.

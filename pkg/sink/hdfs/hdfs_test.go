@@ -244,6 +244,48 @@ func TestEventsWithoutPlace(t *testing.T) {
 	s.Close()
 }
 
+// TestSchemas holds that events of different schemas stand in different files,
+// and that those without one are kept aside.
+func TestSchemas(t *testing.T) {
+	folder := t.TempDir()
+	s, _ := open(t, "hdfs.path=file://"+folder, "hdfs.fileType=DataStream", "hdfs.fileSuffix=.avro",
+		"serializer=org.apache.flume.sink.hdfs.AvroEventSerializer$Builder", "hdfs.rollCount=0", "hdfs.rollSize=0")
+	const a, b = `flume.avro.schema.literal="long"`, `flume.avro.schema.literal="int"`
+	batch := []flume.Event{event("\x02", a), event("\x04", b), event("\x06", a), event("\x08"), event("\x0a\x0b", a)}
+	var rejected *RejectedError
+	if err := s.Write(t.Context(), batch); !errors.As(err, &rejected) || len(rejected.Events) != 2 || rejected.Events[0].Index != 3 || rejected.Events[1].Index != 4 {
+		t.Errorf("%v", err)
+	}
+	err := s.Write(t.Context(), []flume.Event{event("\x02", "flume.avro.schema.url=http://127.0.0.1:1/x")})
+	if err == nil || errors.As(err, &rejected) {
+		t.Errorf("a server that may come back: %v", err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	filepath.WalkDir(folder, func(path string, d os.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		data, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := avrofile.NewReader(bytes.NewReader(data))
+		if err != nil {
+			t.Fatal(err)
+		}
+		block, err := r.Next()
+		got = append(got, fmt.Sprintf("%s %s %x %v", filepath.Ext(path), r.Meta("avro.schema"), block.Data, err))
+		return nil
+	})
+	slices.Sort(got)
+	if want := []string{`.avro "int" 04 <nil>`, `.avro "long" 0206 <nil>`}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
 // read returns the bodies of a file, whole or not.
 func read(t testing.TB, s *Sink, data []byte) (bodies []string) {
 	t.Helper()
@@ -330,7 +372,8 @@ func TestFormats(t *testing.T) {
 	for _, settings := range []string{
 		"hdfs.fileType=DataStream", "hdfs.fileType=SequenceFile", "hdfs.fileType=SequenceFile hdfs.writeFormat=Text",
 		"hdfs.fileType=SequenceFile hdfs.codeC=gzip", "hdfs.fileType=SequenceFile hdfs.codeC=snappy hdfs.writeFormat=Text",
-		"hdfs.fileType=CompressedStream hdfs.codeC=gzip", "hdfs.fileType=CompressedStream hdfs.codeC=deflate",
+		"hdfs.fileType=CompressedStream hdfs.codeC=gzip", "hdfs.fileType=CompressedStream hdfs.codeC=bzip2",
+		"hdfs.fileType=CompressedStream hdfs.codeC=deflate",
 		"hdfs.fileType=CompressedStream hdfs.codeC=snappy", "hdfs.fileType=DataStream serializer=avro_event",
 		"hdfs.fileType=CompressedStream hdfs.codeC=gzip serializer=avro_event serializer.compressionCodec=null",
 	} {

@@ -27,6 +27,8 @@ var flumeFormats = map[string]string{
 	"block":    "hdfs.fileType=SequenceFile hdfs.codeC=deflate",
 	"gzip":     "hdfs.fileType=CompressedStream hdfs.codeC=gzip",
 	"deflate":  "hdfs.fileType=CompressedStream hdfs.codeC=default",
+	"bzip2":    "hdfs.fileType=CompressedStream hdfs.codeC=bzip2",
+	"bzipped":  "hdfs.fileType=SequenceFile hdfs.codeC=BZip2Codec",
 	"rounded":  "hdfs.fileType=DataStream hdfs.round=true hdfs.roundValue=10 hdfs.roundUnit=minute hdfs.filePrefix=%H%M",
 	"time":     "hdfs.fileType=DataStream hdfs.inUsePrefix=_ hdfs.filePrefix=%a-%b-%d-%I-%p-%j-%k-%y-%z-%n-%e-%l",
 }
@@ -189,7 +191,11 @@ func besideSettings(name string) []string {
 // send sends the events to an avro source.
 func send(t *testing.T, port int) {
 	t.Helper()
-	c, err := flumerpc.Dial(t.Context(), flumerpc.Config{Address: fmt.Sprintf("127.0.0.1:%d", port), Connect: time.Minute, Request: time.Minute})
+	cfg := flumerpc.Config{Address: fmt.Sprintf("127.0.0.1:%d", port), Connect: time.Minute, Request: time.Minute}
+	c, err := flumerpc.Dial(t.Context(), cfg)
+	for wait := time.Now().Add(time.Minute); err != nil && time.Now().Before(wait); time.Sleep(100 * time.Millisecond) {
+		c, err = flumerpc.Dial(t.Context(), cfg) // Flume starts its sources side by side
+	}
 	if err != nil {
 		t.Fatal(err)
 	}

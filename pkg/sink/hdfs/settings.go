@@ -74,7 +74,7 @@ func (s *settings) describeFiles(p *flume.Properties) {
 	p.Bool(&s.emptyInUse, "hdfs.emptyInUseSuffix", false, "nothing stands there")
 	p.Choice(&s.fileType, "hdfs.fileType", sequenceFile, []string{sequenceFile, dataStream, compressedStream}, "the format of files")
 	p.Choice(&s.writeFormat, "hdfs.writeFormat", "Writable", []string{"Writable", "Text"}, "of SequenceFile: the class of values, BytesWritable or Text")
-	p.String(&s.codecName, "hdfs.codeC", "", "of CompressedStream and SequenceFile: gzip, deflate, snappy")
+	p.String(&s.codecName, "hdfs.codeC", "", "of CompressedStream and SequenceFile: gzip, bzip2, deflate, snappy")
 	s.text.Describe(p, "serializer")
 }
 

@@ -30,6 +30,7 @@ import (
 	"github.com/logpipe/logpipe/pkg/flume"
 	"github.com/logpipe/logpipe/pkg/sink/counts"
 	"github.com/logpipe/logpipe/pkg/sink/escape"
+	"github.com/logpipe/logpipe/pkg/sink/serializer"
 )
 
 // Sink is an HDFS sink.
@@ -148,6 +149,9 @@ func (s *Sink) write(batch []flume.Event, rejected *[]Rejection) error {
 	for i := range batch {
 		e := &batch[i]
 		b, err := s.bucket(e, now)
+		if errors.As(err, new(*serializer.FetchError)) {
+			return err
+		}
 		if err != nil {
 			*rejected = append(*rejected, Rejection{i, err})
 			continue

@@ -12,31 +12,40 @@ import (
 // eventSchema is the schema of an event as Java's Avro prints it.
 const eventSchema = `{"type":"record","name":"Event","fields":[{"name":"headers","type":{"type":"map","values":"string"}},{"name":"body","type":"bytes"}]}`
 
-// avroEvents writes an Avro container file. A block ends at syncIntervalBytes
-// and at each flush, as in Flume.
-type avroEvents struct {
+// container writes an Avro container file, of whole events or of the datums that
+// their bodies are. A block ends at syncIntervalBytes and at each flush, as in
+// Flume.
+type container struct {
 	interval int
 	codec    string
+	schema   string // "" = nobody knows it yet
+	bodies   bool   // are the datums
 	sync     avrofile.Sync
 	block    []byte // of the records that are not written
 	count    int
 }
 
-func newAvroEvents(interval int, codec string) *avroEvents {
-	a := &avroEvents{interval: interval, codec: codec}
-	rand.Read(a.sync[:]) // it never fails
-	return a
+func newContainer(c container) *container {
+	rand.Read(c.sync[:]) // it never fails
+	return &c
 }
 
-func (a *avroEvents) Begin(dst []byte) []byte {
+func (a *container) Begin(dst []byte) []byte {
+	if a.schema == "" {
+		return dst
+	}
 	return avrofile.AppendHeader(dst, []avrofile.Entry{
-		{Name: "avro.schema", Value: []byte(eventSchema)},
+		{Name: "avro.schema", Value: []byte(a.schema)},
 		{Name: "avro.codec", Value: []byte(a.codec)},
 	}, a.sync)
 }
 
-func (a *avroEvents) Append(dst []byte, e *flume.Event) ([]byte, error) {
-	a.block = appendEvent(a.block, e)
+func (a *container) Append(dst []byte, e *flume.Event) ([]byte, error) {
+	if a.bodies {
+		a.block = append(a.block, e.Body...)
+	} else {
+		a.block = appendEvent(a.block, e)
+	}
 	a.count++
 	if len(a.block) >= a.interval {
 		return a.Flush(dst)
@@ -44,7 +53,7 @@ func (a *avroEvents) Append(dst []byte, e *flume.Event) ([]byte, error) {
 	return dst, nil
 }
 
-func (a *avroEvents) Flush(dst []byte) ([]byte, error) {
+func (a *container) Flush(dst []byte) ([]byte, error) {
 	if a.count == 0 {
 		return dst, nil
 	}
@@ -57,7 +66,7 @@ func (a *avroEvents) Flush(dst []byte) ([]byte, error) {
 	return dst, nil
 }
 
-func (a *avroEvents) Forget() { a.block, a.count = a.block[:0], 0 }
+func (a *container) Forget() { a.block, a.count = a.block[:0], 0 }
 
 // appendEvent appends the record of an event.
 func appendEvent(dst []byte, e *flume.Event) []byte {

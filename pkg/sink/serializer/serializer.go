@@ -1,6 +1,6 @@
 // Package serializer writes events into files in the formats of Flume's event
-// serializers: text, header_and_text and avro_event, with their properties and
-// their bytes.
+// serializers: text, header_and_text, avro_event and the AvroEventSerializer for
+// bodies that are Avro's already, with their properties and their bytes.
 package serializer
 
 import (
@@ -30,32 +30,39 @@ const (
 	Text          = "text"
 	HeaderAndText = "header_and_text"
 	AvroEvent     = "avro_event"
+	AvroDatum     = "avro_datum" // Flume has the class alone
 )
+
+const avroDatumClass = "org.apache.flume.sink.hdfs.AvroEventSerializer"
 
 // classes are the names that Flume's Java classes have.
 var classes = map[string]string{
 	"org.apache.flume.serialization.BodyTextEventSerializer":          Text,
 	"org.apache.flume.serialization.HeaderAndBodyTextEventSerializer": HeaderAndText,
 	"org.apache.flume.serialization.FlumeEventAvroEventSerializer":    AvroEvent,
+	avroDatumClass: AvroDatum,
 }
 
 // Settings are the properties of a sink that choose and set up a serializer.
 type Settings struct {
-	name     string // of the property
-	kind     string // as the file names it, then as an alias
-	newline  bool
-	interval int
-	codec    string
+	name      string // of the property
+	kind      string // as the file names it, then as an alias
+	newline   bool
+	interval  int
+	codec     string
+	schemaURL string
+	schemas   schemas
 }
 
 // Describe describes the properties. The first one has the name that is given,
 // such as sink.serializer, and the others begin with it.
 func (s *Settings) Describe(p *flume.Properties, name string) {
 	s.name = name
-	p.String(&s.kind, name, "TEXT", "how events are written: text, header_and_text or avro_event")
+	p.String(&s.kind, name, "TEXT", "how events are written: text, header_and_text, avro_event or avro_datum (bodies that are Avro's)")
 	p.Bool(&s.newline, name+".appendNewline", true, "of text and header_and_text: each event ends with a newline")
-	p.Int(&s.interval, name+".syncIntervalBytes", 2048000, 32, "of avro_event: about how much makes a block").In("bytes")
-	p.Choice(&s.codec, name+".compressionCodec", "null", []string{"null", "deflate", "snappy"}, "of avro_event: how blocks are packed")
+	p.Int(&s.interval, name+".syncIntervalBytes", 2048000, 32, "of Avro's: about how much makes a block").In("bytes")
+	p.Choice(&s.codec, name+".compressionCodec", "null", []string{"null", "deflate", "bzip2", "snappy"}, "of Avro's: how blocks are packed")
+	p.String(&s.schemaURL, name+".schemaURL", "", "of avro_datum: where the schema of events without a header for it is")
 }
 
 // Check finds out which serializer is meant. It has to be called before New.
@@ -65,24 +72,36 @@ func (s *Settings) Check() []flume.Problem {
 		kind = alias
 	}
 	switch kind {
-	case Text, HeaderAndText, AvroEvent:
+	case Text, HeaderAndText, AvroEvent, AvroDatum:
 		s.kind = kind
+		if s.schemaURL == "" {
+			return nil
+		}
+		if err := checkSchemaURL(s.schemaURL); err != nil {
+			return []flume.Problem{{Property: s.name + ".schemaURL", Message: err.Error(), Fix: "write such as hdfs://namenode:8020/schemas/event.avsc"}}
+		}
 		return nil
 	}
 	return []flume.Problem{{Property: s.name, Message: fmt.Sprintf("there is no serializer %q", s.kind),
-		Fix: "write text, header_and_text or avro_event"}}
+		Fix: "write text, header_and_text, avro_event or " + avroDatumClass + "$Builder"}}
 }
+
+// NeedsSchema reports whether the events of a file have to have one schema.
+func (s *Settings) NeedsSchema() bool { return s.kind == AvroDatum }
 
 // Kind is the alias of the serializer.
 func (s *Settings) Kind() string { return s.kind }
 
-// New makes the serializer of one file.
-func (s *Settings) New() Serializer {
+// New makes the serializer of one file, all of whose events have a schema; nil
+// where they need none, or before the first one came.
+func (s *Settings) New(schema *Schema) Serializer {
 	switch s.kind {
 	case HeaderAndText:
 		return &text{newline: s.newline, headers: true}
 	case AvroEvent:
-		return newAvroEvents(s.interval, s.codec)
+		return newContainer(container{interval: s.interval, codec: s.codec, schema: eventSchema})
+	case AvroDatum:
+		return newContainer(container{interval: s.interval, codec: s.codec, schema: schema.Text(), bodies: true})
 	}
 	return &text{newline: s.newline}
 }
@@ -92,7 +111,7 @@ func (s *Settings) New() Serializer {
 // It is size where nothing can be told.
 func (s *Settings) Whole(r io.ReaderAt, size int64) (int64, error) {
 	switch {
-	case s.kind == AvroEvent:
+	case s.kind == AvroEvent || s.kind == AvroDatum:
 		return wholeBlocks(r)
 	case s.newline:
 		return lastLine(r, size)

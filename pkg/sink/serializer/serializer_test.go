@@ -63,7 +63,7 @@ func TestText(t *testing.T) {
 	}
 	for _, test := range tests {
 		s, problems := configure(t, test.settings...)
-		if got := string(write(t, s.New(), twoEvents...)); got != test.want || len(problems) > 0 {
+		if got := string(write(t, s.New(nil), twoEvents...)); got != test.want || len(problems) > 0 {
 			t.Errorf("%v: %q %v", test.settings, got, problems)
 		}
 	}
@@ -71,12 +71,12 @@ func TestText(t *testing.T) {
 
 // TestAvroEvent reads the file back, block by block.
 func TestAvroEvent(t *testing.T) {
-	for _, codec := range []string{"null", "deflate", "snappy"} {
+	for _, codec := range []string{"null", "deflate", "bzip2", "snappy"} {
 		s, problems := configure(t, "serializer=org.apache.flume.serialization.FlumeEventAvroEventSerializer$Builder", "serializer.compressionCodec="+codec)
 		if len(problems) > 0 || s.Kind() != AvroEvent {
 			t.Fatal(problems, s.Kind())
 		}
-		w := s.New()
+		w := s.New(nil)
 		data := write(t, w, twoEvents...)
 		data, _ = w.Flush(data) // nothing to write: no empty block
 		first := len(data)
@@ -117,7 +117,7 @@ func TestAvroSyncInterval(t *testing.T) {
 	for i := range 9 {
 		events = append(events, flume.Event{Body: fmt.Appendf(nil, "event %03d", i)}) // 11 bytes each
 	}
-	r, err := avrofile.NewReader(bytes.NewReader(write(t, s.New(), events...)))
+	r, err := avrofile.NewReader(bytes.NewReader(write(t, s.New(nil), events...)))
 	if err != nil {
 		t.Fatal(err)
 	}
