@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"strconv"
 	"syscall"
 	"time"
@@ -67,7 +68,6 @@ func (s *Taildir) drain(ctx context.Context, f *tailFile, out *Output, end tailE
 		if batches == s.maxBatches {
 			return true, nil
 		}
-		begin := f.pos
 		n, err := s.cut(f, size, end)
 		if err != nil {
 			s.counters.readFail.Add(1)
@@ -77,13 +77,13 @@ func (s *Taildir) drain(ctx context.Context, f *tailFile, out *Output, end tailE
 		if n == 0 {
 			return false, nil
 		}
-		events = s.events(events[:0], f, begin)
-		next := begin + int64(w.ends[n-1]-w.start)
+		events = s.events(events[:0], f, f.pos)
+		next := f.pos + int64(w.ends[n-1]-w.start)
 		if err := s.counters.put(out, events); err != nil {
 			return false, err
 		}
+		s.move(f, next, w.buf[w.start:w.ends[n-1]])
 		w.start = w.ends[n-1]
-		s.move(f, next)
 		if now := time.Now(); now.Sub(last) > time.Second && between != nil {
 			between()
 			last = now
@@ -92,26 +92,31 @@ func (s *Taildir) drain(ctx context.Context, f *tailFile, out *Output, end tailE
 	return true, nil
 }
 
-// move notes that all before pos is stored.
-func (s *Taildir) move(f *tailFile, pos int64) {
+// move notes that all before pos is stored; read is what was read for it.
+func (s *Taildir) move(f *tailFile, pos int64, read []byte) {
+	head := f.head
+	if len(head) < tailHead {
+		head = s.longerHead(f, read)
+	}
 	s.mu.Lock()
-	f.pos, f.bare, f.waits = pos, 0, time.Time{}
+	f.pos, f.head, f.bare, f.waits = pos, head, 0, time.Time{}
 	s.mu.Unlock()
 	f.active = time.Now()
 	s.changed.Store(true)
-	if len(f.head) < tailHead {
-		s.learnHead(f)
-	}
 }
 
-// learnHead keeps the beginning of a file up to its position.
-func (s *Taildir) learnHead(f *tailFile) {
-	head := make([]byte, min(f.pos, tailHead))
-	if n, err := f.f.ReadAt(head, 0); n == len(head) || err == nil {
-		s.mu.Lock()
-		f.head = head
-		s.mu.Unlock()
+// longerHead is the beginning of a file with what was read behind its position.
+// It is not read from the file again, which may have been truncated meanwhile,
+// unless that is where nobody could read it so far.
+func (s *Taildir) longerHead(f *tailFile, read []byte) []byte {
+	if int64(len(f.head)) == f.pos {
+		return append(slices.Clip(f.head), read[:min(len(read), tailHead-len(f.head))]...)
 	}
+	head := make([]byte, min(f.pos+int64(len(read)), tailHead))
+	if n, _ := f.f.ReadAt(head, 0); n < len(head) {
+		return f.head
+	}
+	return head
 }
 
 // ready opens a file if need be, and finds out whether it is still the one that
@@ -123,18 +128,25 @@ func (s *Taildir) ready(f *tailFile) bool {
 		}
 	}
 	st, err := f.f.Stat()
-	if err != nil {
+	if err != nil || st.Size() == f.pos {
 		return false
 	}
+	s.checkSame(f, st.Size())
+	return true
+}
+
+// checkSame begins anew in a file that was truncated, also in one that has grown
+// beyond its position since; it says whether the file goes on as it was.
+func (s *Taildir) checkSame(f *tailFile, size int64) bool {
 	switch {
-	case st.Size() < f.pos:
-		s.restart(f, fmt.Sprintf("is shorter than what was read (%d of %d bytes)", st.Size(), f.pos))
-	case st.Size() == f.pos:
-		return false
+	case size < f.pos:
+		s.restart(f, fmt.Sprintf("is shorter than what was read (%d of %d bytes)", size, f.pos))
 	case !s.sameHead(f):
 		s.restart(f, "begins with other bytes than before")
+	default:
+		return true
 	}
-	return true
+	return false
 }
 
 // sameHead tells whether the file begins as it did.
@@ -160,19 +172,23 @@ func (s *Taildir) restart(f *tailFile, why string) {
 
 // openFile opens a file that is not open. What has the path now may be another
 // file.
-func (s *Taildir) openFile(f *tailFile) bool {
+func (s *Taildir) openFile(f *tailFile) bool { return s.openAt(f, f.path) }
+
+// openAt opens a file that may have another name now than the one under which it
+// is known.
+func (s *Taildir) openAt(f *tailFile, path string) bool {
 	if s.open >= tailMostOpen {
 		s.shutOldest(1)
 	}
-	file, err := tail.OpenFile(f.path)
+	file, err := tail.OpenFile(path)
 	if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) {
 		s.shutOldest(s.open)
-		file, err = tail.OpenFile(f.path)
+		file, err = tail.OpenFile(path)
 	}
 	if err != nil {
 		if !errors.Is(err, fs.ErrNotExist) { // the next look at the folder finds that
 			s.counters.readFail.Add(1)
-			s.tell("open "+f.path, "cannot open %s: %v; tries again", f.path, reason(err))
+			s.tell("open "+path, "cannot open %s: %v; tries again", path, reason(err))
 		}
 		return false
 	}
@@ -185,7 +201,7 @@ func (s *Taildir) openFile(f *tailFile) bool {
 		file.Close()
 		return false // a folder listing brings the new one
 	}
-	delete(s.told, "open "+f.path)
+	delete(s.told, "open "+path)
 	f.f, f.active = file, time.Now()
 	s.open++
 	s.remind(f.active.Add(s.idle))
@@ -234,6 +250,15 @@ func (s *Taildir) cut(f *tailFile, max int, end tailEnd) (int, error) {
 		rest := s.cutWindow(max)
 		if len(w.ends) > 0 {
 			return len(w.ends), nil
+		}
+		if w.end > 0 { // channels may have been waited for since the last look
+			st, err := f.f.Stat()
+			if err != nil {
+				return 0, err
+			}
+			if !s.checkSame(f, st.Size()) {
+				w.clear()
+			}
 		}
 		n, err := w.fill(f.f, f.pos)
 		if err != nil {

@@ -144,10 +144,16 @@ func (s *Taildir) resumeFile(f *tailFile, p tailPosition, mark tailMark, marked 
 	}
 	defer file.Close()
 	st, err := file.Stat()
-	if err != nil {
+	var id tail.FileID
+	if err == nil {
+		id, err = tail.Identify(file, st)
+	}
+	if err != nil || id != f.id {
+		s.place(f, p.Pos, nil) // it was renamed since the folder was listed
 		return
 	}
-	head := make([]byte, min(p.Pos, tailHead))
+	known := min(p.Pos, tailHead)
+	head := make([]byte, max(known, int64(mark.Size))) // a kill may have left a mark that is newer than the position
 	n, _ := file.ReadAt(head, 0)
 	switch {
 	case marked && (n < mark.Size || crc32.ChecksumIEEE(head[:mark.Size]) != mark.CRC):
@@ -160,7 +166,7 @@ func (s *Taildir) resumeFile(f *tailFile, p tailPosition, mark tailMark, marked 
 	case st.Size() < p.Pos:
 		s.restart(f, fmt.Sprintf("is shorter than what was read (%d of %d bytes)", st.Size(), p.Pos))
 	default:
-		s.place(f, p.Pos, head)
+		s.place(f, p.Pos, head[:known:known])
 	}
 }
 
@@ -222,6 +228,9 @@ func (s *Taildir) resumeRenamed(p tailPosition, mark tailMark, marked bool) {
 			return
 		}
 		s.env.Logf("%s was renamed to %s: reads its rest", p.File, path)
+		s.mu.Lock()
+		f.path = p.File // a next start, after a kill, knows the group by it
+		s.mu.Unlock()
 		f.gone = true
 		// What was written before the rename comes before what is in the new file.
 		s.pending = slices.DeleteFunc(s.pending, func(o *tailFile) bool { return o == f })

@@ -150,11 +150,7 @@ func (s *Taildir) scan(toEnd bool) {
 		}
 	}
 	s.merge(found, toEnd)
-	for _, f := range s.files {
-		if f.round != s.round {
-			s.lose(f)
-		}
-	}
+	s.lose(func(f *tailFile) bool { return f.round != s.round })
 	s.watchFolders() // those that are new
 }
 
@@ -182,11 +178,7 @@ func (s *Taildir) relist(changed map[string]bool) {
 	for _, f := range found {
 		there[f.id] = true
 	}
-	for _, f := range s.files {
-		if looked[filepath.Dir(f.path)] && !there[f.id] {
-			s.lose(f)
-		}
-	}
+	s.lose(func(f *tailFile) bool { return looked[filepath.Dir(f.path)] && !there[f.id] })
 }
 
 // find adds the files of a folder that match.
@@ -265,22 +257,62 @@ func (s *Taildir) rename(f *tailFile, path string) {
 	s.changed.Store(true)
 }
 
-// lose notes that no pattern leads to a file any more. One that is open is read
-// to its end, also what its writer still adds.
-func (s *Taildir) lose(f *tailFile) {
-	if f.gone {
-		return
+// lose notes that no pattern leads to some files any more. They are read to
+// their ends, also what their writers still add; one that is not open has to be
+// found under its new name for that.
+func (s *Taildir) lose(lost func(*tailFile) bool) {
+	var closed []*tailFile
+	for _, f := range s.files {
+		if f.gone || !lost(f) {
+			continue
+		}
+		f.gone = true
+		if s.byPath[f.path] == f {
+			delete(s.byPath, f.path)
+		}
+		if f.f == nil {
+			closed = append(closed, f)
+			continue
+		}
+		s.linger(f)
 	}
-	f.gone = true
-	if s.byPath[f.path] == f {
-		delete(s.byPath, f.path)
-	}
-	if f.f == nil {
+	names := namesOf(closed)
+	for _, f := range closed {
+		if path := names[f.id]; path != "" && s.openAt(f, path) {
+			s.linger(f)
+			continue
+		}
 		s.forget(f)
-		return
 	}
+}
+
+// linger makes a file be read on that no pattern has.
+func (s *Taildir) linger(f *tailFile) {
 	s.enqueue(f)
 	s.remind(time.Now().Add(gonePoll))
+}
+
+// namesOf looks for files that were renamed within their folders.
+func namesOf(files []*tailFile) map[tail.FileID]string {
+	wanted, folders := map[tail.FileID]bool{}, map[string]bool{}
+	for _, f := range files {
+		wanted[f.id], folders[filepath.Dir(f.path)] = true, true
+	}
+	names := map[tail.FileID]string{}
+	for folder := range folders {
+		entries, _ := os.ReadDir(folder) // one that is gone has none
+		for _, e := range entries {
+			st, err := e.Info()
+			if err != nil || !st.Mode().IsRegular() {
+				continue
+			}
+			path := filepath.Join(folder, e.Name())
+			if id, err := tail.IdentifyPath(path, st); err == nil && wanted[id] && !compressed(path) {
+				names[id] = path
+			}
+		}
+	}
+	return names
 }
 
 // forget ends the following of a file.

@@ -423,3 +423,95 @@ func FuzzTaildirPositions(f *testing.F) {
 		}
 	})
 }
+
+// A file that is closed because nothing came for a while, gets a last line and
+// is renamed away before anybody looks.
+func TestTaildirClosedAndRenamedAway(t *testing.T) {
+	x := newTailTest(t)
+	x.add("a.log", "one\n")
+	x.add("b.log", "x\n")
+	r := start(t, x.source(`.*\.log`, "batchSize=1"), "capacity=1", "transactionCapacity=1", "keep-alive=0")
+	wantBodies(t, r.take(t, 2), "one", "x")
+	wantBodies(t, x.end(r))
+	// Now both are known and not open; the source waits for space.
+	x.add("b.log", "y\nz\n")
+	r = start(t, x.source(`.*\.log`, "batchSize=1"), "capacity=1", "transactionCapacity=1", "keep-alive=0")
+	for r.channel.Size() == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	x.add("a.log", "last\n")
+	x.must(os.Rename(x.path("a.log"), x.path("a.old")))
+	x.add("a.old", "later\n")
+	x.add("a.log", "new\n")
+	got := r.take(t, 5)
+	slices.Sort(got)
+	wantBodies(t, got, "last", "later", "new", "y", "z")
+	wantBodies(t, x.end(r))
+}
+
+// What is left of a file that was renamed away is read after a second kill too.
+func TestTaildirRenamedAwayKilledTwice(t *testing.T) {
+	x := newTailTest(t)
+	x.add("a.log", "one\n")
+	r := start(t, x.source(`a\.log`))
+	wantBodies(t, r.take(t, 1), "one")
+	wantBodies(t, x.end(r))
+	x.add("a.log", "two\nthree\nfour\n")
+	x.must(os.Rename(x.path("a.log"), x.path("a.old")))
+	// It reads the rest, but the channel takes one event alone.
+	s := x.source(`a\.log`, "batchSize=1", "writePosInterval=5")
+	r = start(t, s, "capacity=1", "transactionCapacity=1", "keep-alive=0")
+	for r.channel.Size() == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	killed, err := os.ReadFile(x.pos)
+	x.must(err)
+	wantBodies(t, r.take(t, 3), "two", "three", "four")
+	wantBodies(t, x.end(r))
+	x.must(os.WriteFile(x.pos, killed, 0o666)) // as the kill had left it
+	r = start(t, x.source(`a\.log`))
+	for last := ""; last != "four"; {
+		last = r.take(t, 1)[0]
+	}
+	x.end(r)
+}
+
+// A file that is truncated while the channel is full, and has grown beyond its
+// position again when there is space, is read from its beginning.
+func TestTaildirTruncatedWhileFull(t *testing.T) {
+	x := newTailTest(t)
+	x.add("a.log", "first\nsecond\n")
+	r := start(t, x.source(`.*\.log`, "batchSize=1"), "capacity=1", "transactionCapacity=1", "keep-alive=0")
+	for r.channel.Size() == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	x.must(os.Truncate(x.path("a.log"), 0))
+	x.add("a.log", "this line is much longer\nand so is this one\n")
+	got := r.take(t, 4)
+	wantBodies(t, got, "first", "second", "this line is much longer", "and so is this one")
+	wantBodies(t, x.end(r))
+}
+
+// A file that is renamed between the listing of its folder and the look at its
+// first bytes goes on where it was.
+func TestTaildirRenamedWhileItResumes(t *testing.T) {
+	x := newTailTest(t)
+	x.add("a.log", "one\ntwo\n")
+	r := start(t, x.source(`a\.log`))
+	wantBodies(t, r.take(t, 2), "one", "two")
+	wantBodies(t, x.end(r))
+	x.add("a.log", "three\n")
+	s := x.source(`a\.log`).(*Taildir)
+	x.must(s.Open(flume.Env{Logf: t.Logf}))
+	defer s.Close()
+	stored, err := s.readPositions()
+	x.must(err)
+	x.must(os.Rename(x.path("a.log"), x.path("a.old")))
+	x.add("a.log", "a new file\n")
+	s.resume(stored)
+	for _, f := range s.files {
+		if f.pos != 8 {
+			t.Fatalf("goes on at %d", f.pos)
+		}
+	}
+}
