@@ -23,8 +23,9 @@ type verb struct {
 	options                func(*option.Set)
 	check                  func(names []string) error // of usage, before anything is asked
 	run                    func(ctx context.Context, a *kafka.Admin, names []string) error
-	existing               int    // so many words are things that exist; -1 = all, 0 = none
-	pasted                 string // the Java tool's flag for it; "" = it has none
+	direct                 func(ctx context.Context, names []string) error // instead of run, where it connects by itself
+	existing               int                                             // so many words are things that exist; -1 = all, 0 = none
+	pasted                 string                                          // the Java tool's flag for it; "" = it has none
 }
 
 // adminFamily is what commands about the same things have in common: those of topics
@@ -132,6 +133,9 @@ func newVerb(app *cli.App, thing, name string, make member) *cobra.Command {
 	addShared(cmd, &common)
 	completeFlags(cmd)
 	f.completeNames(cmd, v.existing)
+	if v.name == "restore" {
+		cmd.ValidArgsFunction = nil // files
+	}
 	return cmd
 }
 
@@ -167,6 +171,9 @@ func (f *adminFamily) do(cmd *cobra.Command, v verb, args []string, own *option.
 		if err := v.check(names); err != nil {
 			return err
 		}
+	}
+	if v.direct != nil {
+		return v.direct(cmd.Context(), names)
 	}
 	a, err := kafka.NewAdmin(cmd.Context(), f.cluster.Config(f.app.Log))
 	if err != nil {

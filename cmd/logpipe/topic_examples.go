@@ -55,6 +55,19 @@ func topicExamples() map[string][]op.Example {
 			Command: `logpipe broker -- sh -c 'seq 1 20 | logpipe produce -q numbers; logpipe topic offsets numbers --at @-1h --json; logpipe topic offsets numbers --at -5 --format java'`,
 			Output:  `{"topic":"numbers","partition":0,"offset":0}` + "\nnumbers:0:15\n",
 		}},
+		"topic dump": {{
+			Command: `logpipe broker -- sh -c '
+  seq 1 3 | logpipe produce -q numbers
+  logpipe topic dump numbers numbers.zst -q
+  logpipe topic restore numbers.zst copy
+  logpipe consume copy -o beginning -e' 2>&1`,
+			Output: "logpipe topic restore: restored 3 records into topic \"copy\" with 1 partition\n1\n2\n3\n",
+		}},
+		"topic restore": {{
+			Note:    "from one cluster to another, in one line (here they are the same)",
+			Command: `logpipe broker -- sh -c 'seq 1 3 | logpipe produce -q numbers; logpipe topic dump numbers -q | logpipe topic restore - copy' 2>&1`,
+			Output:  "logpipe topic restore: restored 3 records into topic \"copy\" with 1 partition\n",
+		}},
 		"topic delete-records": {{
 			Note:    "keep the last five of each partition",
 			Command: `logpipe broker -- sh -c 'seq 1 20 | logpipe produce -q numbers; logpipe topic delete-records numbers --before -5; logpipe consume numbers -o beginning -n 1' 2>&1`,

@@ -38,10 +38,18 @@ func appendEnvelope(dst []byte, r *kafka.Record) []byte {
 	return append(appendBytes(dst, r.Value), '}')
 }
 
-// appendTimestamp writes Kafka's milliseconds as RFC 3339.
+// year10000 is the first time that RFC 3339 cannot write, in milliseconds. A
+// producer that takes microseconds for milliseconds sends such times.
+const year10000 = 253402300800000
+
+// appendTimestamp writes Kafka's milliseconds as RFC 3339, or as they are where
+// that cannot be.
 func appendTimestamp(dst []byte, t time.Time) []byte {
-	if t.IsZero() || t.UnixMilli() < 0 {
+	switch ms := t.UnixMilli(); {
+	case t.IsZero() || ms < 0:
 		return append(dst, "null"...) // the producer gave none
+	case ms >= year10000:
+		return strconv.AppendInt(dst, ms, 10)
 	}
 	dst = append(dst, '"')
 	dst = t.UTC().AppendFormat(dst, "2006-01-02T15:04:05.000Z07:00")

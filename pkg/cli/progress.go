@@ -37,6 +37,22 @@ func (p *progress) draw(l stream.Ledger) {
 	fmt.Fprint(p.app.Err, text)
 }
 
+// Watch returns what draws how far a long piece of work is, on a terminal and
+// about once a second, and what takes the line away at its end.
+func (a *App) Watch() (moved func(records, bytes int64), clear func()) {
+	if !a.ErrTerminal || a.Shared.Quiet {
+		return func(int64, int64) {}, func() {}
+	}
+	p := &progress{app: a, begun: time.Now()}
+	next := p.begun.Add(time.Second)
+	return func(records, bytes int64) {
+		if now := time.Now(); now.After(next) {
+			next = now.Add(time.Second)
+			p.draw(stream.Ledger{In: records, Bytes: bytes})
+		}
+	}, p.clear
+}
+
 // clear takes the line away.
 func (p *progress) clear() {
 	p.app.mu.Lock()

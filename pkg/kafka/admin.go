@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/IBM/sarama"
 	"github.com/logpipe/logpipe/pkg/fault"
@@ -88,7 +89,27 @@ func (a *Admin) CreateTopic(ctx context.Context, name string, partitions int32, 
 			return fault.Hint(err, "--replication-factor takes at most %d here", n)
 		}
 	}
+	if err == nil {
+		a.awaitTopic(ctx, name)
+		return nil
+	}
 	return settingRefused(err, name)
+}
+
+// awaitTopic waits until a new topic can be used: its leaders are known a moment
+// after it was made. That it takes long is no error here.
+func (a *Admin) awaitTopic(ctx context.Context, name string) {
+	ctx, cancel := context.WithTimeout(ctx, autoCreateWait)
+	defer cancel()
+	for {
+		t, err := a.conn.topic(ctx, name, false)
+		if err == nil && !slices.ContainsFunc(t.Partitions, func(p *sarama.PartitionMetadata) bool { return p.Leader < 0 }) {
+			return
+		}
+		if pause(ctx, 20*time.Millisecond) != nil {
+			return
+		}
+	}
 }
 
 // ListTopics returns the names of the topics in order; internal adds those that
