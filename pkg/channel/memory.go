@@ -29,6 +29,8 @@ type Memory struct {
 	drained                                bool          // no more puts will come
 	putAttempts, puts, takeAttempts, takes atomic.Int64  // events, as Flume counts them
 
+	spare []*memoryTake // to be used again
+
 	waiting int           // goroutines that wait on changed
 	changed chan struct{} // closed and replaced when space or events appear
 }
@@ -143,17 +145,33 @@ func (m *Memory) Take(ctx context.Context, max int) (flume.Transaction, error) {
 		}
 	}
 	n := min(max, m.queued)
-	events := make([]flume.Event, n)
-	for i := range events {
+	t := m.newTake(n)
+	for i := range t.events {
 		slot := (m.head + i) & (len(m.ring) - 1)
-		events[i] = m.ring[slot]
+		t.events[i] = m.ring[slot]
 		m.ring[slot] = flume.Event{}
 	}
 	m.head = (m.head + n) & (len(m.ring) - 1)
 	m.queued -= n
 	m.open += n
 	m.takeAttempts.Add(int64(n))
-	return &memoryTake{m, events}, nil
+	return t, nil
+}
+
+// mostSpare is how many takes are kept to be used again.
+const mostSpare = 4
+
+// newTake returns a take of n events; the lock is held.
+func (m *Memory) newTake(n int) *memoryTake {
+	if last := len(m.spare) - 1; last >= 0 {
+		t := m.spare[last]
+		m.spare = m.spare[:last]
+		if n <= cap(t.past) {
+			t.events, t.past = t.past[:n], nil
+			return t
+		}
+	}
+	return &memoryTake{m: m, events: make([]flume.Event, n)}
 }
 
 // Drain wakes the takers that wait for an event that will not come.
@@ -223,6 +241,7 @@ func (m *Memory) announce() {
 type memoryTake struct {
 	m      *Memory
 	events []flume.Event // nil once settled
+	past   []flume.Event // those that are committed
 }
 
 func (t *memoryTake) Events() []flume.Event { return t.events }
@@ -236,9 +255,20 @@ func (t *memoryTake) Commit() error {
 	for i := range t.events {
 		m.bytes -= len(t.events[i].Body)
 	}
-	t.events = nil
+	t.events, t.past = nil, t.events
 	m.announce()
 	return nil
+}
+
+// Recycle lets the memory of the take and of its events be used again.
+func (t *memoryTake) Recycle() {
+	flume.Release(t.past)
+	clear(t.past)
+	t.m.mu.Lock()
+	defer t.m.mu.Unlock()
+	if len(t.m.spare) < mostSpare {
+		t.m.spare = append(t.m.spare, t)
+	}
 }
 
 func (t *memoryTake) Rollback() error {

@@ -422,6 +422,13 @@ func (t *spillableTake) Commit() error {
 	return err
 }
 
+// Recycle lets the memory of the events be used again.
+func (t *spillableTake) Recycle() {
+	if r, ok := t.tx.(flume.Recycler); ok {
+		r.Recycle()
+	}
+}
+
 func (t *spillableTake) Rollback() error {
 	if t.over {
 		return errSettled

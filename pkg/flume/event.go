@@ -9,6 +9,8 @@ package flume
 type Event struct {
 	Headers Headers
 	Body    []byte
+
+	block *Block // where the event lies, if that is known
 }
 
 // Header is one header of an event.

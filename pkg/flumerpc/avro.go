@@ -135,7 +135,7 @@ func readAvro(r *reader) (serial uint32, message []byte, err error) {
 	if buffers > maxBuffers {
 		return 0, nil, malformed("a message in %d buffers; does the peer speak Avro, and with the same compression-type and ssl?", buffers)
 	}
-	message = r.small[:0]
+	message = r.room()
 	for range buffers {
 		size, err := r.head(4)
 		if err != nil {
@@ -145,7 +145,7 @@ func readAvro(r *reader) (serial uint32, message []byte, err error) {
 			return 0, nil, err
 		}
 	}
-	return serial, r.own(message), nil
+	return serial, r.whole(message), nil
 }
 
 // compatible reports whether a client with another text of the protocol still

@@ -7,12 +7,14 @@ import (
 // avroSession is the server's side of one connection.
 type avroSession struct {
 	gathering
+	reader  *reader
 	serial  uint32
 	greeted bool // the handshake is done
 	out     []byte
 }
 
 func (s *avroSession) read(r *reader) (message []byte, err error) {
+	s.reader = r
 	s.serial, message, err = readAvro(r)
 	return message, err
 }
@@ -49,6 +51,7 @@ func (s *avroSession) answer(message []byte, handle func(Call) Status) (out []by
 			break
 		}
 		call.Events = s.events
+		s.reader.lend(s.events)
 		s.out = append(s.out, 0, 0, 0, 1, 0) // no metadata
 		s.out = append(s.out, 0, 0, 0, 2, 0, byte(handle(call))<<1)
 	default:

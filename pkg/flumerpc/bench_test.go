@@ -31,8 +31,8 @@ func lines(n int) []flume.Event {
 	return events
 }
 
-// Nothing is allocated for an event but its headers' share of one slice: three
-// things for a whole message.
+// Nothing is allocated for an event but its headers' share of one slice: the
+// memory of a message whose events were released is used again.
 func TestAllocations(t *testing.T) {
 	events := lines(1000)
 	for name, both := range map[string]struct {
@@ -51,12 +51,12 @@ func TestAllocations(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, fault, err := both.session.answer(m, func(Call) Status { return OK }); fault != nil || err != nil {
+			if _, fault, err := both.session.answer(m, func(c Call) Status { flume.Release(c.Events); return OK }); fault != nil || err != nil {
 				t.Fatal(fault, err)
 			}
 			r.end()
 		})
-		if n > 8 { // the message grows in steps
+		if n > 6 { // the race detector makes a pool lose blocks
 			t.Errorf("%s: %v allocations for a message of 1000 events", name, n)
 		}
 	}

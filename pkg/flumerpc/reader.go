@@ -2,10 +2,11 @@ package flumerpc
 
 import (
 	"bufio"
-	"bytes"
 	"io"
 	"slices"
 	"time"
+
+	"github.com/logpipe/logpipe/pkg/flume"
 )
 
 const (
@@ -27,13 +28,14 @@ type timed interface {
 // reader reads messages. Between two of them it waits as long as it takes; once
 // one has begun the rest has to follow.
 type reader struct {
-	buf   *bufio.Reader
-	pace  pace
-	small [512]byte // the beginning of a message
+	buf    *bufio.Reader
+	pace   pace
+	blocks *flume.Blocks
+	block  *flume.Block // of the last message; nil where that is lent to events
 }
 
 func newReader(conn timed, patience time.Duration) *reader {
-	r := &reader{pace: pace{conn: conn, patience: patience}}
+	r := &reader{pace: pace{conn: conn, patience: patience}, blocks: new(flume.Blocks)}
 	r.buf = bufio.NewReaderSize(&r.pace, 32<<10)
 	return r
 }
@@ -85,12 +87,24 @@ func (r *reader) append(message []byte, n uint32) ([]byte, error) {
 	return message, nil
 }
 
-// own makes sure that the message does not lie in the reader.
-func (r *reader) own(message []byte) []byte {
-	if len(message) <= len(r.small) {
-		return bytes.Clone(message)
+// room is where the next message goes.
+func (r *reader) room() []byte {
+	if r.block == nil || cap(r.block.Bytes) > keepBuffer {
+		r.block = r.blocks.Get(0)
 	}
+	return r.block.Bytes[:0]
+}
+
+// whole keeps a message, which is valid until the next one is read.
+func (r *reader) whole(message []byte) []byte {
+	r.block.Bytes = message
 	return message
+}
+
+// lend gives the last message to the events that were found in it.
+func (r *reader) lend(events []flume.Event) {
+	r.block.Lend(events)
+	r.block = nil
 }
 
 // unexpected is the end of a connection within a message.

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/logpipe/logpipe/pkg/flume"
 )
 
 // Server answers the calls of any number of connections: each in the order of
@@ -38,7 +40,8 @@ type Server struct {
 	// Connections is told of each connection that begins (1) and ends (-1).
 	Connections func(change int)
 
-	slots chan struct{} // for Threads
+	slots  chan struct{} // for Threads
+	blocks flume.Blocks
 
 	mu    sync.Mutex
 	wires map[*wire]bool
@@ -135,7 +138,7 @@ func (s *Server) session() session {
 
 // session is the server's side of a protocol on one connection.
 type session interface {
-	// read reads a message whole.
+	// read reads a message whole; it is valid until the next one.
 	read(*reader) ([]byte, error)
 	// answer handles a message and returns what to send. A fault is told and
 	// goes on; end ends the connection.
@@ -185,6 +188,7 @@ func (s *Server) serve(hard context.Context, w *wire) error {
 	calls := newAttendant(hard, s, w)
 	defer calls.close()
 	r, session := newReader(stream, s.patience()), s.session()
+	r.blocks = &s.blocks
 	for {
 		if err := r.begin(); err != nil {
 			return err

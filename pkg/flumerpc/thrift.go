@@ -254,11 +254,11 @@ func readThrift(r *reader) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	message, err := r.append(r.small[:0], binary.BigEndian.Uint32(size))
+	message, err := r.append(r.room(), binary.BigEndian.Uint32(size))
 	if err != nil {
 		return nil, err
 	}
-	return r.own(message), nil
+	return r.whole(message), nil
 }
 
 // thriftWriter writes the compact or the binary protocol.

@@ -16,6 +16,7 @@ const (
 // thriftSession is the server's side of one connection.
 type thriftSession struct {
 	gathering
+	reader  *reader
 	compact bool
 	w       thriftWriter
 }
@@ -24,7 +25,10 @@ func newThriftSession(compact bool) *thriftSession {
 	return &thriftSession{compact: compact, w: thriftWriter{compact: compact}}
 }
 
-func (s *thriftSession) read(r *reader) ([]byte, error) { return readThrift(r) }
+func (s *thriftSession) read(r *reader) ([]byte, error) {
+	s.reader = r
+	return readThrift(r)
+}
 
 // answer handles one request. One that cannot be read ends the connection, as in
 // Flume; one for another method is told so.
@@ -48,6 +52,7 @@ func (s *thriftSession) answer(message []byte, handle func(Call) Status) (out []
 		return nil, nil, err
 	}
 	call.Events = s.events
+	s.reader.lend(s.events)
 	status := handle(call)
 	if kind == thriftOneway {
 		return nil, nil, nil

@@ -64,6 +64,9 @@ func (s *rpc) Check() []flume.Problem {
 	return all
 }
 
+// Borrows is true: a request is made of the events, and sent.
+func (s *rpc) Borrows() bool { return true }
+
 // Guarantee tells when the channel forgets.
 func (s *rpc) Guarantee() string {
 	return "the channel forgets a batch once the source has answered OK; one whose answer was lost is sent again, and arrives twice"

@@ -82,6 +82,9 @@ func NewFileRoll(p *flume.Properties) Sink {
 // Batch is the sink.batchSize.
 func (s *FileRoll) Batch() (string, int) { return "sink.batchSize", s.batch }
 
+// Borrows is true: a batch is in the file, or was taken back.
+func (s *FileRoll) Borrows() bool { return true }
+
 // Guarantee says what is on the disk when.
 func (s *FileRoll) Guarantee() string {
 	return "on the disk (fsync) before the channel forgets it; after a kill the events of one batch may come twice"

@@ -31,5 +31,8 @@ func (s *Null) Write(context.Context, []flume.Event) error { return nil }
 // Close has nothing to do.
 func (s *Null) Close() error { return nil }
 
+// Borrows is true.
+func (s *Null) Borrows() bool { return true }
+
 // Guarantee says what becomes of events.
 func (s *Null) Guarantee() string { return "throws events away" }

@@ -40,7 +40,8 @@ type Runner struct {
 	channel   flume.Channel
 	members   []*Member
 	processor Processor
-	most      int // events in a transaction
+	most      int  // events in a transaction
+	borrows   bool // no sink keeps anything of an event
 	logf      func(string, ...any)
 	stopped   chan struct{}
 	failing   atomic.Int64 // failures in a row
@@ -53,7 +54,10 @@ func NewRunner(c flume.Channel, members []*Member, p Processor, logf func(format
 	if p == nil {
 		r.processor = single{}
 	}
+	r.borrows = true
 	for _, m := range members {
+		b, ok := m.Sink.(flume.Borrower)
+		r.borrows = r.borrows && ok && b.Borrows()
 		most := defaultBatch
 		if b, ok := m.Sink.(flume.Batcher); ok {
 			_, most = b.Batch()
@@ -145,7 +149,13 @@ func (r *Runner) step(ctx, taking context.Context) error {
 		}
 		return errors.Join(err, tx.Rollback())
 	}
-	return tx.Commit()
+	if err := tx.Commit(); err != nil {
+		return err
+	}
+	if t, ok := tx.(flume.Recycler); ok && r.borrows {
+		t.Recycle()
+	}
+	return nil
 }
 
 // deliver gives a batch to the first sink that takes it.

@@ -1,7 +1,6 @@
 package source
 
 import (
-	"bytes"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -15,7 +14,8 @@ import (
 
 // deserializer cuts a file into events.
 type deserializer interface {
-	// next returns up to about max events; none = there is nothing more now.
+	// next returns up to about max events, in a slice that is valid until the
+	// next call; none = there is nothing more now.
 	// end is where to go on once they are stored. final says that the file does
 	// not grow any more, so that what is at its end is whole. After a
 	// *malformedError nothing more of the file can be read.
@@ -147,8 +147,9 @@ func (l *lines) next(most int, final bool) ([]flume.Event, int64, error) {
 		}
 	}
 	end := w.ends[len(w.ends)-1]
-	block := bytes.Clone(w.buf[w.start:end])
-	events, done, err := l.events(block)
+	block := w.blocks.Copy(w.buf[w.start:end])
+	events, done, err := l.events(block.Bytes)
+	block.Lend(events)
 	if err != nil && len(events) == 0 {
 		var bad *malformedError
 		if errors.As(err, &bad) {
@@ -185,7 +186,8 @@ func (l *lines) cut(most int) {
 // events makes events of the lines of a block. With an error, done is where the
 // line begins that cannot be read.
 func (l *lines) events(block []byte) (events []flume.Event, done int, err error) {
-	events = make([]flume.Event, 0, len(l.w.ends))
+	events = l.w.events[:0]
+	defer func() { l.w.events = events }()
 	plain := l.in.utf8 && l.out.utf8 && utf8.Valid(block)
 	for _, end := range l.w.ends {
 		end -= l.w.start

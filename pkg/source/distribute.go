@@ -22,6 +22,9 @@ func (o *Output) distribute(batch []flume.Event) distribution {
 		return o.route(batch)
 	}
 	others := len(o.required) + len(o.optional) - 1
+	if others > 0 {
+		flume.Keep(batch)
+	}
 	own := func() []flume.Event {
 		if others--; others < 0 {
 			return batch // the last one gets the originals
@@ -43,6 +46,9 @@ func (o *Output) route(batch []flume.Event) (d distribution) {
 	required, optional := make([][]flume.Event, len(o.channels)), make([][]flume.Event, len(o.channels))
 	for i := range batch {
 		must, may := o.selector.Route(&batch[i])
+		if len(must)+len(may) > 1 {
+			flume.Keep(batch[i : i+1])
+		}
 		given := false
 		give := func(to [][]flume.Event, channels []int) {
 			for _, c := range channels {

@@ -19,6 +19,9 @@ type execLines struct {
 	end      int  // of what was read
 	searched int  // no newline before it
 	skipping bool // inside a line that was too long
+
+	blocks flume.Blocks
+	events []flume.Event
 }
 
 // read adds what the stream has ready.
@@ -31,7 +34,8 @@ func (l *execLines) read(r io.Reader) error {
 	return err
 }
 
-// next returns an event for each complete line and keeps the rest.
+// next returns an event for each complete line and keeps the rest. The slice is
+// valid until the next call.
 func (l *execLines) next() []flume.Event {
 	size := l.searched + bytes.LastIndexByte(l.buf[l.searched:l.end], '\n') + 1
 	if size == l.searched {
@@ -50,10 +54,12 @@ func (l *execLines) next() []flume.Event {
 		l.skipping = false
 	}
 	// One copy for all lines: the buffer is used again, the bodies live on.
-	events := cutLines(bytes.Clone(l.buf[begin:size]))
+	block := l.blocks.Copy(l.buf[begin:size])
+	l.events = cutLines(l.events[:0], block.Bytes)
+	block.Lend(l.events)
 	l.end = copy(l.buf, l.buf[size:l.end])
 	l.searched = l.end
-	return events
+	return l.events
 }
 
 // rest returns what follows the last newline.
@@ -61,14 +67,13 @@ func (l *execLines) rest() []flume.Event {
 	if l.end == 0 || l.skipping {
 		return nil
 	}
-	events := cutLines(bytes.Clone(l.buf[:l.end]))
+	events := cutLines(nil, bytes.Clone(l.buf[:l.end]))
 	l.end, l.searched = 0, 0
 	return events
 }
 
-// cutLines cuts a block; its last line may lack the newline.
-func cutLines(block []byte) []flume.Event {
-	events := make([]flume.Event, 0, bytes.Count(block, []byte{'\n'})+1)
+// cutLines appends the lines of a block; its last one may lack the newline.
+func cutLines(events []flume.Event, block []byte) []flume.Event {
 	returns := bytes.IndexByte(block, '\r') >= 0
 	for len(block) > 0 {
 		line, after := block, []byte(nil)

@@ -61,7 +61,7 @@ func (s *Netcat) serve(conn net.Conn, out *Output) {
 	for {
 		readErr := lines.read(conn)
 		var lineErr error
-		events, lineErr = lines.next(events[:0])
+		events, lineErr = lines.next(events)
 		if len(events) > 0 {
 			if out.Put(events) != nil {
 				return // not stored, so no answer

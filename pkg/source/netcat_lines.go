@@ -21,6 +21,7 @@ type netcatLines struct {
 	buf        []byte // read, not yet cut
 	line       int    // lines cut so far, for messages
 	start, end int    // of the unread part of buf
+	blocks     flume.Blocks
 }
 
 // read adds what the connection has ready.
@@ -42,22 +43,25 @@ func (l *netcatLines) read(r io.Reader) error {
 // pending is the number of bytes after the last newline.
 func (l *netcatLines) pending() int { return l.end - l.start }
 
-// next appends an event for each complete line. An error is about the line
+// next returns an event for each complete line, in a slice that may be that of
+// the last call. An error is about the line
 // after them; nothing can be read then.
-func (l *netcatLines) next(events []flume.Event) ([]flume.Event, error) {
+func (l *netcatLines) next(used []flume.Event) (events []flume.Event, err error) {
+	events = used[:0]
 	size := bytes.LastIndexByte(l.buf[l.start:l.end], '\n') + 1
 	// One copy for all lines: the buffer is used again, the bodies live on.
-	block := bytes.Clone(l.buf[l.start : l.start+size])
-	for len(block) > 0 {
-		i := bytes.IndexByte(block, '\n')
-		body, err := l.decode(block[:i:i], true)
+	block := l.blocks.Copy(l.buf[l.start : l.start+size])
+	defer func() { block.Lend(events) }()
+	for rest := block.Bytes; len(rest) > 0; {
+		i := bytes.IndexByte(rest, '\n')
+		body, err := l.decode(rest[:i:i], true)
 		l.line++
 		if err != nil {
 			return events, fmt.Errorf("line %d: %w", l.line, err)
 		}
 		l.start += i + 1
 		events = append(events, flume.Event{Body: body})
-		block = block[i+1:]
+		rest = rest[i+1:]
 	}
 	if _, err := l.decode(l.buf[l.start:l.end], false); err != nil {
 		return events, fmt.Errorf("line %d: %w", l.line+1, err)

@@ -100,8 +100,12 @@ func (o *Output) Put(events []flume.Event) error {
 }
 
 func (o *Output) intercept(events []flume.Event) []flume.Event {
+	whole := len(events)
 	for _, i := range o.interceptors {
 		events = i.Intercept(events)
+	}
+	if len(events) > whole {
+		flume.Keep(events) // some may be made of others
 	}
 	return events
 }

@@ -99,6 +99,9 @@ func (r *rig) take(t *testing.T, n int) []string {
 			bodies = append(bodies, string(e.Body))
 		}
 		tx.Commit()
+		if r, ok := tx.(flume.Recycler); ok {
+			r.Recycle() // as the sinks of most agents do
+		}
 	}
 	return bodies
 }
@@ -123,6 +126,9 @@ func (r *rig) rest(t *testing.T) []string {
 			bodies = append(bodies, string(e.Body))
 		}
 		tx.Commit()
+		if r, ok := tx.(flume.Recycler); ok {
+			r.Recycle() // as the sinks of most agents do
+		}
 	}
 }
 

@@ -62,7 +62,6 @@ func (s *Taildir) drain(ctx context.Context, f *tailFile, out *Output, end tailE
 	w := &s.window
 	w.clear()
 	size := min(s.batch, out.MaxBatch())
-	events := make([]flume.Event, 0, size)
 	last := time.Now()
 	for batches := 0; ctx.Err() == nil; batches++ {
 		if batches == s.maxBatches {
@@ -77,7 +76,7 @@ func (s *Taildir) drain(ctx context.Context, f *tailFile, out *Output, end tailE
 		if n == 0 {
 			return false, nil
 		}
-		events = s.events(events[:0], f, f.pos)
+		events := s.events(f, f.pos)
 		next := f.pos + int64(w.ends[n-1]-w.start)
 		if err := s.counters.put(out, events); err != nil {
 			return false, err
@@ -350,10 +349,11 @@ func (s *Taildir) findLineEnd(f *tailFile) (found bool, err error) {
 }
 
 // events makes events of the window: all bodies are parts of one copy, and all
-// headers parts of one list.
-func (s *Taildir) events(events []flume.Event, f *tailFile, begin int64) []flume.Event {
+// headers parts of one list. The slice is valid until the next call.
+func (s *Taildir) events(f *tailFile, begin int64) []flume.Event {
 	w := &s.window
-	block := bytes.Clone(w.buf[w.start:w.ends[len(w.ends)-1]])
+	block := w.blocks.Copy(w.buf[w.start:w.ends[len(w.ends)-1]])
+	w.events = w.events[:0]
 	template := f.group.headers
 	each := len(template)
 	if s.byteOffset {
@@ -366,7 +366,7 @@ func (s *Taildir) events(events []flume.Event, f *tailFile, begin int64) []flume
 	at := 0
 	for _, end := range w.ends {
 		end -= w.start
-		body := block[at:end:end]
+		body := block.Bytes[at:end:end]
 		if n := len(body); n > 0 && body[n-1] == '\n' {
 			body = trimReturn(body[: n-1 : n-1])
 		}
@@ -382,10 +382,11 @@ func (s *Taildir) events(events []flume.Event, f *tailFile, begin int64) []flume
 			}
 			e.Headers = headers[first:len(headers):len(headers)]
 		}
-		events = append(events, e)
+		w.events = append(w.events, e)
 		at = end
 	}
-	return events
+	block.Lend(w.events)
+	return w.events
 }
 
 // trimReturn takes the carriage return of a Windows line end off.

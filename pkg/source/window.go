@@ -5,6 +5,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+
+	"github.com/logpipe/logpipe/pkg/flume"
 )
 
 // windowSize is how much of a file is read at once.
@@ -15,6 +17,9 @@ type fileWindow struct {
 	buf        []byte
 	start, end int
 	ends       []int // of events, in buf
+
+	blocks flume.Blocks
+	events []flume.Event // of the last batch
 }
 
 // clear empties the window for another file.

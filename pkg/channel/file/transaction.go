@@ -56,6 +56,7 @@ func (c *Channel) Put(ctx context.Context, batch []flume.Event) error {
 	switch {
 	case err == nil:
 		c.counts.putSuccess.Add(int64(len(batch)))
+		flume.Release(batch) // they are on disk now
 	case !errors.Is(err, flume.ErrFull):
 		c.counts.putError.Add(1)
 	}
