@@ -1,6 +1,7 @@
 package source
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -10,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/logpipe/logpipe/pkg/channel"
 	"github.com/logpipe/logpipe/pkg/flume"
 )
 
@@ -314,4 +316,44 @@ func FuzzSyslogLines(f *testing.F) {
 			p.event(data, true, syslogNow)
 		}
 	})
+}
+
+// Where the channel stays full until the agent gives up, what waits in memory is
+// counted as lost, and the source ends.
+func TestNetcatUDPGivesUp(t *testing.T) {
+	s := configure(t, NewNetcatUDP, "bind=127.0.0.1", "port=0").(*NetcatUDP)
+	full := configure(t, channel.NewMemory, "capacity=1", "transactionCapacity=1", "keep-alive=0")
+	hard, giveUp := context.WithCancel(t.Context())
+	defer giveUp()
+	out := NewOutput(hard, OutputConfig{Required: []flume.Channel{full}, Logf: t.Logf})
+	if err := s.Open(flume.Env{Logf: t.Logf}); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	ctx, stop := context.WithCancel(hard)
+	go func() {
+		_ = s.Run(ctx, out) // it gave up
+		close(ended)
+	}()
+	conn := must(net.Dial("udp", s.Addr().String()))
+	defer conn.Close()
+	datagram := make([]byte, 60000)
+	for waiting := 0; waiting <= udpWaiting; {
+		if _, err := conn.Write(datagram); err != nil {
+			t.Fatal(err)
+		}
+		s.server.mu.Lock()
+		waiting = s.server.waiting
+		s.server.mu.Unlock()
+	}
+	stop()
+	giveUp()
+	select {
+	case <-ended:
+	case <-time.After(10 * time.Second):
+		t.Fatal("the source does not end")
+	}
+	if out.Lost() < udpWaiting/60001-1 || out.Lost()+int64(full.Size()) != out.Received() {
+		t.Errorf("%d received, %d stored, %d lost", out.Received(), full.Size(), out.Lost())
+	}
 }

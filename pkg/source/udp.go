@@ -71,10 +71,10 @@ func (s *udpServer) close() error {
 // bytes are theirs.
 func (s *udpServer) run(ctx context.Context, out *Output, c *counters,
 	make func(events []flume.Event, datagram []byte, from netip.AddrPort) []flume.Event) error {
-	received := newSignal()
+	received, gaveUp := newSignal(), newSignal()
 	var failed error
 	go func() {
-		failed = s.receive(ctx, make)
+		failed = s.receive(ctx, gaveUp, make)
 		received.set()
 	}()
 	tick := time.NewTicker(5 * time.Second)
@@ -89,8 +89,10 @@ func (s *udpServer) run(ctx context.Context, out *Output, c *counters,
 			done = true
 		}
 		if err := s.flush(out, c); err != nil {
+			gaveUp.set()
 			s.close()
 			<-received.done
+			_ = s.flush(out, c) // it counts what has no place either
 			return err
 		}
 	}
@@ -127,8 +129,9 @@ func notify(c chan struct{}) {
 	}
 }
 
-// receive reads datagrams. When ctx ends it takes what the system still has.
-func (s *udpServer) receive(ctx context.Context, make func([]flume.Event, []byte, netip.AddrPort) []flume.Event) error {
+// receive reads datagrams, and waits while too many of them have no space. When
+// ctx ends it takes what the system still has.
+func (s *udpServer) receive(ctx context.Context, gaveUp signal, make func([]flume.Event, []byte, netip.AddrPort) []flume.Event) error {
 	const drain = 20 * time.Millisecond
 	stop := context.AfterFunc(ctx, func() { s.conn.SetReadDeadline(time.Now().Add(drain)) })
 	defer stop()
@@ -160,7 +163,11 @@ func (s *udpServer) receive(ctx context.Context, make func([]flume.Event, []byte
 		s.mu.Unlock()
 		notify(s.news)
 		for full {
-			<-s.space
+			select {
+			case <-s.space:
+			case <-gaveUp.done:
+				return nil
+			}
 			s.mu.Lock()
 			full = s.waiting > udpWaiting
 			s.mu.Unlock()
