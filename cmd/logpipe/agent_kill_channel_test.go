@@ -149,6 +149,7 @@ func makeFolder(t *testing.T, path ...string) string {
 
 // http -> file channel -> file_roll: what was answered with 200 arrives.
 func TestKilledHTTP(t *testing.T) {
+	t.Parallel()
 	f := newFleet(t)
 	out, port := makeFolder(t, f.dir, "out"), strconv.Itoa(freePort(t))
 	a := f.agent("a", strings.Replace(httpAgent, "$PORT", port, 1)+"channels.c1.type = file")
@@ -166,6 +167,7 @@ func TestKilledHTTP(t *testing.T) {
 // http -> SPILLABLEMEMORY: a kill loses at most what the memory holds; what is on
 // disk arrives, and an orderly end loses nothing.
 func TestKilledSpillable(t *testing.T) {
+	t.Parallel()
 	const memory = 200
 	f := newFleet(t)
 	out, port := makeFolder(t, f.dir, "out"), strconv.Itoa(freePort(t))
@@ -221,6 +223,7 @@ const kafkaAgent = `
 // spooldir -> Kafka channel -> Kafka sink: every line of every file arrives. The
 // key is an id that an event gets when it is read.
 func TestKilledKafka(t *testing.T) {
+	t.Parallel()
 	b, err := broker.Start(t.Context(), broker.Config{Listen: "127.0.0.1:0"})
 	if err != nil {
 		t.Fatal(err)

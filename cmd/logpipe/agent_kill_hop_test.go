@@ -89,6 +89,7 @@ const (
 // last sink fails and the property files change. Every line arrives; each copy
 // too many was made where a kill allows it.
 func TestKilledHop(t *testing.T) {
+	t.Parallel()
 	f := newFleet(t)
 	for _, name := range []string{"logs", "out"} {
 		if err := os.Mkdir(filepath.Join(f.dir, name), 0o777); err != nil {

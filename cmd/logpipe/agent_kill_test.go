@@ -28,12 +28,14 @@ type fleet struct {
 	t      *testing.T
 	dir    string
 	env    []string
+	flags  []string // of agents that are made from now on
 	agents []*fleetAgent
 }
 
 // fleetAgent is one agent with its property file and what it has told so far.
 type fleetAgent struct {
 	name, conf, told string
+	flags            []string
 	cmd              *exec.Cmd
 	over             chan struct{} // closed when the process has ended
 	begun            int64         // how much of told is of earlier processes
@@ -59,7 +61,7 @@ func newFleet(t *testing.T) *fleet {
 // starts the agent. $DIR is the folder of the test.
 func (f *fleet) agent(name, conf string) *fleetAgent {
 	f.t.Helper()
-	a := &fleetAgent{name: name, conf: filepath.Join(f.dir, name+".conf"), told: filepath.Join(f.dir, name+".told")}
+	a := &fleetAgent{name: name, conf: filepath.Join(f.dir, name+".conf"), told: filepath.Join(f.dir, name+".told"), flags: f.flags}
 	f.agents = append(f.agents, a)
 	f.configure(a, conf)
 	f.start(a)
@@ -91,7 +93,7 @@ func (f *fleet) start(a *fleetAgent) {
 	}
 	defer told.Close()
 	a.begun = a.toldSize()
-	a.cmd = exec.Command("logpipe", "agent", "-n", a.name, "-f", a.conf, "--state", f.dir, "--grace", "20s")
+	a.cmd = exec.Command("logpipe", append([]string{"agent", "-n", a.name, "-f", a.conf, "--state", f.dir, "--grace", "20s"}, a.flags...)...)
 	a.cmd.Env, a.cmd.Stdout, a.cmd.Stderr = f.env, told, told
 	if err := a.cmd.Start(); err != nil {
 		f.t.Fatal(err)
@@ -146,6 +148,7 @@ func (f *fleet) killRandomly(agents ...*fleetAgent) {
 // stop ends an agent by SIGTERM; it has to be drained.
 func (f *fleet) stop(a *fleetAgent) {
 	f.t.Helper()
+	f.awaitTold(a, a.begun, a.name+" runs:") // before that a signal ends it as it does any program
 	if err := a.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		f.t.Fatalf("agent %s: %v", a.name, err)
 	}
