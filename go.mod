@@ -7,6 +7,7 @@ require (
 	github.com/axiomhq/hyperloglog v0.3.0 // approx_distinct; pkg/state
 	github.com/cespare/xxhash/v2 v2.3.0 // a hash that is the same in every process, for sketches that merge; pkg/state
 	github.com/colinmarc/hdfs/v2 v2.4.0 // HDFS by its own protocol; pkg/filesystem
+	github.com/dlclark/regexp2 v1.12.0 // goes back where Java's patterns ask for it, with a time limit; version 2 takes three times the start; pkg/javaregex
 	github.com/dsnet/compress v0.0.1 // writes bzip2, which the standard library only reads; pkg/bzip2
 	github.com/fsnotify/fsnotify v1.9.0 // changes in whole folders, which nxadm/tail does not offer; pkg/tail
 	github.com/klauspost/compress v1.20.3 // .zst and fast .gz inputs; pkg/cli
@@ -56,5 +57,3 @@ require (
 	golang.org/x/tools v0.52.0 // indirect
 	google.golang.org/protobuf v1.36.12 // indirect; before it, Go 1.26 kept every unused method in the binary (golang/protobuf#1704): 2 MB more at each start
 )
-
-require github.com/dsnet/compress v0.0.1 // indirect

@@ -36,7 +36,7 @@ var layers = []string{
 	"pkg/flumerpc", "pkg/keystore", "pkg/avrofile", "pkg/hadoopfile", "pkg/filesystem",
 	"pkg/flume",
 	"pkg/gen",
-	"pkg/record", "pkg/timestamp", "pkg/option", "pkg/fault", "pkg/memo", "pkg/snappy", "pkg/bzip2",
+	"pkg/record", "pkg/timestamp", "pkg/option", "pkg/fault", "pkg/memo", "pkg/snappy", "pkg/bzip2", "pkg/javaregex",
 }
 
 // owners says which package imports a library of others. What comes from the Go
@@ -58,6 +58,7 @@ var owners = map[string]string{
 	"github.com/cespare/xxhash":            "pkg/state",
 
 	"github.com/colinmarc/hdfs":               "pkg/filesystem",
+	"github.com/dlclark/regexp2":              "pkg/javaregex",
 	"github.com/dsnet/compress":               "pkg/bzip2",
 	"github.com/pavlo-v-chernykh/keystore-go": "pkg/keystore",
 	"software.sslmate.com/src/go-pkcs12":      "pkg/keystore",

@@ -3,7 +3,6 @@ package source
 import (
 	"crypto/rand"
 	"encoding/hex"
-	"regexp"
 	"slices"
 
 	"github.com/logpipe/logpipe/pkg/flume"
@@ -14,7 +13,7 @@ type removeHeader struct {
 	name, list, separator, pattern string
 
 	names    []string
-	matching *regexp.Regexp
+	matching *pattern
 }
 
 func newRemoveHeader(p *flume.Properties) Interceptor {
@@ -27,27 +26,29 @@ func newRemoveHeader(p *flume.Properties) Interceptor {
 }
 
 func (i *removeHeader) Check() []flume.Problem {
-	if _, err := compileJava(i.separator); err != nil {
+	if _, err := newPattern(i.separator); err != nil {
 		return problemOf("fromListSeparator", err, fixPattern)
 	}
-	_, err := compileJava("^(?:" + i.pattern + ")$")
+	_, err := newWholePattern(i.pattern)
 	return problemOf("matching", err, fixPattern)
 }
 
-func (i *removeHeader) Open(flume.Env) (err error) {
+func (i *removeHeader) Open(env flume.Env) (err error) {
 	i.names = nil
 	if i.name != "" {
 		i.names = append(i.names, i.name)
 	}
 	if i.list != "" {
-		separator, err := compileJava(i.separator)
+		separator, err := newPattern(i.separator)
 		if err != nil {
 			return err
 		}
-		i.names = append(i.names, separator.Split(i.list, -1)...)
+		i.names = append(i.names, separator.split(i.list)...)
 	}
 	if i.pattern != "" {
-		i.matching, err = compileJava("^(?:" + i.pattern + ")$")
+		if i.matching, err = newWholePattern(i.pattern); err == nil {
+			i.matching.telling(env.Logf, "the header stays")
+		}
 	}
 	return err
 }
@@ -55,7 +56,7 @@ func (i *removeHeader) Open(flume.Env) (err error) {
 func (i *removeHeader) Intercept(events []flume.Event) []flume.Event {
 	for n := range events {
 		events[n].Headers = slices.DeleteFunc(events[n].Headers, func(h flume.Header) bool {
-			return slices.Contains(i.names, h.Key) || i.matching != nil && i.matching.MatchString(h.Key)
+			return slices.Contains(i.names, h.Key) || i.matching != nil && i.matching.matchesName(h.Key)
 		})
 	}
 	return events

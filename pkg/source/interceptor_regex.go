@@ -2,7 +2,6 @@ package source
 
 import (
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -20,13 +19,13 @@ func problemOf(property string, err error, fix string) []flume.Problem {
 	return []flume.Problem{{Property: property, Message: err.Error(), Fix: fix}}
 }
 
-const fixPattern = "write it in another way; events can also be filtered and changed by `logpipe run`"
+const fixPattern = "patterns are those of Java: see its class java.util.regex.Pattern"
 
 // regexFilter keeps events by their body.
 type regexFilter struct {
 	pattern string
 	exclude bool
-	re      *regexp.Regexp
+	re      *pattern
 }
 
 func newRegexFilter(p *flume.Properties) Interceptor {
@@ -37,19 +36,21 @@ func newRegexFilter(p *flume.Properties) Interceptor {
 }
 
 func (i *regexFilter) Check() []flume.Problem {
-	_, err := compileJava(i.pattern)
+	_, err := newPattern(i.pattern)
 	return problemOf("regex", err, fixPattern)
 }
 
-func (i *regexFilter) Open(flume.Env) (err error) {
-	i.re, err = compileJava(i.pattern)
+func (i *regexFilter) Open(env flume.Env) (err error) {
+	if i.re, err = newPattern(i.pattern); err == nil {
+		i.re.telling(env.Logf, "the event is kept")
+	}
 	return err
 }
 
 func (i *regexFilter) Intercept(events []flume.Event) []flume.Event {
 	kept := events[:0]
 	for n := range events {
-		if i.re.Match(events[n].Body) != i.exclude {
+		if i.re.matches(events[n].Body, !i.exclude) != i.exclude {
 			kept = append(kept, events[n])
 		}
 	}
@@ -59,7 +60,7 @@ func (i *regexFilter) Intercept(events []flume.Event) []flume.Event {
 // searchReplace changes bodies.
 type searchReplace struct {
 	search, replacement, charset string
-	re                           *regexp.Regexp
+	re                           *pattern
 	parts                        groupReplacement
 }
 
@@ -72,35 +73,25 @@ func newSearchReplace(p *flume.Properties) Interceptor {
 }
 
 func (i *searchReplace) Check() []flume.Problem {
-	re, err := compileJava(i.search)
+	search, err := newPattern(i.search)
 	if err != nil {
 		return problemOf("searchPattern", err, fixPattern)
 	}
-	_, err = parseReplacement(i.replacement, re)
+	_, err = parseReplacement(i.replacement, search.re)
 	return problemOf("replaceString", err, "")
 }
 
-func (i *searchReplace) Open(flume.Env) (err error) {
-	if i.re, err = compileJava(i.search); err == nil {
-		i.parts, err = parseReplacement(i.replacement, i.re)
+func (i *searchReplace) Open(env flume.Env) (err error) {
+	if i.re, err = newPattern(i.search); err == nil {
+		i.re.telling(env.Logf, "the event stays as it is")
+		i.parts, err = parseReplacement(i.replacement, i.re.re)
 	}
 	return err
 }
 
 func (i *searchReplace) Intercept(events []flume.Event) []flume.Event {
 	for n := range events {
-		body := events[n].Body
-		matches := i.re.FindAllSubmatchIndex(body, -1)
-		if len(matches) == 0 {
-			continue
-		}
-		changed := make([]byte, 0, len(body)+16)
-		at := 0
-		for _, m := range matches {
-			changed = i.parts.append(append(changed, body[at:m[0]]...), body, m)
-			at = m[1]
-		}
-		events[n].Body = append(changed, body[at:]...)
+		events[n].Body = i.re.replace(events[n].Body, i.parts)
 	}
 	return events
 }
@@ -110,7 +101,7 @@ type regexExtractor struct {
 	pattern    string
 	list       string
 	settings   map[string]string // serializers.*
-	re         *regexp.Regexp
+	re         *pattern
 	groups     []groupHeader
 	logf       func(string, ...any)
 	unreadable atomic.Int64
@@ -137,22 +128,22 @@ const (
 )
 
 func (i *regexExtractor) Check() []flume.Problem {
-	re, err := compileJava(i.pattern)
+	p, err := newPattern(i.pattern)
 	if err != nil {
 		return problemOf("regex", err, fixPattern)
 	}
-	_, problems := i.serializers(re)
+	_, problems := i.serializers(p.re.NumSubexp())
 	return problems
 }
 
-// serializers reads the descriptions of the groups.
-func (i *regexExtractor) serializers(re *regexp.Regexp) (groups []groupHeader, problems []flume.Problem) {
+// serializers reads the descriptions of the groups, of which there are most.
+func (i *regexExtractor) serializers(most int) (groups []groupHeader, problems []flume.Problem) {
 	report := func(property, fix, format string, args ...any) {
 		problems = append(problems, flume.Problem{Property: property, Fix: fix, Message: fmt.Sprintf(format, args...)})
 	}
 	names := strings.Fields(i.list)
-	if len(names) > re.NumSubexp() {
-		report("serializers", "put a part of the pattern in brackets for each", "%d serializers, but the pattern has %s", len(names), plural(re.NumSubexp(), "group"))
+	if len(names) > most {
+		report("serializers", "put a part of the pattern in brackets for each", "%d serializers, but the pattern has %s", len(names), plural(most, "group"))
 	}
 	for _, name := range names {
 		g := groupHeader{header: i.settings[name+".name"]}
@@ -180,15 +171,16 @@ func (i *regexExtractor) serializers(re *regexp.Regexp) (groups []groupHeader, p
 
 func (i *regexExtractor) Open(env flume.Env) (err error) {
 	i.logf = env.Logf
-	if i.re, err = compileJava(i.pattern); err == nil {
-		i.groups, _ = i.serializers(i.re)
+	if i.re, err = newPattern(i.pattern); err == nil {
+		i.re.telling(env.Logf, "the event gets no headers")
+		i.groups, _ = i.serializers(i.re.re.NumSubexp())
 	}
 	return err
 }
 
 func (i *regexExtractor) Intercept(events []flume.Event) []flume.Event {
 	for n := range events {
-		m := i.re.FindSubmatchIndex(events[n].Body)
+		m := i.re.find(events[n].Body)
 		if m == nil {
 			continue
 		}

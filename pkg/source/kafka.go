@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -82,8 +81,8 @@ func (s *Kafka) Check() []flume.Problem {
 	if s.pattern == "" && len(listOf(s.topics)) == 0 {
 		report("kafka.topics", "add kafka.topics or kafka.topics.regex", "no topic to read")
 	}
-	if _, err := regexp.Compile(s.pattern); err != nil {
-		report("kafka.topics.regex", "see golang.org/s/re2syntax", "bad regular expression: %s", plainRegexpError(err))
+	if _, err := newWholePattern(s.pattern); err != nil {
+		report("kafka.topics.regex", fixPattern, "%v", err)
 	}
 	if protocol := s.settings["security.protocol"]; protocol != "" && !strings.EqualFold(protocol, "PLAINTEXT") {
 		report("kafka.consumer.security.protocol", "use a PLAINTEXT listener", "security protocol %s is not supported yet", protocol)
@@ -206,11 +205,12 @@ func (s *Kafka) findTopics(ctx context.Context, cfg kafka.Config) ([]string, err
 	if err != nil {
 		return nil, err
 	}
-	re, err := regexp.Compile("^(?:" + s.pattern + ")$")
+	fits, err := newWholePattern(s.pattern)
 	if err != nil {
 		return nil, err
 	}
-	names = slices.DeleteFunc(names, func(name string) bool { return !re.MatchString(name) })
+	fits.telling(s.env.Logf, "the topic is not read")
+	names = slices.DeleteFunc(names, func(name string) bool { return !fits.matchesName(name) })
 	if len(names) == 0 {
 		return nil, fmt.Errorf("no topic matches %s", s.pattern)
 	}

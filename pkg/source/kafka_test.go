@@ -152,7 +152,7 @@ func TestKafkaWaitsForSpace(t *testing.T) {
 
 func TestKafkaCheck(t *testing.T) {
 	for _, test := range []struct{ setting, want string }{
-		{"kafka.topics=a,b", ""}, {"kafka.topics.regex=a.*", ""}, {"batchSize=1", "no topic to read"}, {"kafka.topics.regex=(", "bad regular expression"},
+		{"kafka.topics=a,b", ""}, {"kafka.topics.regex=a.*", ""}, {"batchSize=1", "no topic to read"}, {"kafka.topics.regex=(", "a ( is not closed"},
 	} {
 		var got []string
 		for _, p := range configure(t, NewKafka, "kafka.bootstrap.servers=x:1", test.setting).(flume.Checker).Check() {

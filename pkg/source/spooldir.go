@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"time"
 
@@ -43,8 +42,8 @@ type Spooldir struct {
 
 	env         flume.Env
 	counters    counters
-	includes    *regexp.Regexp
-	ignores     *regexp.Regexp
+	includes    *pattern
+	ignores     *pattern
 	trackFolder string
 	window      fileWindow
 	queue       []spoolFile // candidates, in order
@@ -93,9 +92,8 @@ func (s *Spooldir) Guarantee() string {
 func (s *Spooldir) Check() []flume.Problem {
 	all := s.how.check()
 	for name, text := range map[string]string{"includePattern": s.include, "ignorePattern": s.ignore} {
-		if _, err := regexp.Compile(text); err != nil {
-			all = append(all, flume.Problem{Property: name, Message: "bad regular expression: " + plainRegexpError(err), Fix: "see golang.org/s/re2syntax"})
-		}
+		_, err := newWholePattern(text)
+		all = append(all, problemOf(name, err, fixPattern)...)
 	}
 	return all
 }
@@ -107,8 +105,10 @@ func (s *Spooldir) Open(env flume.Env) error {
 	if problems := s.Check(); len(problems) > 0 {
 		return fault.Usagef("%s: %s", problems[0].Property, problems[0].Message)
 	}
-	s.includes = regexp.MustCompile("^(?:" + s.include + ")$") // checked above
-	s.ignores = regexp.MustCompile("^(?:" + s.ignore + ")$")
+	s.includes, _ = newWholePattern(s.include) // checked above
+	s.ignores, _ = newWholePattern(s.ignore)
+	s.includes.telling(env.Logf, "the file is left where it is")
+	s.ignores.telling(env.Logf, "the file is read")
 	s.trackFolder = s.tracker
 	if !filepath.IsAbs(s.tracker) {
 		s.trackFolder = filepath.Join(s.folder, s.tracker)

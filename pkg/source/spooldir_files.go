@@ -57,7 +57,7 @@ func (s *Spooldir) list() {
 			return s.unlisted(path, err)
 		}
 		if d.IsDir() {
-			skip := path != s.folder && (!s.recursive || strings.HasPrefix(d.Name(), ".") || s.ignores.MatchString(d.Name()))
+			skip := path != s.folder && (!s.recursive || strings.HasPrefix(d.Name(), ".") || s.ignores.matchesName(d.Name()))
 			if skip {
 				return fs.SkipDir
 			}
@@ -93,7 +93,7 @@ func (s *Spooldir) unlisted(path string, err error) error {
 // candidate tells whether a file is to be read.
 func (s *Spooldir) candidate(path, name string) (spoolFile, bool) {
 	if strings.HasPrefix(name, ".") || s.suffix != "" && strings.HasSuffix(name, s.suffix) ||
-		!s.includes.MatchString(name) || s.ignores.MatchString(name) {
+		!s.includes.matchesName(name) || s.ignores.matchesName(name) {
 		return spoolFile{}, false
 	}
 	st, err := os.Stat(path) // a link is its file

@@ -389,7 +389,7 @@ func must[T any](v T, err error) T {
 func TestSpooldirCheck(t *testing.T) {
 	for _, test := range []struct{ setting, want string }{
 		{"deserializer=LINE", ""}, {"deserializer=org.apache.flume.serialization.AvroEventDeserializer$Builder", ""},
-		{"deserializer=x", "unknown deserializer"}, {"inputCharset=klingon", "unknown charset"}, {"ignorePattern=(", "bad regular expression"},
+		{"deserializer=x", "unknown deserializer"}, {"inputCharset=klingon", "unknown charset"}, {"ignorePattern=(", "a ( is not closed"},
 	} {
 		var got []string
 		for _, p := range configure(t, NewSpooldir, "spoolDir=/x", test.setting).(flume.Checker).Check() {

@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"regexp"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -220,7 +219,7 @@ func (s *SyslogTCP) parser(port int) (*syslogParser, error) {
 	p := &syslogParser{keep: s.keep, many: s.many}
 	var err error
 	if !s.many {
-		p.custom, err = newSyslogFormat(s.formats)
+		p.custom, err = newSyslogFormat(s.formats, s.env.Logf)
 		return p, err
 	}
 	name := s.charset
@@ -388,7 +387,7 @@ func (s *SyslogUDP) Close() error { return s.server.close() }
 
 // Run receives until ctx ends.
 func (s *SyslogUDP) Run(ctx context.Context, out *Output) error {
-	custom, err := newSyslogFormat(s.formats)
+	custom, err := newSyslogFormat(s.formats, s.env.Logf)
 	if err != nil {
 		return err
 	}
@@ -423,33 +422,38 @@ func (s *SyslogUDP) Run(ctx context.Context, out *Output) error {
 
 // syslogFormat is a format of the sender's own.
 type syslogFormat struct {
-	pattern *regexp.Regexp
-	search  *regexp.Regexp // nil = nothing is replaced
-	replace string
+	pattern *pattern
+	search  *pattern // nil = nothing is replaced
+	replace groupReplacement
 	read    func(text string) (ms int64, ok bool) // nil = the time is not read
 }
 
 func checkFormat(formats map[string]string) []flume.Problem {
-	if _, err := newSyslogFormat(formats); err != nil {
-		return []flume.Problem{{Property: "format.regex", Message: err.Error(), Fix: "see golang.org/s/re2syntax for regex and search, Java's SimpleDateFormat for dateFormat"}}
+	if _, err := newSyslogFormat(formats, nil); err != nil {
+		return []flume.Problem{{Property: "format.regex", Message: err.Error(), Fix: "patterns are those of Java's class Pattern, dateFormat that of its SimpleDateFormat"}}
 	}
 	return nil
 }
 
 // newSyslogFormat reads the properties of a format; nil = there is none.
-func newSyslogFormat(formats map[string]string) (*syslogFormat, error) {
+func newSyslogFormat(formats map[string]string, logf func(string, ...any)) (*syslogFormat, error) {
 	text := formats["regex"]
 	if text == "" {
 		return nil, nil
 	}
-	f := &syslogFormat{replace: javaReplacement(formats["replace"])}
+	f := &syslogFormat{}
 	var err error
-	if f.pattern, err = regexp.Compile(`^(?:` + text + `)$`); err != nil {
-		return nil, fmt.Errorf("format.regex: %s", plainRegexpError(err))
+	if f.pattern, err = newWholePattern(text); err != nil {
+		return nil, fmt.Errorf("format.regex: %w", err)
 	}
+	f.pattern.telling(logf, "the message is read as syslog")
 	if search := formats["search"]; search != "" {
-		if f.search, err = regexp.Compile(search); err != nil {
-			return nil, fmt.Errorf("format.search: %s", plainRegexpError(err))
+		if f.search, err = newPattern(search); err != nil {
+			return nil, fmt.Errorf("format.search: %w", err)
+		}
+		f.search.telling(logf, "the time stays as it is")
+		if f.replace, err = parseReplacement(formats["replace"], f.search.re); err != nil {
+			return nil, fmt.Errorf("format.replace: %w", err)
 		}
 	}
 	if layout := formats["dateFormat"]; layout != "" {
@@ -460,28 +464,24 @@ func newSyslogFormat(formats map[string]string) (*syslogFormat, error) {
 	return f, nil
 }
 
-// javaReplacement writes Java's $1 as Go's ${1}, so that what follows is no part
-// of the name.
-func javaReplacement(text string) string {
-	return regexp.MustCompile(`\$(\d)`).ReplaceAllString(text, `$${${1}}`)
-}
-
 func (f *syslogFormat) split(line []byte) (m syslogMessage, ok bool) {
-	at := f.pattern.FindSubmatch(line)
+	at := f.pattern.find(line)
 	if at == nil {
 		return m, false
 	}
 	m.time = -1
 	fields := []*[]byte{&m.priority, &m.version, &m.stamp, &m.host, &m.body}
-	for i, group := range at[1:min(len(at), len(fields)+1)] {
-		*fields[i] = group
+	for i, to := range fields[:min(len(at)/2-1, len(fields))] {
+		if begin, end := at[2*i+2], at[2*i+3]; begin >= 0 {
+			*to = line[begin:end]
+		}
 	}
 	if len(m.stamp) > 0 && f.read != nil {
-		text := string(m.stamp)
+		text := m.stamp
 		if f.search != nil {
-			text = f.search.ReplaceAllString(text, f.replace)
+			text = f.search.replace(text, f.replace)
 		}
-		if ms, ok := f.read(text); ok {
+		if ms, ok := f.read(string(text)); ok {
 			m.time = ms
 		}
 	}

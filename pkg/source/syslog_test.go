@@ -118,14 +118,14 @@ func TestSyslogParserOfMany(t *testing.T) {
 
 func TestSyslogFormat(t *testing.T) {
 	p := &syslogParser{custom: must(newSyslogFormat(map[string]string{
-		"regex":  `<(\d+)>(\d?)\[([^\]]*)\] (\w+): (.*)`,
-		"search": `(\d+)/(\d+)`, "replace": "$2-$1", "dateFormat": "dd-MM-yyyy HH:mm:ss"}))}
+		"regex":  `(?!#)<(\d+)>(\d?)\[([^\]]*)\] (\w+): (.*)`,
+		"search": `(\d+)/(\d+)`, "replace": "$2-$1", "dateFormat": "dd-MM-yyyy HH:mm:ss"}, nil))}
 	e, _ := p.event([]byte("<34>[11/20-2026 10:00:00] h: x"), false, syslogNow)
 	if got := eventText(e); got != "Facility=4 Severity=2 host=h priority=34 timestamp="+ms(2026, 11, 20, 10, 0, 0, 0, time.Local)+"|x" {
 		t.Error(got)
 	}
-	for _, bad := range []map[string]string{{"regex": "("}, {"regex": "x", "search": "("}, {"regex": "x", "dateFormat": "'"}} {
-		if _, err := newSyslogFormat(bad); err == nil {
+	for _, bad := range []map[string]string{{"regex": "("}, {"regex": "x", "search": "("}, {"regex": "x", "search": "x", "replace": "$1"}, {"regex": "x", "dateFormat": "'"}} {
+		if _, err := newSyslogFormat(bad, nil); err == nil {
 			t.Errorf("%v is accepted", bad)
 		}
 	}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -130,7 +129,7 @@ func (s *Taildir) Open(env flume.Env) error {
 	s.files, s.byPath = map[tail.FileID]*tailFile{}, map[string]*tailFile{}
 	s.nextCare = time.Now().Add(time.Hour)
 	s.told, s.pending, s.groups, s.round, s.wrote = map[string]bool{}, nil, nil, 0, nil
-	if err := s.multi.compile(); err != nil {
+	if err := s.multi.compile(env.Logf); err != nil {
 		return err
 	}
 	for _, name := range strings.Fields(s.groupNames) {
@@ -138,6 +137,7 @@ func (s *Taildir) Open(env flume.Env) error {
 		if err != nil {
 			return fmt.Errorf("filegroups.%s: %w", name, err)
 		}
+		g.names.telling(env.Logf, "the file is not read")
 		s.groups = append(s.groups, g)
 	}
 	path, err := homePath(s.positionFile)
@@ -348,66 +348,4 @@ func (s *Taildir) tell(about, format string, args ...any) {
 		s.told[about] = true
 		s.env.Logf(format, args...)
 	}
-}
-
-// multiline says which lines make one event.
-type multiline struct {
-	start    string
-	more     string
-	timeout  time.Duration
-	maxLines int
-	maxBytes int
-
-	begins, continues *regexp.Regexp
-}
-
-func (m *multiline) describe(p *flume.Properties) {
-	p.String(&m.start, "multilineStart", "", "a line in which this regular expression matches begins an event; the others belong to it")
-	p.String(&m.more, "multilineContinue", "", `a line in which this regular expression matches, such as ^\s, belongs to the event before it`)
-	p.Duration(&m.timeout, "multilineTimeout", time.Second, time.Millisecond, "an event ends when nothing was added for this time")
-	p.Int(&m.maxLines, "multilineMaxLines", 500, 1, "an event ends with this many lines").In("lines")
-	p.Int(&m.maxBytes, "multilineMaxBytes", 1<<20, 1, "an event ends when it has this many bytes").In("bytes")
-}
-
-func (m *multiline) check() []flume.Problem {
-	var all []flume.Problem
-	for name, text := range map[string]string{"multilineStart": m.start, "multilineContinue": m.more} {
-		if _, err := regexp.Compile(text); err != nil {
-			all = append(all, flume.Problem{Property: name, Message: "bad regular expression: " + plainRegexpError(err), Fix: "see golang.org/s/re2syntax"})
-		}
-	}
-	if m.start != "" && m.more != "" {
-		all = append(all, flume.Problem{Property: "multilineContinue", Message: "multilineStart and multilineContinue exclude each other",
-			Fix: "keep one of them"})
-	}
-	return all
-}
-
-func (m *multiline) compile() (err error) {
-	m.begins, m.continues = nil, nil
-	if m.start != "" {
-		if m.begins, err = regexp.Compile(m.start); err != nil {
-			return fmt.Errorf("multilineStart: %w", err)
-		}
-	}
-	if m.more != "" {
-		if m.continues, err = regexp.Compile(m.more); err != nil {
-			return fmt.Errorf("multilineContinue: %w", err)
-		}
-	}
-	return nil
-}
-
-func (m *multiline) on() bool { return m.begins != nil || m.continues != nil }
-
-// first tells whether a line begins an event.
-func (m *multiline) first(line []byte) bool {
-	if m.begins != nil {
-		return m.begins.Match(line)
-	}
-	return !m.continues.Match(line)
-}
-
-func plainRegexpError(err error) string {
-	return strings.TrimPrefix(err.Error(), "error parsing regexp: ")
 }

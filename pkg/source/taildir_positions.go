@@ -249,7 +249,7 @@ func compressed(path string) bool {
 // groupOf finds the group whose pattern a path has.
 func (s *Taildir) groupOf(path string) *tailGroup {
 	for _, g := range s.groups {
-		if g.listed[filepath.Dir(path)] != nil && g.names.MatchString(filepath.Base(path)) {
+		if g.listed[filepath.Dir(path)] != nil && g.names.matchesName(filepath.Base(path)) {
 			return g
 		}
 	}

@@ -6,7 +6,6 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -18,9 +17,9 @@ import (
 // tailGroup is one filegroup: a pattern and the headers of its events.
 type tailGroup struct {
 	name    string
-	folder  string         // absolute; a pattern where glob is set
-	glob    bool           // the folder has * ? [ ]
-	names   *regexp.Regexp // of files
+	folder  string   // absolute; a pattern where glob is set
+	glob    bool     // the folder has * ? [ ]
+	names   *pattern // of files
 	headers flume.Headers
 
 	listed map[string]*tailFolder
@@ -40,14 +39,14 @@ func newTailGroup(name, pattern string, headers map[string]string) (*tailGroup, 
 	if expression == "" {
 		return nil, fmt.Errorf("%q has no pattern of file names behind its last slash", pattern)
 	}
-	re, err := regexp.Compile(`^(?:` + expression + `)$`)
+	names, err := newWholePattern(expression)
 	if err != nil {
-		return nil, fmt.Errorf("bad regular expression %q: %s", expression, plainRegexpError(err))
+		return nil, err
 	}
 	if folder, err = homePath(folder); err != nil {
 		return nil, err
 	}
-	g := &tailGroup{name: name, folder: folder, names: re, listed: map[string]*tailFolder{}}
+	g := &tailGroup{name: name, folder: folder, names: names, listed: map[string]*tailFolder{}}
 	if strings.ContainsAny(folder, "*?[") {
 		if _, err := os.Stat(folder); err != nil {
 			g.glob = true
@@ -110,7 +109,7 @@ func (g *tailGroup) list(folder string, cache bool) ([]string, error) {
 	l := &tailFolder{modified: st.ModTime(), at: time.Now()}
 	entries, err := os.ReadDir(folder)
 	for _, e := range entries {
-		if !e.IsDir() && g.names.MatchString(e.Name()) {
+		if !e.IsDir() && g.names.matchesName(e.Name()) {
 			l.names = append(l.names, e.Name())
 		}
 	}
@@ -230,7 +229,7 @@ func (s *Taildir) merge(found []foundFile, toEnd bool) {
 // sameFile tells whether a file still has its old name too.
 func sameFile(old string, n foundFile) bool {
 	st, err := os.Stat(old)
-	return err == nil && os.SameFile(st, n.st) && n.group.names.MatchString(filepath.Base(old))
+	return err == nil && os.SameFile(st, n.st) && n.group.names.matchesName(filepath.Base(old))
 }
 
 // discover begins to follow a file.

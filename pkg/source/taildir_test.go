@@ -367,10 +367,10 @@ func TestTaildirCheck(t *testing.T) {
 	}{
 		{[]string{"filegroups=a", `filegroups.a=/x/.*\.log`}, ""},
 		{[]string{"filegroups=a b", `filegroups.a=/x/.*`}, "group b has no files"},
-		{[]string{"filegroups=a", `filegroups.a=/x/*.log`}, "bad regular expression"},
+		{[]string{"filegroups=a", `filegroups.a=/x/*.log`}, "nothing stands in front of *"},
 		{[]string{"filegroups=a", `filegroups.a=/x/`}, "has no pattern of file names"},
 		{[]string{"filegroups=a", `filegroups.a=/x/y`, "headers.a=b"}, "want headers.GROUP.KEY"},
-		{[]string{"filegroups=a", `filegroups.a=/x/y`, "multilineStart=("}, "bad regular expression"},
+		{[]string{"filegroups=a", `filegroups.a=/x/y`, "multilineStart=("}, "a ( is not closed"},
 		{[]string{"filegroups=a", `filegroups.a=/x/y`, "multilineStart=a", "multilineContinue=b"}, "exclude each other"},
 	}
 	for _, test := range tests {
