@@ -20,7 +20,7 @@ import (
 // odd are keys and values that texts and JSON find hard.
 func odd() [][]byte {
 	return [][]byte{nil, {}, []byte("text"), []byte("two\nlines\r\n"), []byte(`{"a":1,"$b64":"AA=="}`), []byte(`{"$b64":"AA=="}`), []byte("null"),
-		[]byte("\x00\x01\x7f\u2028\u2029\ufffd\u202e😀\"\\/"), {0xff}, {0xc3, 0x28}, {0xed, 0xa0, 0x80}, {0, 0, 0, 0, 7, 0xfe}, make([]byte, 70_000)}
+		[]byte("\x00\x01\x7f\u2028\u2029\ufffd\u202e😀\"\\/"), {0xff}, {0xc3, 0x28}, {0xed, 0xa0, 0x80}, {0, 0, 0, 0, 7, 0xfe}}
 }
 
 // oddRecords are records with all that a record can have: every pair of an odd
@@ -28,7 +28,7 @@ func odd() [][]byte {
 // values, times old, new and out of order, in three partitions.
 func oddRecords() []kafka.Record {
 	random := rand.New(rand.NewPCG(5, 5))
-	var list []kafka.Record
+	list := []kafka.Record{{Value: make([]byte, 70_000), Time: time.UnixMilli(5)}}
 	for _, key := range odd() {
 		for _, value := range odd() {
 			r := kafka.Record{Partition: int32(len(list) % 3), Key: key, Value: value,

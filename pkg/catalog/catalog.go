@@ -92,6 +92,10 @@ type Clocked interface{ UsesClock() bool }
 // leave the process through a pipe; "" is nothing.
 type PipeNoter interface{ PipeNote() string }
 
+// Lagger is an opened source that knows how many records wait behind those that
+// it has read.
+type Lagger interface{ Lag() int64 }
+
 // Holder is an opened source that stores how far its records were used. After
 // Hold it stores nothing before Release: a stage behind it keeps records back.
 type Holder interface {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -29,7 +30,12 @@ func consumeCommand() Command {
 		Long: "Each record's value is a line; a value with newlines in it is several, which -J avoids. Reading begins " +
 			"at the end unless -o says otherwise: beginning, end, 100 (that offset), -100 (the last 100 of each " +
 			"partition), @2026-11-20T10:00 or @-1h. Behind a colon stands the place before which it ends: 100:200, " +
-			":end (where the topic ends now), @-2h:@-1h. A topic that does not exist is not created.\n\n" +
+			":end (where the topic ends now), @-2h:@-1h. +100 is the hundredth behind the beginning; kcat's s@TIME and e@TIME " +
+			"are understood. A topic that does not exist is not created. A TOPIC that begins with ^ is a regular expression: " +
+			"all topics that match are read, and those that come later from their first record on.\n\n" +
+			"Records of transactions are printed when these are committed, and never where they were aborted; with --isolation " +
+			"uncommitted all are. --key, --header and --grep choose records; -n counts those that are chosen, and a group is " +
+			"committed past the others.\n\n" +
 			"With -g the partitions are shared with the other members of the group, and reading goes on where the " +
 			"group has committed; -o counts only where it has not. What has been written is committed, about once a " +
 			"second and at the end; in `run` behind a stage that keeps records back, such as aggregate, at the end.\n\n" +
@@ -53,6 +59,18 @@ func consumeCommand() Command {
 			Output: `{"topic":"clicks","partition":0,"offset":1,"key":null,"headers":[],"value":"two"}
 {"topic":"clicks","partition":0,"offset":2,"key":null,"headers":[],"value":"three"}
 `,
+		}, {
+			Note: "what is chosen of each record, in the words of kcat; only records with such a key",
+			Command: `logpipe broker -- sh -c '
+  printf "%s\n" "{\"key\":\"user-1\",\"value\":\"one\"}" "{\"key\":\"order-1\",\"value\":\"two\"}" | logpipe produce clicks -J
+  logpipe consume clicks -o beginning -e --key "user-*" -f "%p/%o %k: %s\n"'`,
+			Output: "0/0 user-1: one\n",
+		}, {
+			Note: "all topics that match",
+			Command: `logpipe broker -- sh -c '
+  for t in clicks-de clicks-fr users; do echo $t | logpipe produce $t; done
+  logpipe consume "^clicks-" -o beginning -e | sort'`,
+			Output: "clicks-de\nclicks-fr\n",
 		}},
 		Source: func() SourceBuilder { return new(consumeBuilder) },
 	}
@@ -62,8 +80,14 @@ type consumeBuilder struct {
 	kafka     Kafka
 	topics    []string
 	chosen    []string // partitions
+	included  []string // regular expressions, as the Java tool takes them
 	beginning bool
 	envelope  bool
+	isolation string
+	format    lineFormat
+	filter    recordFilter
+	chooses   *recordFilter // nil = all
+	count     int64
 	span      kafka.Range
 	o         kafka.ConsumerConfig
 }
@@ -73,32 +97,44 @@ func (b *consumeBuilder) Options(s *option.Set) {
 	s.String(&b.o.Group, "group,g", "", "share the partitions with this consumer `group`, and commit")
 	s.Add("offset,o", &b.span, "`where` to begin, and to end: beginning, end, N, -N, @TIME, @-1h, START:END, :end")
 	s.Bool(&b.o.ExitAtEnd, "exit,e", "end where the topic ended when reading began")
-	s.Int64(&b.o.MaxRecords, "count,n", 0, "end after this `number` of records; 0 = no limit")
+	s.Int64(&b.count, "count,n", 0, "end after this `number` of records; 0 = no limit")
 	s.Bool(&b.envelope, "envelope,J", "a JSON object with topic, partition, offset, timestamp, key, headers and value")
+	s.Add("format,f", &b.format, "print each record so: %s value, %k key, %h headers, %t topic, %p partition, %o offset, %T time in ms …")
+	b.filter.options(s)
+	levels := []string{"committed", "uncommitted"}
+	s.Add("isolation", &isolation{&b.isolation}, "with `uncommitted` also the records of transactions that are open or aborted").Words = levels
+	s.Add("isolation-level", &isolation{&b.isolation}, "the same as --isolation").Hidden = true
+	s.Strings(&b.included, "include", "the same as ^REGEX").Hidden = true
+	s.Strings(&b.included, "whitelist", "the same as ^REGEX").Hidden = true
 	s.Bool(&b.beginning, "from-beginning", "the same as -o beginning")
-	s.Int64(&b.o.MaxRecords, "max-messages", 0, "the same as --count").Hidden = true
+	s.Int64(&b.count, "max-messages", 0, "the same as --count").Hidden = true
 	s.Strings(&b.chosen, "partition", "read only these `partitions`, 0,1,…")
 	topicFlag(s, &b.topics)
 	foreign(s, consumerFlags())
 }
 
 func (b *consumeBuilder) Build(args []string) (Source, error) {
-	for _, name := range append(slices.Clone(b.topics), args...) {
-		if !slices.Contains(b.o.Topics, name) {
-			b.o.Topics = append(b.o.Topics, name)
-		}
-	}
+	b.name(append(slices.Clone(b.topics), args...))
 	switch {
-	case len(b.o.Topics) == 0:
+	case len(b.o.Topics)+len(b.o.Patterns) == 0:
 		return nil, fault.Hint(fault.Usagef("consume: say which topic"), "logpipe topic list shows the topics")
-	case b.o.MaxRecords < 0:
-		return nil, fault.Usagef("consume: --count: want a number of records, not %d", b.o.MaxRecords)
+	case b.count < 0:
+		return nil, fault.Usagef("consume: --count: want a number of records, not %d", b.count)
+	case b.envelope && b.format.text != "":
+		return nil, fault.Usagef("consume: --format and --envelope contradict each other")
 	case b.beginning && b.span.From != kafka.End && b.span.From != kafka.Beginning:
 		return nil, fault.Usagef("consume: --from-beginning and -o %s contradict each other", &b.span)
 	case b.beginning:
 		b.span.From = kafka.Beginning
 	}
-	b.o.From, b.o.Until = b.span.From, b.span.Until
+	b.o.From, b.o.Until, b.o.Open = b.span.From, b.span.Until, b.isolation == "uncommitted"
+	var err error
+	if b.chooses, err = b.filter.build(); err != nil {
+		return nil, err
+	}
+	if b.chooses == nil {
+		b.o.MaxRecords = b.count
+	}
 	for _, text := range b.chosen {
 		n, err := strconv.ParseInt(text, 10, 32)
 		if err != nil || n < 0 {
@@ -111,6 +147,43 @@ func (b *consumeBuilder) Build(args []string) (Source, error) {
 	}
 	return &consumeSource{b}, nil
 }
+
+// name takes the words of topics: one that begins with ^ is a regular
+// expression.
+func (b *consumeBuilder) name(words []string) {
+	for _, word := range words {
+		list := &b.o.Topics
+		if strings.HasPrefix(word, "^") {
+			list = &b.o.Patterns
+		}
+		if !slices.Contains(*list, word) {
+			*list = append(*list, word)
+		}
+	}
+	for _, text := range b.included {
+		b.o.Patterns = append(b.o.Patterns, "^(?:"+text+")$")
+	}
+}
+
+// isolation is the value of --isolation; Kafka's own words for it are understood.
+type isolation struct{ level *string }
+
+func (v *isolation) Set(text string) error {
+	level := strings.TrimPrefix(text, "read_")
+	if level != "committed" && level != "uncommitted" {
+		return fmt.Errorf("want committed or uncommitted, not %q", text)
+	}
+	*v.level = level
+	return nil
+}
+
+func (v *isolation) String() string {
+	if *v.level == "" {
+		return "committed"
+	}
+	return *v.level
+}
+func (v *isolation) Type() string { return "word" }
 
 // consumeSource opens topics.
 type consumeSource struct{ *consumeBuilder }
@@ -126,7 +199,14 @@ func (s *consumeSource) Open(ctx context.Context, env *stream.Env) (stream.Sourc
 	if err != nil {
 		return nil, err
 	}
-	in := &consumed{consumer: c, group: s.o.Group, envelope: s.envelope, free: make(chan []byte, 16)}
+	in := &consumed{consumer: c, group: s.o.Group, envelope: s.envelope, chooses: s.chooses, free: make(chan []byte, 16)}
+	if s.format.text != "" {
+		in.format = &s.format
+	}
+	if s.chooses != nil {
+		in.left = s.count
+		in.passed = &passed{open: map[place]int{}, after: map[place]kafka.Batch{}}
+	}
 	if s.o.Group != "" {
 		in.commits = newCommits(c, env)
 	}
@@ -139,6 +219,11 @@ type consumed struct {
 	group    string
 	commits  *commits // nil without a group
 	envelope bool
+	format   *lineFormat   // nil = none
+	chooses  *recordFilter // nil = all
+	left     int64         // with chooses: how many records are wanted yet; 0 = no limit
+	enough   bool
+	passed   *passed     // with chooses
 	free     chan []byte // used buffers
 }
 
@@ -150,7 +235,7 @@ func (s *consumed) Read(ctx context.Context) (*stream.Block, error) {
 		defer stop()
 		defer context.AfterFunc(s.commits.failed, stop)()
 	}
-	b, err := s.consumer.Read(ctx)
+	b, wanted, err := s.next(ctx)
 	if err != nil {
 		if errors.Is(err, io.EOF) {
 			return nil, io.EOF
@@ -160,18 +245,10 @@ func (s *consumed) Read(ctx context.Context) (*stream.Block, error) {
 		}
 		return nil, err
 	}
-	data := s.lines(b.Records)
+	data := s.lines(wanted)
 	return &stream.Block{Data: data, Name: fmt.Sprintf("%s/%d", b.Topic, b.Partition), Line: b.Records[0].Offset + 1,
 		Time: time.Now(), Ack: func(err error) {
-			var split stream.Split
-			if errors.As(err, &split) {
-				b.Records = s.through(b.Records, split.Lines)
-			} else if err != nil {
-				b.Records = nil
-			}
-			if len(b.Records) > 0 && s.commits != nil {
-				s.commits.done(b)
-			}
+			s.settle(b, wanted, err)
 			if err != nil {
 				return // somebody may still look at data
 			}
@@ -182,6 +259,54 @@ func (s *consumed) Read(ctx context.Context) (*stream.Block, error) {
 		}}, nil
 }
 
+// next waits for a batch and chooses what is wanted of it.
+func (s *consumed) next(ctx context.Context) (b kafka.Batch, wanted []kafka.Record, err error) {
+	for !s.enough {
+		if b, err = s.consumer.Read(ctx); err != nil || s.chooses == nil {
+			return b, b.Records, err
+		}
+		if wanted = s.chooses.filter(b.Records); len(wanted) == 0 {
+			if s.passed.unwanted(b) && s.commits != nil {
+				s.commits.done(b)
+			}
+			continue
+		}
+		if s.left > 0 {
+			if int64(len(wanted)) >= s.left {
+				s.enough = true
+				wanted = wanted[:s.left]
+				// What follows the last one is for who reads on.
+				last := wanted[len(wanted)-1].Offset
+				b.Records = b.Records[:slices.IndexFunc(b.Records, func(r kafka.Record) bool { return r.Offset == last })+1]
+			}
+			s.left -= int64(len(wanted))
+		}
+		s.passed.begun(b)
+		return b, wanted, nil
+	}
+	return b, nil, io.EOF
+}
+
+// settle notes what became of the lines of a batch.
+func (s *consumed) settle(b kafka.Batch, wanted []kafka.Record, err error) {
+	whole := b
+	var split stream.Split
+	if errors.As(err, &split) {
+		b.Records = s.through(wanted, split.Lines)
+	} else if err != nil {
+		b.Records = nil
+	}
+	if len(b.Records) > 0 && s.commits != nil {
+		s.commits.done(b)
+	}
+	if s.passed == nil {
+		return
+	}
+	if next, ok := s.passed.ended(whole, err == nil); ok && s.commits != nil {
+		s.commits.done(next)
+	}
+}
+
 // lines writes records as lines.
 func (s *consumed) lines(records []kafka.Record) []byte {
 	var buf []byte
@@ -189,7 +314,7 @@ func (s *consumed) lines(records []kafka.Record) []byte {
 	case buf = <-s.free:
 	default:
 	}
-	if !s.envelope { // its size is known
+	if !s.envelope && s.format == nil { // its size is known
 		n := record.Padding
 		for i := range records {
 			n += len(records[i].Value) + 1
@@ -197,9 +322,12 @@ func (s *consumed) lines(records []kafka.Record) []byte {
 		buf = slices.Grow(buf, n)
 	}
 	for i := range records {
-		if s.envelope {
+		switch {
+		case s.envelope:
 			buf = appendEnvelope(buf, &records[i])
-		} else {
+		case s.format != nil:
+			buf = s.format.append(buf, &records[i])
+		default:
 			buf = append(buf, records[i].Value...)
 		}
 		buf = append(buf, '\n')
@@ -210,9 +338,15 @@ func (s *consumed) lines(records []kafka.Record) []byte {
 // through is the records, from the first on, all of whose lines are among the
 // first so many.
 func (s *consumed) through(records []kafka.Record, lines int) []kafka.Record {
+	var text []byte
 	for i := range records {
 		lines--
-		if !s.envelope {
+		switch {
+		case s.envelope:
+		case s.format != nil:
+			text = s.format.append(text[:0], &records[i])
+			lines -= bytes.Count(text, []byte{'\n'})
+		default:
 			lines -= bytes.Count(records[i].Value, []byte{'\n'})
 		}
 		if lines < 0 {
@@ -221,6 +355,9 @@ func (s *consumed) through(records []kafka.Record, lines int) []kafka.Record {
 	}
 	return records
 }
+
+// Lag is how many records are still to be read.
+func (s *consumed) Lag() int64 { return s.consumer.Lag() }
 
 // PipeNote is told when the records go into a pipe: a commit then says that
 // they were written, not that somebody has used them.

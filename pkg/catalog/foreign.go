@@ -22,12 +22,10 @@ const (
 // consumerFlags are those of kafka-console-consumer and of kcat.
 func consumerFlags() []foreignFlag {
 	return []foreignFlag{
-		{"property", false, "-J prints key, headers, timestamp, partition and offset"},
-		{"formatter-property", false, "-J prints key, headers, timestamp, partition and offset"},
-		{"formatter", false, "-J prints key, headers, timestamp, partition and offset"},
+		{"property", false, "-J prints key, headers, timestamp, partition and offset; -f what you choose: -f '%T %k %s\\n'"},
+		{"formatter-property", false, "-J prints key, headers, timestamp, partition and offset; -f what you choose: -f '%T %k %s\\n'"},
+		{"formatter", false, "-J prints key, headers, timestamp, partition and offset; -f what you choose: -f '%T %k %s\\n'"},
 		{"timeout-ms", false, "-e ends where the topic ends"},
-		{"include", false, "name the topics: logpipe consume TOPIC…"},
-		{"whitelist", false, "name the topics: logpipe consume TOPIC…"},
 		{"key-deserializer", false, leaveOut},
 		{"value-deserializer", false, leaveOut},
 		{"skip-message-on-error", true, leaveOut},

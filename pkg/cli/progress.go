@@ -17,6 +17,7 @@ type progress struct {
 	begun time.Time
 	last  time.Time
 	count stream.Ledger
+	lag   func() int64 // nil = not known
 }
 
 func (p *progress) draw(l stream.Ledger) {
@@ -29,6 +30,9 @@ func (p *progress) draw(l stream.Ledger) {
 		Count(int64(float64(l.In-p.count.In)/max(since, 1e-3))))
 	if l.Rejected > 0 {
 		text += fmt.Sprintf("  %s rejected", Count(l.Rejected))
+	}
+	if p.lag != nil {
+		text += "  lag " + Count(p.lag())
 	}
 	p.last, p.count = now, l
 	p.app.mu.Lock()

@@ -57,10 +57,11 @@ func (a *App) Run(ctx context.Context, j Job) error {
 	ctx, forget := a.whileRead(ctx, p, env)
 	defer forget()
 	source := ends.source
+	lag := lagOf(source)
 	if f := stream.FramerOf(p.Stages()); f != nil && p.Source() != nil {
 		source = stream.Framed(source, f)
 	}
-	err = a.stream(ctx, stream.Pipeline{Source: source, Stages: p.Stages(), Sink: ends}, env, j.Fixed)
+	err = a.stream(ctx, stream.Pipeline{Source: source, Stages: p.Stages(), Sink: ends}, env, j.Fixed, lag)
 	if other := errors.Join(ends.end(a, err), side.Close()); other != nil {
 		return errors.Join(err, other)
 	}
@@ -124,15 +125,23 @@ func (a *App) source(ctx context.Context, j Job, files []string, env *stream.Env
 	return a.openFiles(files, stream.FramerOf(j.Pipeline.Stages()), d), d, nil
 }
 
+// lagOf is what asks a source how far behind it is; nil where it cannot be.
+func lagOf(source stream.Source) func() int64 {
+	if l, ok := source.(catalog.Lagger); ok {
+		return l.Lag
+	}
+	return nil
+}
+
 // stream runs a pipeline and reports what it rejects, counts and, unless it is
 // fixed, holds.
-func (a *App) stream(ctx context.Context, p stream.Pipeline, env *stream.Env, fixed bool) error {
+func (a *App) stream(ctx context.Context, p stream.Pipeline, env *stream.Env, fixed bool, lag func() int64) error {
 	rejected, err := newRejects(a, env.Files)
 	if err != nil {
 		return err
 	}
 	begun := time.Now()
-	bar := &progress{app: a, begun: begun}
+	bar := &progress{app: a, begun: begun, lag: lag}
 	var counts atomic.Pointer[stream.Ledger]
 	counts.Store(&stream.Ledger{})
 	state := func() string {

@@ -3,7 +3,10 @@ package kafka
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"regexp"
+	"strings"
 	"sync"
 	"time"
 
@@ -14,6 +17,7 @@ import (
 // ConsumerConfig says what to read and when to stop.
 type ConsumerConfig struct {
 	Topics     []string
+	Patterns   []string      // regular expressions: topics that match are read, new ones from their first record on
 	Group      string        // "" = all partitions, nothing is committed
 	Partitions []int32       // only these; nil = all. Not with a group
 	From       Offset        // where to start; with a group only where it has committed nothing
@@ -23,6 +27,8 @@ type ConsumerConfig struct {
 	FetchBytes int32         // how much to ask a partition for at once; 0 = 4 MiB
 	Session    time.Duration // a member that is silent for this long loses its partitions; 0 = 10 s
 	Instance   string        // static membership (group.instance.id); "" = none
+	Open       bool          // read records of open and aborted transactions too
+	Rescan     time.Duration // how often to look for new topics and partitions; 0 = 5 s with Patterns, else 30 s
 }
 
 // Batch is a run of records of one partition, in order. It holds at least one
@@ -55,16 +61,26 @@ type Consumer struct {
 	stop    context.CancelFunc
 	work    sync.WaitGroup
 
-	mu   sync.Mutex
-	err  error          // why reading failed
-	stay map[part]int64 // ExitAtEnd, Until: where reading each partition ends
+	patterns []*regexp.Regexp
+
+	mu     sync.Mutex
+	err    error              // why reading failed
+	stay   map[part]int64     // ExitAtEnd, Until: where reading each partition ends
+	topics []string           // that are read, in order
+	late   map[part]bool      // partitions that came when reading had begun
+	rejoin context.CancelFunc // lets the group know of new topics
+	behind map[part]int64     // lag of the partitions that were read
 }
 
 // NewConsumer connects and starts to read ahead. A topic that does not exist is
 // an error; a consumer never creates one.
 func NewConsumer(ctx context.Context, cfg Config, cc ConsumerConfig) (*Consumer, error) {
-	if len(cc.Topics) == 0 {
+	if len(cc.Topics)+len(cc.Patterns) == 0 {
 		return nil, fault.Usagef("no topic to read")
+	}
+	patterns, err := compile(cc.Patterns)
+	if err != nil {
+		return nil, err
 	}
 	if len(cc.Partitions) > 0 && cc.Group != "" {
 		return nil, fault.Usagef("a group shares out all partitions: none can be chosen")
@@ -73,7 +89,9 @@ func NewConsumer(ctx context.Context, cfg Config, cc ConsumerConfig) (*Consumer,
 	if err != nil {
 		return nil, err
 	}
-	c := &Consumer{cfg: cc, conn: conn, batches: make(chan Batch), ended: make(chan struct{}), stay: map[part]int64{}}
+	conn.decided = !cc.Open
+	c := &Consumer{cfg: cc, conn: conn, batches: make(chan Batch), ended: make(chan struct{}), patterns: patterns,
+		stay: map[part]int64{}, late: map[part]bool{}, behind: map[part]int64{}}
 	c.ctx, c.stop = context.WithCancel(context.Background())
 	parts, err := c.partitions(ctx)
 	if err == nil && cc.Group == "" {
@@ -83,6 +101,9 @@ func NewConsumer(ctx context.Context, cfg Config, cc ConsumerConfig) (*Consumer,
 	}
 	if err != nil {
 		return nil, errors.Join(err, c.Close())
+	}
+	if !c.bounded() && (len(patterns) > 0 || cc.Group == "") {
+		c.work.Go(func() { c.watch(parts) })
 	}
 	return c, nil
 }
@@ -106,8 +127,25 @@ func (cc ConsumerConfig) settings(s *sarama.Config) {
 	s.Consumer.Group.Rebalance.Retry.Backoff = retryPause
 }
 
+// partitions lists those that are to be read, and notes their topics.
 func (c *Consumer) partitions(ctx context.Context) ([]part, error) {
-	return c.conn.partitionsOf(ctx, c.cfg.Topics, c.cfg.Partitions)
+	topics, err := c.matching(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if len(topics) == 0 {
+		if c.bounded() {
+			return nil, fault.Hint(fmt.Errorf("no topic matches %s", strings.Join(c.cfg.Patterns, ", ")), "logpipe topic list shows the topics")
+		}
+		c.conn.cfg.log().Warn(fmt.Sprintf("no topic matches %s yet", strings.Join(c.cfg.Patterns, ", ")))
+	}
+	parts, err := c.conn.partitionsOf(ctx, topics, c.cfg.Partitions)
+	if err == nil {
+		c.mu.Lock()
+		c.topics = topics
+		c.mu.Unlock()
+	}
+	return parts, err
 }
 
 // bounded tells whether reading ends by itself.
@@ -131,6 +169,7 @@ func (c *Consumer) Read(ctx context.Context) (Batch, error) {
 				b.Records = b.Records[:left]
 			}
 			c.read += int64(len(b.Records))
+			c.noteLag(b)
 			return b, nil
 		case <-c.ended:
 			return Batch{}, io.EOF

@@ -232,6 +232,9 @@ func (f *fetch) run(ctx context.Context, answers chan<- []answer) error {
 	for {
 		req := &sarama.FetchRequest{Version: fetchVersion, MinBytes: 1, SessionEpoch: -1,
 			MaxWaitTime: int32(fetchWait / time.Millisecond), MaxBytes: max(fetchTotal, f.size)}
+		if f.c.conn.decided {
+			req.Isolation = sarama.ReadCommitted
+		}
 		open := false
 		for _, r := range f.parts {
 			if !r.done() {
@@ -322,6 +325,7 @@ func (a *answer) read(block *sarama.FetchResponseBlock, last int64) error {
 		}
 	}
 	a.records = make([]Record, 0, count)
+	undone := abortedIn(block) // none where all is read
 	for _, set := range block.RecordsSet {
 		b := set.RecordBatch
 		if b == nil {
@@ -330,7 +334,7 @@ func (a *answer) read(block *sarama.FetchResponseBlock, last int64) error {
 		if b.PartialTrailingRecord {
 			break
 		}
-		if !b.Control {
+		if !undone.skips(b) {
 			a.add(b, last)
 		}
 		a.next = max(a.next, b.LastOffset()+1)

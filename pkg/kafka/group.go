@@ -65,13 +65,18 @@ func (c *Consumer) startGroup(ctx context.Context, parts []part) error {
 // join stays in the group, generation after generation, and returns why it left.
 func (c *Consumer) join(group sarama.ConsumerGroup) error {
 	failing := time.Time{}
-	for {
+	for c.ctx.Err() == nil {
 		m := &member{c: c, group: group}
-		err := group.Consume(c.ctx, c.cfg.Topics, m)
+		topics, ctx := c.begin()
+		if len(topics) == 0 {
+			<-ctx.Done() // until a topic matches
+			continue
+		}
+		err := group.Consume(ctx, topics, m)
 		if c.ctx.Err() != nil || errors.Is(err, sarama.ErrClosedConsumerGroup) {
 			return errClosed
 		}
-		if err == nil {
+		if err == nil || ctx.Err() != nil { // a new generation, or new topics
 			failing = time.Time{}
 			continue
 		}
@@ -91,6 +96,7 @@ func (c *Consumer) join(group sarama.ConsumerGroup) error {
 			return errClosed
 		}
 	}
+	return errClosed
 }
 
 func (c *Consumer) groupError(err error) {
@@ -135,7 +141,7 @@ func (c *Consumer) starts(ctx context.Context, parts []part) (from, fresh map[pa
 			without = append(without, p)
 		}
 	}
-	fresh, err = c.conn.resolve(ctx, c.cfg.From, without)
+	fresh, err = c.begins(ctx, without)
 	maps.Copy(from, fresh)
 	return from, fresh, err
 }

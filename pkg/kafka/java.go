@@ -60,6 +60,7 @@ type JavaConsumer struct {
 	group, from, client, instance string
 	session                       time.Duration
 	fetch                         int
+	isolation                     string
 	security                      string
 	reset                         *flume.Property
 }
@@ -73,6 +74,8 @@ func (j *JavaConsumer) Describe(p *flume.Properties, prefix, group, from string)
 	p.Duration(&j.session, prefix+"session.timeout.ms", 10*time.Second, time.Millisecond, "when a silent member is taken for dead")
 	p.String(&j.instance, prefix+"group.instance.id", "", "a member that keeps its partitions over a restart")
 	p.Int(&j.fetch, prefix+"max.partition.fetch.bytes", 4<<20, 1, "asked of a partition at once").In("bytes")
+	p.Choice(&j.isolation, prefix+"isolation.level", "read_uncommitted", []string{"read_uncommitted", "read_committed"},
+		"whether records of open and aborted transactions are read too")
 	p.String(&j.client, prefix+"client.id", "", "name in the brokers' logs")
 	describeSecurity(p, prefix, &j.security)
 	describeUnused(p, prefix, unusedByConsumers)
@@ -91,7 +94,7 @@ func (j *JavaConsumer) Consumer(topics ...string) ConsumerConfig {
 		from = End
 	}
 	return ConsumerConfig{Topics: topics, Group: j.group, From: from, FetchBytes: int32(min(j.fetch, 1<<30)),
-		Session: j.session, Instance: j.instance}
+		Session: j.session, Instance: j.instance, Open: j.isolation == "read_uncommitted"}
 }
 
 // BeginAtEnd is the older way to say auto.offset.reset, which counts where that
@@ -185,7 +188,6 @@ var unusedByProducers = []unused{
 var unusedByConsumers = []unused{
 	{"key.deserializer value.deserializer", "keys are texts and values bytes, as in Flume"},
 	{"enable.auto.commit auto.commit.interval.ms auto.commit.enable", "what was delivered is committed, and nothing else"},
-	{"isolation.level", "records of open and aborted transactions are read too"},
 	{"partition.assignment.strategy group.protocol group.remote.assignor", "the range strategy is used"},
 	{"heartbeat.interval.ms", "it is a third of session.timeout.ms"},
 	{"max.poll.interval.ms max.poll.records", "a slow sink does not end the membership"},

@@ -66,6 +66,7 @@ type conn struct {
 	cfg      Config
 	client   sarama.Client
 	versions apiVersions // of the broker that was reached first
+	decided  bool        // records of transactions that are open or aborted do not count
 	closing  *atomic.Bool
 	outage   *outage
 }

@@ -19,6 +19,7 @@ const (
 	fromLast   // n records before the end of each partition
 	fromTime   // the first record at or after a time
 	fromAgo    // the same, counted back from now
+	fromFirst  // n records behind the beginning of each partition
 )
 
 // Offset says where to start reading the partitions of a topic. The zero value
@@ -46,7 +47,7 @@ func Last(n int64) Offset { return Offset{kind: fromLast, n: n} }
 func AtTime(t time.Time) Offset { return Offset{kind: fromTime, at: t} }
 
 // ParseOffset reads beginning, end, N (that offset), -N (the last N records of
-// each partition), @TIME and @-DURATION. A time is RFC 3339, its beginning
+// each partition), +N (N records behind its beginning), @TIME and @-DURATION. A time is RFC 3339, its beginning
 // (2026-11-20, 2026-11-20T10:00; UTC) or a number of seconds or milliseconds.
 func ParseOffset(s string) (Offset, error) {
 	o, err := parseOffset(s)
@@ -62,11 +63,20 @@ func parseOffset(s string) (Offset, error) {
 		return Beginning, nil
 	case "end", "latest", "newest":
 		return End, nil
+	case "stored": // kcat's word for what a group has committed; without one it is the end
+		return End, nil
 	case "":
 		return Offset{}, errors.New("it is empty")
 	}
-	if text, ok := strings.CutPrefix(s, "@"); ok {
+	if text, ok := strings.CutPrefix(strings.TrimPrefix(s, "s"), "@"); ok { // s@ is kcat's
 		return parseTime(text)
+	}
+	if text, ok := strings.CutPrefix(s, "+"); ok { // rpk's: so many behind the beginning
+		n, err := strconv.ParseInt(text, 10, 64)
+		if err != nil || n < 0 {
+			return Offset{}, errors.New("want + and a number of records")
+		}
+		return Offset{kind: fromFirst, n: n}, nil
 	}
 	n, err := strconv.ParseInt(s, 10, 64)
 	if err != nil {
@@ -115,6 +125,8 @@ func (o Offset) String() string {
 		return strconv.FormatInt(o.n, 10)
 	case fromLast:
 		return "-" + strconv.FormatInt(o.n, 10)
+	case fromFirst:
+		return "+" + strconv.FormatInt(o.n, 10)
 	case fromTime:
 		return "@" + o.at.Format(time.RFC3339Nano)
 	case fromAgo:

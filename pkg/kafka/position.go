@@ -62,6 +62,9 @@ func (c *conn) span(ctx context.Context, p part) (span, error) {
 // offsetAt asks the leader for the first offset at or after a time in
 // milliseconds (or one of the library's two special times); -1 = there is none.
 func (c *conn) offsetAt(ctx context.Context, p part, at int64) (int64, error) {
+	if at == sarama.OffsetNewest && c.decided {
+		return c.stableEnd(ctx, p)
+	}
 	n, err := retry(ctx, c, func() (int64, error) { return c.client.GetOffset(p.topic, p.id, at) })
 	if err != nil {
 		return 0, explain(err, p.topic)
@@ -89,6 +92,8 @@ func (c *conn) resolve(ctx context.Context, from Offset, parts []part) (map[part
 		case fromNumber:
 			pos = min(max(from.n, s.first), s.next)
 			inside = inside || from.n <= s.next
+		case fromFirst:
+			pos = min(s.first+from.n, s.next)
 		case fromLast:
 			pos = max(s.first, s.next-from.n)
 		case fromTime, fromAgo:

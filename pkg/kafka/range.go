@@ -24,8 +24,16 @@ const rangeHint = "a place is beginning, end, 100, -100 (the last 100), @2026-11
 
 // ParseRange reads START, START:END and :END, each as ParseOffset does. Behind a
 // time the END may be a time without its @, as in @-2h:-1h. Nothing before the
-// colon is the beginning, nothing behind it no end.
+// colon is the beginning, nothing behind it no end. kcat's s@TIME and e@TIME are
+// understood: where to begin, and where to end.
 func ParseRange(s string) (Range, error) {
+	if text, ok := strings.CutPrefix(s, "e@"); ok { // kcat's end
+		o, err := parseTime(text)
+		if err != nil {
+			return Range{}, badRange(s, err)
+		}
+		return Range{From: Beginning, Until: &o}, nil
+	}
 	if o, err := parseOffset(s); err == nil {
 		return Range{From: o}, nil
 	} else if !strings.Contains(s, ":") {
@@ -61,6 +69,9 @@ func parsePlaces(from, until string) (Range, error) {
 	if until == "" {
 		return r, nil
 	}
+	if until == "now" {
+		until = "end"
+	}
 	o, err := parseOffset(until)
 	if timed := r.From.kind == fromTime || r.From.kind == fromAgo; timed && !(err == nil && o.kind == fromEnd) {
 		o, err = parseTime(strings.TrimPrefix(until, "@"))
@@ -90,9 +101,20 @@ func (r Range) String() string {
 }
 
 // Set makes a Range a flag value.
-func (r *Range) Set(s string) (err error) {
-	*r, err = ParseRange(s)
-	return err
+// kcat's s@TIME and e@TIME, given one after
+// the other, are a range.
+func (r *Range) Set(s string) error {
+	n, err := ParseRange(s)
+	switch {
+	case err != nil:
+		return err
+	case strings.HasPrefix(s, "e@") && r.From.kind == fromTime:
+		n.From = r.From
+	case strings.HasPrefix(s, "s@") && r.Until != nil && r.Until.kind == fromTime:
+		n.Until = r.Until
+	}
+	*r = n
+	return nil
 }
 
 // Type names the argument in help.
@@ -118,6 +140,8 @@ func (c *conn) limits(ctx context.Context, until Offset, parts []part) (map[part
 		switch until.kind {
 		case fromNumber:
 			out[p] = until.n
+		case fromFirst:
+			out[p] = min(s.first+until.n, s.next)
 		case fromLast:
 			out[p] = max(s.first, s.next-until.n)
 		case fromTime, fromAgo:
