@@ -53,7 +53,7 @@ func (f *avroClientFlags) declare(s *option.Set) {
 	s.String(&o.File, "filename,F", "", "send this `file` in place of standard input")
 	s.String(&o.Dir, "dirname", "", "send the files of this `folder` and rename each to .COMPLETED")
 	s.String(&o.Headers, "headerFile,R", "", "headers for every event: a `file` of k=v lines")
-	s.String(&o.Properties, "rpcProps,P", "", "settings of Flume's RPC client: a property `file` with hosts, ssl, compression-type and the like")
+	s.String(&o.Properties, "rpcProps,P", "", "settings of Flume's RPC client: a property `file` with hosts, client.type (also default_failover and default_loadbalance), ssl and the like")
 	s.String(&f.conf, "conf,c", "", "Flume's configuration folder; nothing is read from it").Hidden = true
 	s.Repeated(&f.system, "define,D", "Java system property; none has an effect here").Hidden = true
 }

@@ -8,19 +8,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
-	"net"
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/logpipe/logpipe/pkg/fault"
 	"github.com/logpipe/logpipe/pkg/flume"
 	"github.com/logpipe/logpipe/pkg/flumerpc"
-	"github.com/logpipe/logpipe/pkg/sink"
 )
 
 // ClientOptions say what the avro-client sends, and where.
@@ -41,22 +37,22 @@ const sentSuffix = ".COMPLETED"
 // clientRetry is the pause after a source had no space.
 const clientRetry = time.Second
 
-// Send sends each line as an event to an avro source, or to a thrift source where
-// the properties say so, and returns the number of those that the source has
+// Send sends each line as an event to an avro source, or to those that the
+// properties say, and returns the number of those that the source has
 // stored. Where the source has no space it waits.
 func Send(ctx context.Context, o ClientOptions) (sent int64, err error) {
 	if o.File != "" && o.Dir != "" {
 		return 0, fault.Usagef("--filename and --dirname exclude each other")
 	}
 	c := &lineClient{logf: o.Logf}
-	if c.sink, err = clientSink(o); err != nil {
+	if c.sink, err = newClientHosts(o); err != nil {
 		return 0, err
 	}
-	_, c.most = c.sink.(flume.Batcher).Batch()
+	c.most = c.sink.batch()
 	if c.headers, err = clientHeaders(o.Headers); err != nil {
 		return 0, err
 	}
-	if err := c.sink.Open(flume.Env{Name: "avro-client", Logf: o.Logf}); err != nil {
+	if err := c.sink.open(flume.Env{Name: "avro-client", Logf: o.Logf}); err != nil {
 		return 0, err
 	}
 	switch {
@@ -67,12 +63,12 @@ func Send(ctx context.Context, o ClientOptions) (sent int64, err error) {
 	default:
 		err = c.send(ctx, o.Stdin)
 	}
-	return c.sent, errors.Join(err, c.sink.Close())
+	return c.sent, errors.Join(err, c.sink.close())
 }
 
 // lineClient sends lines.
 type lineClient struct {
-	sink    sink.Sink
+	sink    *clientHosts
 	headers flume.Headers
 	most    int // events in a batch
 	logf    func(string, ...any)
@@ -116,7 +112,7 @@ func buffered(r *bufio.Reader) bool {
 // deliver sends one batch, again and again while the source has no space.
 func (c *lineClient) deliver(ctx context.Context, batch []flume.Event) error {
 	for told := false; ; told = true {
-		err := c.sink.Write(ctx, batch)
+		err := c.sink.write(ctx, batch)
 		var status *flumerpc.StatusError
 		if err == nil {
 			c.sent += int64(len(batch))
@@ -198,75 +194,4 @@ func clientHeaders(path string) (flume.Headers, error) {
 		headers.Set(e.key, e.value)
 	}
 	return headers, nil
-}
-
-// clientSink makes the sink that sends.
-func clientSink(o ClientOptions) (sink.Sink, error) {
-	settings := map[string]string{"hostname": o.Host, "port": strconv.Itoa(o.Port)}
-	kind := "default"
-	if o.Properties == "" {
-		if o.Host == "" || o.Port == 0 {
-			return nil, fault.Hint(fault.Usagef("no source given"), "name it with -H HOST -p PORT, or in a file with -P FILE")
-		}
-	} else {
-		var err error
-		if kind, settings, err = clientProperties(o.Properties); err != nil {
-			return nil, fault.With(fault.Usage, fmt.Errorf("%s: %w", o.Properties, err))
-		}
-	}
-	var p flume.Properties
-	var s sink.Sink
-	switch strings.ToLower(kind) {
-	case "default":
-		s = sink.NewAvro(&p)
-	case "thrift":
-		s = sink.NewThrift(&p)
-	default:
-		return nil, fault.Hint(fault.Usagef("%s: client.type %s is not supported", o.Properties, kind), "use default or thrift, or an agent with a sink group")
-	}
-	for _, name := range slices.Sorted(maps.Keys(settings)) {
-		q, _ := p.Lookup(name)
-		if q == nil {
-			return nil, fault.Usagef("%s: there is no property %q", o.Properties, name)
-		}
-		if err := q.Assign(name, settings[name]); err != nil {
-			return nil, fault.Usagef("%s: %w", name, err)
-		}
-	}
-	for _, problem := range s.(flume.Checker).Check() {
-		return nil, fault.Hint(fault.Usagef("%s", problem.Message), "%s", problem.Fix)
-	}
-	return s, nil
-}
-
-// clientProperties reads a file for Flume's RpcClientFactory; its first host is
-// the source, as for Flume's default client.
-func clientProperties(path string) (kind string, settings map[string]string, err error) {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return "", nil, err
-	}
-	settings = map[string]string{}
-	entries, _ := parseProperties(path, data)
-	for _, e := range entries {
-		settings[e.key] = e.value
-	}
-	hosts := strings.Fields(settings["hosts"])
-	if len(hosts) == 0 {
-		return "", nil, errors.New("it has no hosts")
-	}
-	host, port, err := net.SplitHostPort(settings["hosts."+hosts[0]])
-	if err != nil {
-		return "", nil, fmt.Errorf("hosts.%s is not host:port: %w", hosts[0], err)
-	}
-	if kind = settings["client.type"]; kind == "" {
-		kind = "default"
-	}
-	for name := range settings {
-		if name == "hosts" || name == "client.type" || strings.HasPrefix(name, "hosts.") {
-			delete(settings, name)
-		}
-	}
-	settings["hostname"], settings["port"] = host, port
-	return kind, settings, nil
 }
