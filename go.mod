@@ -10,8 +10,11 @@ require (
 	github.com/dlclark/regexp2 v1.12.0 // goes back where Java's patterns ask for it, with a time limit; version 2 takes three times the start; pkg/javaregex
 	github.com/dsnet/compress v0.0.1 // writes bzip2, which the standard library only reads; pkg/bzip2
 	github.com/fsnotify/fsnotify v1.9.0 // changes in whole folders, which nxadm/tail does not offer; pkg/tail
+	github.com/go-sql-driver/mysql v1.10.1 // MySQL and MariaDB; pkg/database
+	github.com/jackc/pgx/v5 v5.12.0 // the messages of PostgreSQL's protocol, of which its start is cheap; pkg/database
 	github.com/klauspost/compress v1.20.3 // .zst and fast .gz inputs; pkg/cli
 	github.com/mssola/useragent v1.0.0 // clients by user agent, fixed by the user; pkg/ua
+	github.com/ncruces/go-sqlite3 v0.35.6 // SQLite without cgo, of all the cheapest at the start; pkg/database
 	github.com/nxadm/tail v1.4.11 // following files, fixed by the user; pkg/tail
 	github.com/oschwald/maxminddb-golang/v2 v2.9.0 // .mmdb files, fixed by the user; pkg/geo
 	github.com/pavlo-v-chernykh/keystore-go/v4 v4.5.0 // Java's JKS files, for ssl of Flume's components; pkg/keystore
@@ -32,6 +35,7 @@ require (
 )
 
 require (
+	filippo.io/edwards25519 v1.2.0 // indirect
 	github.com/davecgh/go-spew v1.1.1 // indirect
 	github.com/dgryski/go-metro v0.0.0-20250106013310-edb8663e5e33 // indirect
 	github.com/eapache/go-resiliency v1.7.0 // indirect
@@ -45,6 +49,8 @@ require (
 	github.com/jcmturner/gokrb5/v8 v8.4.4 // indirect
 	github.com/jcmturner/rpc/v2 v2.0.3 // indirect
 	github.com/kamstrup/intmap v0.5.2 // indirect
+	github.com/ncruces/go-sqlite3-wasm/v6 v6.3.35304 // indirect
+	github.com/ncruces/julianday v1.0.0 // indirect
 	github.com/pelletier/go-toml/v2 v2.2.4 // indirect
 	github.com/pierrec/lz4/v4 v4.1.33 // indirect
 	github.com/sagikazarmark/locafero v0.11.0 // indirect

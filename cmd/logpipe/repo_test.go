@@ -29,11 +29,11 @@ var layers = []string{
 	"pkg/sink/hdfs",
 	"pkg/sink/serializer", "pkg/sink/counts", "pkg/sink/escape",
 	"pkg/op",
-	"pkg/kafka", "pkg/broker", "pkg/tail", "pkg/channel/file",
+	"pkg/kafka", "pkg/broker", "pkg/tail", "pkg/channel/file", "pkg/channel/jdbc",
 	"pkg/stream",
 	"pkg/expr", "pkg/window", "pkg/state", "pkg/format",
 	"pkg/geo", "pkg/ua",
-	"pkg/flumerpc", "pkg/keystore", "pkg/avrofile", "pkg/hadoopfile", "pkg/filesystem",
+	"pkg/flumerpc", "pkg/keystore", "pkg/avrofile", "pkg/hadoopfile", "pkg/filesystem", "pkg/database",
 	"pkg/flume",
 	"pkg/gen",
 	"pkg/record", "pkg/timestamp", "pkg/option", "pkg/fault", "pkg/memo", "pkg/snappy", "pkg/bzip2", "pkg/javaregex",
@@ -62,6 +62,10 @@ var owners = map[string]string{
 	"github.com/dsnet/compress":               "pkg/bzip2",
 	"github.com/pavlo-v-chernykh/keystore-go": "pkg/keystore",
 	"software.sslmate.com/src/go-pkcs12":      "pkg/keystore",
+
+	"github.com/go-sql-driver/mysql": "pkg/database",
+	"github.com/jackc/pgx":           "pkg/database",
+	"github.com/ncruces/go-sqlite3":  "pkg/database",
 }
 
 // goFile is one Go file of the repository.
