@@ -5,6 +5,7 @@ package channel
 
 import (
 	"github.com/logpipe/logpipe/pkg/channel/file"
+	"github.com/logpipe/logpipe/pkg/channel/jdbc"
 	"github.com/logpipe/logpipe/pkg/flume"
 )
 
@@ -16,7 +17,8 @@ func Types() flume.Table[flume.Channel] {
 			Help: "events wait in memory; what is inside is lost when the process is killed"},
 		{Alias: "file", Classes: []string{class + "file.FileChannel"}, New: file.New,
 			Help: "events wait on disk; what is inside survives a kill and a loss of power"},
-		{Alias: "jdbc", Classes: []string{class + "jdbc.JdbcChannel"}, Help: "events wait in a database"},
+		{Alias: "jdbc", Classes: []string{class + "jdbc.JdbcChannel"}, New: jdbc.New,
+			Help: "events wait in a database: an SQLite file, PostgreSQL, MySQL or MariaDB; what is inside survives a kill"},
 		{Alias: "SPILLABLEMEMORY", Classes: []string{class + "SpillableMemoryChannel"}, New: NewSpillable,
 			Help: "events wait in memory and overflow to disk"},
 		{Classes: []string{class + "kafka.KafkaChannel"}, New: NewKafka,
