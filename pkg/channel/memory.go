@@ -144,6 +144,21 @@ func (m *Memory) Take(ctx context.Context, max int) (flume.Transaction, error) {
 			return nil, err
 		}
 	}
+	return m.take(max), nil
+}
+
+// TryTake is Take that does not wait.
+func (m *Memory) TryTake(max int) flume.Transaction {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.queued == 0 {
+		return nil
+	}
+	return m.take(min(max, m.batch))
+}
+
+// take takes what is there, up to max events; the lock is held.
+func (m *Memory) take(max int) *memoryTake {
 	n := min(max, m.queued)
 	t := m.newTake(n)
 	for i := range t.events {
@@ -155,11 +170,11 @@ func (m *Memory) Take(ctx context.Context, max int) (flume.Transaction, error) {
 	m.queued -= n
 	m.open += n
 	m.takeAttempts.Add(int64(n))
-	return t, nil
+	return t
 }
 
 // mostSpare is how many takes are kept to be used again.
-const mostSpare = 4
+const mostSpare = 32
 
 // newTake returns a take of n events; the lock is held.
 func (m *Memory) newTake(n int) *memoryTake {

@@ -33,6 +33,21 @@ type Channel interface {
 	Close() error
 }
 
+// BatchPutter is a Channel that stores several batches faster together than one
+// by one, because they wait for a disk together.
+type BatchPutter interface {
+	// PutAll is Put for one batch of size events after the other. It returns how
+	// many events are stored, which are the first ones; an error is about the
+	// batch behind them.
+	PutAll(ctx context.Context, events []Event, size int) (stored int, err error)
+}
+
+// TryTaker is a Channel that can be asked for events without waiting.
+type TryTaker interface {
+	// TryTake is Take where there is something to take now, and nil elsewhere.
+	TryTake(max int) Transaction
+}
+
 // Transaction is an open take. Exactly one of Commit and Rollback ends it.
 type Transaction interface {
 	// Events are the events taken; they are valid until the end of the

@@ -39,6 +39,7 @@ func (s ChannelSuite) Run(t *testing.T) {
 	if !s.Mixed {
 		t.Run("transactions", s.transactions)
 		t.Run("rollback", s.rollback)
+		t.Run("batches", s.batches)
 		t.Run("full", s.full)
 		t.Run("waits", s.waits)
 		t.Run("cancel", s.cancel)
@@ -95,7 +96,7 @@ func take(t testing.TB, c flume.Channel, max int, want string) flume.Transaction
 
 func commit(t testing.TB, tx flume.Transaction) {
 	t.Helper()
-	if err := tx.Commit(); err != nil {
+	if err := commitTake(tx); err != nil {
 		t.Fatalf("commit: %v", err)
 	}
 }
@@ -323,7 +324,7 @@ func (s ChannelSuite) concurrent(t *testing.T) {
 		for r := range takers {
 			takes.Go(func() {
 				for n := 0; ; n++ {
-					tx, err := c.Take(ctx, 7)
+					tx, err := takeNow(ctx, c, 7)
 					if err == io.EOF {
 						return
 					}
@@ -345,7 +346,7 @@ func (s ChannelSuite) concurrent(t *testing.T) {
 						seen[string(e.Body)]++
 					}
 					mu.Unlock()
-					if err := tx.Commit(); err != nil {
+					if err := commitTake(tx); err != nil {
 						t.Error(err)
 					}
 				}
@@ -362,25 +363,6 @@ func (s ChannelSuite) concurrent(t *testing.T) {
 		}
 		if n := slices.Max(slices.Collect(maps.Values(seen))); n != 1 {
 			t.Fatalf("an event came %d times", n)
-		}
-	}
-}
-
-func putNumbered(ctx context.Context, t testing.TB, c flume.Channel, source, n int) {
-	for i := 0; i < n; i += 10 {
-		var batch []flume.Event
-		for j := range 10 {
-			batch = append(batch, flume.Event{Body: fmt.Appendf(nil, "%d %06d", source, i+j+1)})
-		}
-		for {
-			err := c.Put(ctx, batch)
-			if err == nil {
-				break
-			}
-			if !errors.Is(err, flume.ErrFull) {
-				t.Error(err)
-				return
-			}
 		}
 	}
 }

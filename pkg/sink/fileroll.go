@@ -85,6 +85,9 @@ func (s *FileRoll) Batch() (string, int) { return "sink.batchSize", s.batch }
 // Borrows is true: a batch is in the file, or was taken back.
 func (s *FileRoll) Borrows() bool { return true }
 
+// Gathers is true: one sync brings all that was written to the disk.
+func (s *FileRoll) Gathers() bool { return true }
+
 // Guarantee says what is on the disk when.
 func (s *FileRoll) Guarantee() string {
 	return "on the disk (fsync) before the channel forgets it; after a kill the events of one batch may come twice"
@@ -166,11 +169,13 @@ func (s *FileRoll) Close() error {
 	return s.end()
 }
 
-// Write appends the batch and waits until the disk has it.
+// Write appends the batch, or several at once, and waits until the disk has it.
 func (s *FileRoll) Write(ctx context.Context, batch []flume.Event) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.counts.Attempt(len(batch), s.batch)
+	for n := len(batch); n > 0; n -= s.batch {
+		s.counts.Attempt(min(n, s.batch), s.batch)
+	}
 	rejected, err := s.write(ctx, batch)
 	if err != nil {
 		s.counts.Failed.Add(1)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -40,12 +41,29 @@ type Runner struct {
 	channel   flume.Channel
 	members   []*Member
 	processor Processor
-	most      int  // events in a transaction
-	borrows   bool // no sink keeps anything of an event
+	most      int            // events in a transaction
+	borrows   bool           // no sink keeps anything of an event
+	more      flume.TryTaker // of the sinks that gather; nil elsewhere
+	open      []flume.Transaction
+	gathered  []flume.Event
 	logf      func(string, ...any)
 	stopped   chan struct{}
 	failing   atomic.Int64 // failures in a row
 }
+
+// Gatherer is a sink for which many events take little more than a few, such as
+// one that waits for a disk. Where more than a batch is in the channel, it gets
+// several at once; each of them stays a transaction.
+type Gatherer interface {
+	// Gathers reports whether that is so.
+	Gathers() bool
+}
+
+// What a sink that gathers gets at once.
+const (
+	mostEvents = 2000
+	mostBytes  = 1 << 20
+)
 
 // NewRunner returns the runner of opened sinks; processor, which is bound to
 // them, may be nil for one.
@@ -55,9 +73,12 @@ func NewRunner(c flume.Channel, members []*Member, p Processor, logf func(format
 		r.processor = single{}
 	}
 	r.borrows = true
+	gathers := true
 	for _, m := range members {
 		b, ok := m.Sink.(flume.Borrower)
 		r.borrows = r.borrows && ok && b.Borrows()
+		g, ok := m.Sink.(Gatherer)
+		gathers = gathers && ok && g.Gathers()
 		most := defaultBatch
 		if b, ok := m.Sink.(flume.Batcher); ok {
 			_, most = b.Batch()
@@ -65,6 +86,9 @@ func NewRunner(c flume.Channel, members []*Member, p Processor, logf func(format
 		if r.most == 0 || most < r.most {
 			r.most = most
 		}
+	}
+	if gathers {
+		r.more, _ = c.(flume.TryTaker)
 	}
 	return r
 }
@@ -137,25 +161,68 @@ func rest(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// step is one transaction. io.EOF is the end of the channel alone.
+// step is one transaction, or several that are delivered together. io.EOF is the
+// end of the channel alone.
 func (r *Runner) step(ctx, taking context.Context) error {
 	tx, err := r.channel.Take(taking, r.most)
 	if err != nil {
 		return err
 	}
-	if err := r.deliver(ctx, tx.Events()); err != nil {
-		if errors.Is(err, io.EOF) {
-			err = errors.New(err.Error())
+	r.open = append(r.open[:0], tx)
+	events := tx.Events()
+	if r.more != nil {
+		events = r.gather(events)
+	}
+	err = r.deliver(ctx, events)
+	clear(r.gathered)
+	if err == nil {
+		return r.commit()
+	}
+	if errors.Is(err, io.EOF) {
+		err = errors.New(err.Error())
+	}
+	for _, tx := range slices.Backward(r.open) {
+		err = errors.Join(err, tx.Rollback())
+	}
+	return err
+}
+
+// gather takes what else is there, as further transactions, and returns the
+// events of all of them.
+func (r *Runner) gather(events []flume.Event) []flume.Event {
+	r.gathered = append(r.gathered[:0], events...)
+	for bytes := size(events); len(r.gathered) < mostEvents && bytes < mostBytes; {
+		tx := r.more.TryTake(r.most)
+		if tx == nil {
+			break
 		}
-		return errors.Join(err, tx.Rollback())
+		r.open = append(r.open, tx)
+		r.gathered = append(r.gathered, tx.Events()...)
+		bytes += size(tx.Events())
 	}
-	if err := tx.Commit(); err != nil {
-		return err
+	return r.gathered
+}
+
+// size is the bytes of all bodies.
+func size(events []flume.Event) (bytes int) {
+	for i := range events {
+		bytes += len(events[i].Body)
 	}
-	if t, ok := tx.(flume.Recycler); ok && r.borrows {
-		t.Recycle()
+	return bytes
+}
+
+// commit ends the transactions, whose events are delivered.
+func (r *Runner) commit() error {
+	var all error
+	for _, tx := range r.open {
+		err := tx.Commit()
+		if t, ok := tx.(flume.Recycler); ok && r.borrows && err == nil {
+			t.Recycle()
+		}
+		all = errors.Join(all, err)
 	}
-	return nil
+	clear(r.open)
+	return all
 }
 
 // deliver gives a batch to the first sink that takes it.

@@ -26,15 +26,20 @@ func newCounters(env flume.Env) counters {
 
 // put is Output.Put, counted.
 func (c *counters) put(out *Output, events []flume.Event) error {
-	n := int64(len(events))
+	return c.putBatches(out, events, max(1, len(events)))
+}
+
+// putBatches is Output.PutBatches, counted.
+func (c *counters) putBatches(out *Output, events []flume.Event, size int) error {
+	n, batches := int64(len(events)), int64((len(events)+size-1)/size)
 	c.received.Add(n)
-	c.receivedBatches.Add(1)
-	if err := out.Put(events); err != nil {
+	c.receivedBatches.Add(batches)
+	if err := out.PutBatches(events, size); err != nil {
 		c.writeFail.Add(1)
 		return err
 	}
 	c.accepted.Add(n)
-	c.acceptedBatches.Add(1)
+	c.acceptedBatches.Add(batches)
 	return nil
 }
 

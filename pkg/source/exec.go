@@ -202,12 +202,8 @@ func (s *Exec) readLines(ctx context.Context, r io.Reader, out *Output) error {
 				s.env.Logf("%d bytes of an unfinished line dropped", len(rest[0].Body))
 			}
 		}
-		for len(events) > 0 {
-			n := min(len(events), s.batch)
-			if err := out.Put(events[:n]); err != nil {
-				return err
-			}
-			events = events[n:]
+		if err := out.PutBatches(events, s.batch); err != nil {
+			return err
 		}
 		if readErr != nil {
 			return nil

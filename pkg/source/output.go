@@ -29,6 +29,8 @@ type Output struct {
 	unrouted atomic.Int64
 	filtered atomic.Int64
 	slow     atomic.Int64 // index of the required channel that was full the last time
+
+	together flume.BatchPutter // where that is the only channel of all events
 }
 
 // OutputConfig says where the events of a source go.
@@ -55,6 +57,9 @@ func NewOutput(ctx context.Context, cfg OutputConfig) *Output {
 		if o.batch == 0 || c.MaxBatch() < o.batch {
 			o.batch = c.MaxBatch()
 		}
+	}
+	if o.selector == nil && len(o.required) == 1 && len(o.optional) == 0 {
+		o.together, _ = o.required[0].(flume.BatchPutter)
 	}
 	return o
 }
@@ -84,19 +89,54 @@ func (o *Output) Context() context.Context { return o.hard }
 // Put stores the events in every required channel and waits for space as long
 // as that takes; the slice may be used again afterwards, the bodies not. An
 // error means that the agent is going away or that a channel is broken.
-func (o *Output) Put(events []flume.Event) error {
+func (o *Output) Put(events []flume.Event) error { return o.PutBatches(events, o.batch) }
+
+// mostAhead is how many events a source that reads files gives at once to a
+// channel in which batches wait for a disk together.
+const mostAhead = 1000
+
+// Ahead is how many events a source with batches of that size should give to
+// PutBatches at once: more than one batch only where that is faster.
+func (o *Output) Ahead(size int) int {
+	if o.together == nil {
+		return size
+	}
+	return max(1, mostAhead/size) * size
+}
+
+// PutBatches is Put with transactions of at most that size.
+func (o *Output) PutBatches(events []flume.Event, size int) error {
 	whole := len(events)
 	events = o.intercept(events)
 	o.count(whole, len(events))
+	size = min(size, o.batch)
 	for len(events) > 0 {
-		n := min(len(events), o.batch)
-		if err := o.putBatch(o.hard, events[:n]); err != nil {
+		n, err := o.putFirst(events, size)
+		events = events[n:]
+		if err != nil {
 			o.lost.Add(int64(len(events)))
 			return err
 		}
-		events = events[n:]
 	}
 	return nil
+}
+
+// putFirst puts the first batch, or all of them where they go together, and
+// returns how many events are stored.
+func (o *Output) putFirst(events []flume.Event, size int) (stored int, err error) {
+	if o.together == nil {
+		n := min(len(events), size)
+		if err := o.putBatch(o.hard, events[:n]); err != nil {
+			return 0, err
+		}
+		return n, nil
+	}
+	err = o.repeat(o.hard, func() error {
+		n, err := o.together.PutAll(o.hard, events[stored:], size)
+		stored += n
+		return err
+	})
+	return stored, err
 }
 
 func (o *Output) intercept(events []flume.Event) []flume.Event {
@@ -147,9 +187,14 @@ func (o *Output) putOptional(ctx context.Context, d distribution) {
 // insist repeats a put while the channel is full. Each channel is waited for
 // on its own, so that a full one gives no duplicates in the others.
 func (o *Output) insist(ctx context.Context, c flume.Channel, batch []flume.Event) error {
+	return o.repeat(ctx, func() error { return c.Put(ctx, batch) })
+}
+
+// repeat calls put until it finds space.
+func (o *Output) repeat(ctx context.Context, put func() error) error {
 	for told := false; ; {
 		start := time.Now()
-		err := c.Put(ctx, batch)
+		err := put()
 		if err == nil || !errors.Is(err, flume.ErrFull) {
 			return err
 		}

@@ -85,7 +85,7 @@ func (s *Spooldir) Batch() (string, int) { return "batchSize", s.batch }
 
 // Guarantee tells what the source promises.
 func (s *Spooldir) Guarantee() string {
-	return "at least once: after a kill -9 the batch that was on its way comes again; a file is only done when the channels have all of it"
+	return "at least once: after a kill -9 the batches that were on their way come again; a file is only done when the channels have all of it"
 }
 
 // Check compiles the patterns and finds the charsets.
@@ -274,7 +274,7 @@ func (s *Spooldir) readAll(ctx context.Context, r *reading, out *Output) (done b
 	size := min(s.batch, out.MaxBatch())
 	final, first := false, r.stored == 0 && r.st.Size() == 0
 	for ctx.Err() == nil {
-		events, end, err := r.events.next(size, final)
+		events, end, err := r.events.next(out.Ahead(size), final)
 		if err != nil {
 			return false, err
 		}
@@ -292,7 +292,7 @@ func (s *Spooldir) readAll(ctx context.Context, r *reading, out *Output) (done b
 			continue
 		}
 		s.annotate(r, events)
-		if err := s.counters.put(out, events); err != nil {
+		if err := s.counters.putBatches(out, events, size); err != nil {
 			return false, &putError{err}
 		}
 		if err := r.tracker.store(end); err != nil {

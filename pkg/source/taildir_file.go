@@ -63,11 +63,15 @@ func (s *Taildir) drain(ctx context.Context, f *tailFile, out *Output, end tailE
 	w.clear()
 	size := min(s.batch, out.MaxBatch())
 	last := time.Now()
-	for batches := 0; ctx.Err() == nil; batches++ {
-		if batches == s.maxBatches {
+	for batches := 0; ctx.Err() == nil; {
+		if batches >= s.maxBatches {
 			return true, nil
 		}
-		n, err := s.cut(f, size, end)
+		most := out.Ahead(size)
+		if left := s.maxBatches - batches; left < most/size {
+			most = left * size
+		}
+		n, err := s.cut(f, most, end)
 		if err != nil {
 			s.counters.readFail.Add(1)
 			s.tell("read "+f.path, "cannot read %s: %v", f.path, reason(err))
@@ -76,9 +80,10 @@ func (s *Taildir) drain(ctx context.Context, f *tailFile, out *Output, end tailE
 		if n == 0 {
 			return false, nil
 		}
+		batches += (n + size - 1) / size
 		events := s.events(f, f.pos)
 		next := f.pos + int64(w.ends[n-1]-w.start)
-		if err := s.counters.put(out, events); err != nil {
+		if err := s.counters.putBatches(out, events, size); err != nil {
 			return false, err
 		}
 		s.move(f, next, w.buf[w.start:w.ends[n-1]])

@@ -102,6 +102,8 @@ type Channel struct {
 	waiting  int           // goroutines that wait on changed
 	changed  chan struct{} // closed and replaced when space or events appear
 
+	spare []*transaction // to be used again
+
 	counts counters
 }
 

@@ -34,6 +34,7 @@ type reader struct {
 	left   int    // events in rest
 	rest   []byte
 	arena  arena
+	blocks flume.Blocks
 }
 
 // gapError says which events cannot be read.
@@ -56,31 +57,66 @@ func (r *reader) read(list []flume.Event, at place, from, to uint64, max int, en
 	for bytes := 0; from < to && max > 0 && bytes < takeBytes; {
 		if r.left == 0 {
 			if err := r.load(from, end); err != nil {
-				if len(list) > 0 { // told by the next read
-					break
+				if len(list) > 0 {
+					break // told by the next read
 				}
 				return list, first, err
 			}
 		}
-		e, rest, err := r.arena.event(r.rest)
+		n, size, err := r.portion(int(min(uint64(max), to-from)), takeBytes-bytes)
+		if err == nil {
+			list, err = r.copied(list, n, size)
+		}
+		if err != nil && len(list) > 0 {
+			break // told by the next read
+		}
 		if err != nil {
 			return list, first, fmt.Errorf("%s, offset %d: %w", r.segment.path, r.offset, err)
 		}
-		list = append(list, e)
-		bytes += len(r.rest) - len(rest)
-		from, max = from+1, max-1
-		r.advance(rest)
+		bytes += size
+		from, max = from+uint64(n), max-n
+		r.advance(n, r.rest[size:])
 	}
 	return list, first, nil
+}
+
+// portion is how many events of the rest, up to max, have at most so many bytes,
+// and how many those are; one event at least.
+func (r *reader) portion(max, most int) (n, size int, err error) {
+	if r.left <= max && len(r.rest) <= most {
+		return r.left, len(r.rest), nil
+	}
+	for rest := r.rest; n < min(max, r.left) && (n == 0 || size < most); n++ {
+		if rest, err = skipEvent(rest); err != nil {
+			return 0, 0, err
+		}
+		size = len(r.rest) - len(rest)
+	}
+	return n, size, nil
+}
+
+// copied appends the first n events of the rest, which have that size: its buffer
+// will be used again, so they share a copy.
+func (r *reader) copied(list []flume.Event, n, size int) ([]flume.Event, error) {
+	block, begin := r.blocks.Copy(r.rest[:size]), len(list)
+	for p := block.Bytes; n > 0; n-- {
+		e, rest, err := r.arena.event(p)
+		if err != nil {
+			return list[:begin], err
+		}
+		list, p = append(list, e), rest
+	}
+	block.Lend(list[begin:])
+	return list, nil
 }
 
 // here is where the next event is looked for.
 func (r *reader) here() place { return place{r.segment, r.offset} }
 
-func (r *reader) advance(rest []byte) {
+func (r *reader) advance(n int, rest []byte) {
 	r.rest = rest
-	r.event++
-	if r.left--; r.left == 0 {
+	r.event += uint64(n)
+	if r.left -= n; r.left == 0 {
 		r.offset, r.rest = r.next, nil
 	}
 }
@@ -102,7 +138,7 @@ func (r *reader) seek(at place, event uint64, end mark) error {
 		if err != nil {
 			return fmt.Errorf("%s, offset %d: %w", r.segment.path, r.offset, err)
 		}
-		r.advance(rest)
+		r.advance(1, rest)
 	}
 	return nil
 }

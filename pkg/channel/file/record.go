@@ -112,19 +112,14 @@ func cutBytes(p []byte) (text, rest []byte, err error) {
 	return p[w:end:end], p[end:], nil
 }
 
-// arena copies events out of a buffer that will be used again. It makes a few
-// large allocations instead of one for each event.
-type arena struct {
-	bytes   []byte
-	headers []flume.Header
-}
+// arena has the headers of events: it makes a few large allocations instead of
+// one for each event.
+type arena struct{ headers []flume.Header }
 
-const (
-	arenaBytes   = 128 << 10
-	arenaHeaders = 256
-)
+const arenaHeaders = 256
 
-// event copies the first event of p and returns what follows it.
+// event returns the first event of p, whose body is a part of p, and what follows
+// it.
 func (a *arena) event(p []byte) (flume.Event, []byte, error) {
 	n, p, err := cutCount(p)
 	if err != nil {
@@ -140,7 +135,7 @@ func (a *arena) event(p []byte) (flume.Event, []byte, error) {
 	if err != nil {
 		return flume.Event{}, nil, err
 	}
-	e.Body = a.copy(body)
+	e.Body = body
 	return e, p, nil
 }
 
@@ -175,20 +170,6 @@ func (a *arena) headerList(p []byte, n int) (flume.Headers, []byte, error) {
 		list[i].Value = cut()
 	}
 	return list, rest, nil
-}
-
-func (a *arena) copy(b []byte) []byte {
-	n := len(b)
-	if n > arenaBytes/4 {
-		return append(make([]byte, 0, n), b...)
-	}
-	if len(a.bytes) < n {
-		a.bytes = make([]byte, arenaBytes)
-	}
-	body := a.bytes[:n:n]
-	a.bytes = a.bytes[n:]
-	copy(body, b)
-	return body
 }
 
 // appendRanges appends the payload of a take.

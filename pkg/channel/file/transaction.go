@@ -32,12 +32,19 @@ var putBuffers = sync.Pool{New: func() any { return new([]byte) }}
 
 // Put stores the batch and returns when it is on disk.
 func (c *Channel) Put(ctx context.Context, batch []flume.Event) error {
-	c.counts.putAttempt.Add(int64(len(batch)))
-	if len(batch) == 0 {
-		return nil
-	}
-	if len(batch) > c.batch {
-		return fmt.Errorf("a batch of %d events exceeds transactionCapacity %d", len(batch), c.batch)
+	_, err := c.PutAll(ctx, batch, len(batch))
+	return err
+}
+
+// mostTogether is how many batches share a sync.
+const mostTogether = 16
+
+// PutAll stores batch after batch and returns when they are on disk, or how many
+// events are. Each batch is a record of its own; the syncs are shared.
+func (c *Channel) PutAll(ctx context.Context, events []flume.Event, size int) (stored int, err error) {
+	c.counts.putAttempt.Add(int64(len(events)))
+	if size > c.batch {
+		return 0, fmt.Errorf("a batch of %d events exceeds transactionCapacity %d", size, c.batch)
 	}
 	var timeout <-chan time.Time
 	if c.keepAlive > 0 {
@@ -45,22 +52,50 @@ func (c *Channel) Put(ctx context.Context, batch []flume.Event) error {
 		defer timer.Stop()
 		timeout = timer.C
 	}
-	if err := c.reserve(ctx, len(batch), timeout); err != nil {
-		return err
+	for stored < len(events) && err == nil {
+		var n int
+		n, err = c.putSome(ctx, events[stored:], size, timeout)
+		stored += n
 	}
-	err := c.store(ctx, batch, timeout)
-	c.mu.Lock()
-	c.reserved -= len(batch)
-	c.announce()
-	c.mu.Unlock()
-	switch {
-	case err == nil:
-		c.counts.putSuccess.Add(int64(len(batch)))
-		flume.Release(batch) // they are on disk now
-	case !errors.Is(err, flume.ErrFull):
+	c.counts.putSuccess.Add(int64(stored))
+	if err != nil && !errors.Is(err, flume.ErrFull) {
 		c.counts.putError.Add(1)
 	}
-	return err
+	flume.Release(events[:stored]) // they are on disk now
+	return stored, err
+}
+
+// putSome stores the first batch, for which it waits, and those behind it that
+// find room at once.
+func (c *Channel) putSome(ctx context.Context, events []flume.Event, size int, timeout <-chan time.Time) (stored int, err error) {
+	var written [mostTogether]int64
+	batches, reserved := 0, 0
+	for ; batches < mostTogether && reserved < len(events); batches++ {
+		batch := events[reserved:min(reserved+size, len(events))]
+		if err = c.reserve(ctx, len(batch), timeout); err != nil {
+			break
+		}
+		reserved += len(batch)
+		if written[batches], err = c.write(ctx, batch, timeout); err != nil {
+			break
+		}
+		timeout = nil // what is written makes room only when it is on disk
+	}
+	if batches > 0 && errors.Is(err, flume.ErrFull) {
+		err = nil // of a batch that is tried again
+	}
+	for i := range batches {
+		if syncErr := c.journal.sync(written[i]); syncErr != nil {
+			err = syncErr
+			break
+		}
+		stored = min(stored+size, len(events))
+	}
+	c.mu.Lock()
+	c.reserved -= reserved
+	c.announce()
+	c.mu.Unlock()
+	return stored, err
 }
 
 // reserve waits for room for n events.
@@ -83,8 +118,9 @@ func (c *Channel) reserve(ctx context.Context, n int, timeout <-chan time.Time) 
 	}
 }
 
-// store writes the batch, once there is space on disk, and syncs it.
-func (c *Channel) store(ctx context.Context, batch []flume.Event, timeout <-chan time.Time) error {
+// write appends the batch to the log, once there is space on disk, and returns
+// what sync has to be told.
+func (c *Channel) write(ctx context.Context, batch []flume.Event, timeout <-chan time.Time) (written int64, err error) {
 	buffer := putBuffers.Get().(*[]byte)
 	defer func() {
 		if cap(*buffer) <= keptBuffer {
@@ -94,21 +130,21 @@ func (c *Channel) store(ctx context.Context, batch []flume.Event, timeout <-chan
 	var head [recordHeader]byte
 	*buffer = appendEvents(append((*buffer)[:0], head[:]...), batch)
 	if len(*buffer) > putBytes {
-		return fmt.Errorf("a batch of %d bytes is more than the %d that a file channel stores at once", len(*buffer), putBytes)
+		return 0, fmt.Errorf("a batch of %d bytes is more than the %d that a file channel stores at once", len(*buffer), putBytes)
 	}
 	for {
 		m, err := c.journal.appendPut(*buffer, len(batch))
 		var full *noSpaceError
 		if err == nil {
 			c.tellSpace(nil)
-			return c.journal.sync(m.written)
+			return m.written, nil
 		}
 		if !errors.As(err, &full) {
-			return err
+			return 0, err
 		}
 		c.tellSpace(full)
 		if err := c.waitForSpace(ctx, timeout, full); err != nil {
-			return err
+			return 0, err
 		}
 	}
 }
@@ -164,18 +200,49 @@ func (c *Channel) Take(ctx context.Context, max int) (flume.Transaction, error) 
 		if err != nil {
 			return nil, err
 		}
-		c.counts.takeAttempt.Add(int64(s.to - s.from))
-		events, first, err := c.reader.read(make([]flume.Event, 0, s.to-s.from), s.at, s.from, s.to, max, end)
-		c.mu.Lock()
-		taken := c.picked(s, len(events), first, c.reader.here())
-		c.mu.Unlock()
+		t, err := c.read(s, max, end)
 		if err == nil {
-			return &transaction{c, taken, events}, nil
+			return t, nil
 		}
 		if err := c.cannotRead(err); err != nil {
 			return nil, err
 		}
 	}
+}
+
+// TryTake is Take that does not wait for events.
+func (c *Channel) TryTake(max int) flume.Transaction {
+	select {
+	case c.token <- struct{}{}:
+	default:
+		return nil
+	}
+	defer func() { <-c.token }()
+	max = min(max, c.batch)
+	c.mu.Lock()
+	if c.closed || !c.available() {
+		c.mu.Unlock()
+		return nil
+	}
+	s, end := c.pick(max), c.synced
+	c.mu.Unlock()
+	t, err := c.read(s, max, end)
+	if err != nil {
+		return nil // told by the next take
+	}
+	return t
+}
+
+// read reads the events of a pick; the caller has the token.
+func (c *Channel) read(s span, max int, end mark) (*transaction, error) {
+	c.counts.takeAttempt.Add(int64(s.to - s.from))
+	t := c.newTransaction(int(s.to - s.from))
+	events, first, err := c.reader.read(t.events, s.at, s.from, s.to, max, end)
+	c.mu.Lock()
+	t.span = c.picked(s, len(events), first, c.reader.here())
+	c.mu.Unlock()
+	t.events = events
+	return t, err
 }
 
 // await waits for events and begins a take of them.
@@ -230,6 +297,36 @@ type transaction struct {
 	c      *Channel
 	span   span
 	events []flume.Event // nil once settled
+	past   []flume.Event // those that are committed
+}
+
+// mostSpare is how many transactions are kept to be used again.
+const mostSpare = 32
+
+// newTransaction returns a transaction with room for n events.
+func (c *Channel) newTransaction(n int) *transaction {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if last := len(c.spare) - 1; last >= 0 {
+		t := c.spare[last]
+		c.spare = c.spare[:last]
+		if n <= cap(t.past) {
+			t.events, t.past = t.past[:0], nil
+			return t
+		}
+	}
+	return &transaction{c: c, events: make([]flume.Event, 0, n)}
+}
+
+// Recycle lets the memory of the transaction and of its events be used again.
+func (t *transaction) Recycle() {
+	flume.Release(t.past)
+	clear(t.past)
+	t.c.mu.Lock()
+	defer t.c.mu.Unlock()
+	if len(t.c.spare) < mostSpare {
+		t.c.spare = append(t.c.spare, t)
+	}
 }
 
 func (t *transaction) Events() []flume.Event { return t.events }
@@ -249,7 +346,7 @@ func (t *transaction) Commit() error {
 		c.inside -= n
 		c.announce()
 	})
-	t.events = nil
+	t.events, t.past = nil, t.events
 	if errors.Is(err, errClosed) {
 		return err
 	}
