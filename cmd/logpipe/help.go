@@ -283,6 +283,7 @@ func topics() []topic {
 	return []topic{
 		{"exit-codes", "what the exit codes mean", exitCodes},
 		{"expressions", "how to write an EXPR, with all functions", expressions},
+		{"marks", "pipes that lose nothing, and their format for other tools", marksHelp},
 	}
 }
 

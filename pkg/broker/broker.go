@@ -193,6 +193,7 @@ func (b *Broker) serve(cfg Config, host string, ports []int) error {
 		kfake.WithLogger(logger{b.log}),
 		kfake.ClusterID("logpipe"),
 		kfake.DefaultNumPartitions(1),
+		kfake.BrokerConfigs(map[string]string{"group.min.session.timeout.ms": "100"}), // a member that is killed is soon missed
 		kfake.MaxVersions(versions()),
 	}
 	if cfg.Sync {

@@ -103,6 +103,19 @@ type Holder interface {
 	Release()
 }
 
+// Awaiter is an opened source whose records are acknowledged by the end of a shell
+// pipe. Await waits for that, when all is written and standard output is closed.
+type Awaiter interface {
+	Await(ctx context.Context) error
+}
+
+// Ledgered is an opened sink that knows the records of all commands of a pipe whose
+// stream has marks: their sum, "" without one, and whether each command has read
+// what the one before it has written.
+type Ledgered interface {
+	Ledger() (text string, whole bool)
+}
+
 // Summarizer is an opened sink that says at the end what became of the records.
 type Summarizer interface {
 	Summary() string
@@ -124,6 +137,7 @@ func Commands() []Command {
 		tailCommand(),
 		produceCommand(),
 		consumeCommand(),
+		commitCommand(),
 		typed(operator(Shape, op.Parse), format.Names()...),
 		operator(Shape, op.Enrich),
 		operator(Shape, op.Where),

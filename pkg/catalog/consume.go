@@ -9,8 +9,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/logpipe/logpipe/pkg/fault"
@@ -90,6 +88,9 @@ type consumeBuilder struct {
 	count     int64
 	span      kafka.Range
 	o         kafka.ConsumerConfig
+	marks     bool
+	every     time.Duration // between marks
+	idle      time.Duration
 }
 
 func (b *consumeBuilder) Options(s *option.Set) {
@@ -108,6 +109,11 @@ func (b *consumeBuilder) Options(s *option.Set) {
 	s.Strings(&b.included, "whitelist", "the same as ^REGEX").Hidden = true
 	s.Bool(&b.beginning, "from-beginning", "the same as -o beginning")
 	s.Int64(&b.count, "max-messages", 0, "the same as --count").Hidden = true
+	s.Bool(&b.marks, "marks", "write marks between the records: the end of the pipe commits what it is done with (`logpipe help marks`)")
+	s.Duration(&b.every, "mark-every", time.Second, "how often a mark is written while records come")
+	s.Duration(&b.idle, "idle", 30*time.Second, "a partition that is silent for so long holds back no window; 0 = it does for ever")
+	s.String(&b.o.Instance, "instance", "", "static membership: a member that comes back under this `NAME` keeps its partitions")
+	s.Duration(&b.o.Session, "session-timeout", 10*time.Second, "a member that is silent for this long loses its partitions")
 	s.Strings(&b.chosen, "partition", "read only these `partitions`, 0,1,…")
 	topicFlag(s, &b.topics)
 	foreign(s, consumerFlags())
@@ -144,6 +150,9 @@ func (b *consumeBuilder) Build(args []string) (Source, error) {
 	}
 	if len(b.chosen) > 0 && b.o.Group != "" {
 		return nil, fault.Usagef("consume: --partition and --group contradict each other: a group shares out all partitions")
+	}
+	if err := b.checkMarks(); err != nil {
+		return nil, err
 	}
 	return &consumeSource{b}, nil
 }
@@ -185,6 +194,20 @@ func (v *isolation) String() string {
 }
 func (v *isolation) Type() string { return "word" }
 
+func (b *consumeBuilder) checkMarks() error {
+	switch {
+	case b.marks && b.o.Group == "":
+		return fault.Hint(fault.Usagef("consume: --marks needs a group: marks say what it is to commit"), "-g NAME")
+	case b.every <= 0:
+		return fault.Usagef("consume: --mark-every: want a duration longer than nothing, not %s", option.FormatDuration(b.every))
+	case b.o.Session < time.Second:
+		return fault.Usagef("consume: --session-timeout: want 1s or more, not %s", option.FormatDuration(b.o.Session))
+	case b.idle < 0:
+		return fault.Usagef("consume: --idle: want a duration, or 0 for ever, not %s", option.FormatDuration(b.idle))
+	}
+	return nil
+}
+
 // consumeSource opens topics.
 type consumeSource struct{ *consumeBuilder }
 
@@ -199,7 +222,7 @@ func (s *consumeSource) Open(ctx context.Context, env *stream.Env) (stream.Sourc
 	if err != nil {
 		return nil, err
 	}
-	in := &consumed{consumer: c, group: s.o.Group, envelope: s.envelope, chooses: s.chooses, free: make(chan []byte, 16)}
+	in := &consumed{consumer: c, group: s.o.Group, marks: s.marks, envelope: s.envelope, chooses: s.chooses, free: make(chan []byte, 16)}
 	if s.format.text != "" {
 		in.format = &s.format
 	}
@@ -207,17 +230,18 @@ func (s *consumeSource) Open(ctx context.Context, env *stream.Env) (stream.Sourc
 		in.left = s.count
 		in.passed = &passed{open: map[place]int{}, after: map[place]kafka.Batch{}}
 	}
-	if s.o.Group != "" {
+	if s.o.Group != "" && !s.marks {
 		in.commits = newCommits(c, env)
 	}
-	return in, nil
+	return newMarking(in, s.consumeBuilder, env), nil
 }
 
 // consumed is an open consumer.
 type consumed struct {
 	consumer *kafka.Consumer
 	group    string
-	commits  *commits // nil without a group
+	commits  *commits // nil without a group, and with marks
+	marks    bool
 	envelope bool
 	format   *lineFormat   // nil = none
 	chooses  *recordFilter // nil = all
@@ -227,8 +251,8 @@ type consumed struct {
 	free     chan []byte // used buffers
 }
 
-// Read returns the next records of one partition.
-func (s *consumed) Read(ctx context.Context) (*stream.Block, error) {
+// read returns the next records of one partition.
+func (s *consumed) read(ctx context.Context) (*stream.Block, kafka.Batch, error) {
 	if s.commits != nil {
 		var stop context.CancelFunc
 		ctx, stop = context.WithCancel(ctx)
@@ -238,15 +262,15 @@ func (s *consumed) Read(ctx context.Context) (*stream.Block, error) {
 	b, wanted, err := s.next(ctx)
 	if err != nil {
 		if errors.Is(err, io.EOF) {
-			return nil, io.EOF
+			return nil, b, io.EOF
 		}
 		if s.commits != nil && s.commits.failed.Err() != nil {
 			err = context.Cause(s.commits.failed)
 		}
-		return nil, err
+		return nil, b, err
 	}
-	data := s.lines(wanted)
-	return &stream.Block{Data: data, Name: fmt.Sprintf("%s/%d", b.Topic, b.Partition), Line: b.Records[0].Offset + 1,
+	data, name := s.lines(wanted), stream.SourceName(b.Topic, b.Partition)
+	return &stream.Block{Data: data, Name: name, Source: name, Line: b.Records[0].Offset + 1,
 		Time: time.Now(), Ack: func(err error) {
 			s.settle(b, wanted, err)
 			if err != nil {
@@ -256,7 +280,7 @@ func (s *consumed) Read(ctx context.Context) (*stream.Block, error) {
 			case s.free <- data[:0]:
 			default:
 			}
-		}}, nil
+		}}, b, nil
 }
 
 // next waits for a batch and chooses what is wanted of it.
@@ -266,6 +290,9 @@ func (s *consumed) next(ctx context.Context) (b kafka.Batch, wanted []kafka.Reco
 			return b, b.Records, err
 		}
 		if wanted = s.chooses.filter(b.Records); len(wanted) == 0 {
+			if s.marks { // they count as read
+				return b, nil, nil
+			}
 			if s.passed.unwanted(b) && s.commits != nil {
 				s.commits.done(b)
 			}
@@ -362,7 +389,7 @@ func (s *consumed) Lag() int64 { return s.consumer.Lag() }
 // PipeNote is told when the records go into a pipe: a commit then says that
 // they were written, not that somebody has used them.
 func (s *consumed) PipeNote() string {
-	if s.group == "" {
+	if s.group == "" || s.commits == nil {
 		return ""
 	}
 	return fmt.Sprintf("group %q is committed up to what is in the pipe: what the next command has not used when it dies is not read again", s.group)
@@ -389,128 +416,4 @@ func (s *consumed) Close() error {
 		err = s.commits.close()
 	}
 	return errors.Join(err, s.consumer.Close())
-}
-
-// The pauses of committing.
-const (
-	commitEvery    = time.Second
-	commitAtEnd    = 5 * time.Second  // for the last commit
-	commitPatience = 30 * time.Second // for the others
-)
-
-// commits tells the group what was written.
-type commits struct {
-	consumer *kafka.Consumer
-	env      *stream.Env
-	wake     chan struct{} // something is to be committed
-	end      chan struct{}
-	work     sync.WaitGroup
-	failed   context.Context // ends when a commit has failed for good
-	fail     context.CancelCauseFunc
-	held     atomic.Bool // nothing is committed
-
-	mu      sync.Mutex
-	pending map[place]kafka.Batch // the last one written of each partition
-}
-
-type place struct {
-	topic     string
-	partition int32
-}
-
-func newCommits(c *kafka.Consumer, env *stream.Env) *commits {
-	m := &commits{consumer: c, env: env, wake: make(chan struct{}, 1), end: make(chan struct{}), pending: map[place]kafka.Batch{}}
-	m.failed, m.fail = context.WithCancelCause(context.Background())
-	m.work.Go(m.run)
-	return m
-}
-
-// done notes that a batch was written.
-func (m *commits) done(b kafka.Batch) {
-	m.mu.Lock()
-	m.pending[place{b.Topic, b.Partition}] = b
-	m.mu.Unlock()
-	m.awake()
-}
-
-func (m *commits) awake() {
-	select {
-	case m.wake <- struct{}{}:
-	default:
-	}
-}
-
-func (m *commits) run() {
-	pause := time.NewTicker(commitEvery)
-	defer pause.Stop()
-	for {
-		select {
-		case <-m.wake:
-		case <-m.end:
-			return
-		}
-		select {
-		case <-pause.C:
-		case <-m.end:
-			return
-		}
-		err := m.commit(commitPatience)
-		if fault.CodeOf(err) == fault.Unreachable { // kept for when the cluster is back
-			m.env.Log.Debug("not committed", "reason", err)
-			m.awake()
-			continue
-		}
-		if err != nil {
-			m.fail(err)
-			return
-		}
-	}
-}
-
-// commit commits what is pending, and keeps what it could not. A partition that
-// went to another member is read again by that one.
-func (m *commits) commit(patience time.Duration) error {
-	if m.held.Load() {
-		return nil
-	}
-	m.mu.Lock()
-	pending := m.pending
-	m.pending = map[place]kafka.Batch{}
-	m.mu.Unlock()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	for p, b := range pending {
-		err := m.consumer.Commit(ctx, b)
-		if errors.Is(err, kafka.ErrRevoked) {
-			m.env.Log.Debug("not committed", "topic", p.topic, "partition", p.partition, "offset", b.Next(), "reason", err)
-			err = nil
-		}
-		if err != nil {
-			m.keep(pending)
-			return fmt.Errorf("topic %q partition %d: commit offset %d: %w", p.topic, p.partition, b.Next(), err)
-		}
-		delete(pending, p)
-	}
-	return nil
-}
-
-// keep takes back what was not committed, where nothing newer has come.
-func (m *commits) keep(pending map[place]kafka.Batch) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for p, b := range pending {
-		if _, newer := m.pending[p]; !newer {
-			m.pending[p] = b
-		}
-	}
-}
-
-// close makes the last commit.
-func (m *commits) close() error {
-	close(m.end)
-	m.work.Wait()
-	if m.failed.Err() != nil {
-		return nil // it has ended the run
-	}
-	return m.commit(commitAtEnd)
 }

@@ -193,7 +193,8 @@ func (s *produceSink) Open(ctx context.Context, env *stream.Env) (stream.Sink, e
 	if err != nil {
 		return nil, err
 	}
-	return &produced{sink: s, producer: p, topic: s.topics[0], scanner: record.NewScanner()}, nil
+	return &produced{sink: s, producer: p, topic: s.topics[0], scanner: record.NewScanner(),
+		markEnd: markEnd{config: cfg, log: env.Log}}, nil
 }
 
 // defaultRecordLimit is a little below what brokers take where nobody has
@@ -232,6 +233,7 @@ type produced struct {
 	rec      record.Record
 	arena    record.Arena
 	keyless  int64
+	markEnd
 }
 
 // Write sends lines and returns when all are acknowledged: only then has the
@@ -319,7 +321,7 @@ func (p *produced) Incomplete() bool {
 // Close ends the connection. Records that were too large make it fail: they are
 // not in the topic.
 func (p *produced) Close(context.Context) error {
-	err := p.producer.Close()
+	err := errors.Join(p.producer.Close(), p.finish())
 	if n := p.sink.tooLarge.Load(); n > 0 {
 		err = errors.Join(err, fault.Hint(fmt.Errorf("%s not sent: larger than the topic takes (%d bytes)", countRecords(n), p.sink.limit.Load()),
 			"the topic's max.message.bytes sets the limit: logpipe topic create NAME --config max.message.bytes=N"))

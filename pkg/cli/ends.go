@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"time"
 
 	"github.com/logpipe/logpipe/pkg/catalog"
 	"github.com/logpipe/logpipe/pkg/fault"
@@ -28,15 +29,29 @@ func (e *ends) Write(ctx context.Context, lines []byte) error {
 	return err
 }
 
+// Control hands a control to a sink that takes them.
+func (e *ends) Control(c *stream.Control) error {
+	s, ok := e.sink.(stream.ControlSink)
+	if !ok {
+		return nil
+	}
+	err := s.Control(c)
+	e.failed = e.failed || err != nil
+	return err
+}
+
 // Close closes the sink.
 func (e *ends) Close(ctx context.Context) error { return e.sink.Close(ctx) }
 
 // open opens the sink, so that what is wrong with it is told before anybody
 // types a record, and then the source.
 func (a *App) open(ctx context.Context, j Job, files []string, env *stream.Env) (*ends, error) {
-	e := &ends{sink: stdout{a.Out}}
+	e := &ends{sink: &controlled{stdout: stdout{a.Out}}}
 	var err error
 	own := j.Pipeline.Sink()
+	if a.draws(j.Pipeline.Stages()) {
+		e.sink = catalog.CommitOnly(env)
+	}
 	if own != nil {
 		if e.sink, err = own.Open(ctx, env); err != nil {
 			return nil, err
@@ -64,13 +79,47 @@ func (e *ends) end(a *App, result error) error {
 	if e.held && !e.failed && (result == nil || fault.CodeOf(result) == fault.Rejected) {
 		e.source.(catalog.Holder).Release()
 	}
+	if w, ok := e.source.(catalog.Awaiter); ok && !e.failed && result == nil {
+		err = a.await(w, e.sink)
+	}
 	if c, ok := e.source.(io.Closer); ok {
-		err = c.Close()
+		err = errors.Join(err, c.Close())
+	}
+	if l, ok := e.sink.(catalog.Ledgered); ok {
+		err = errors.Join(err, a.ledger(l))
 	}
 	if s, ok := e.sink.(catalog.Summarizer); ok && !a.Shared.Quiet && (a.Shared.Verbose || a.ErrTerminal || s.Incomplete()) {
 		a.Say("%s", s.Summary())
 	}
 	return err
+}
+
+// await waits, for the grace at most, until the records are acknowledged by who
+// reads standard output, for whom it ends now.
+func (a *App) await(w catalog.Awaiter, sink stream.Sink) error {
+	if f, ok := a.Out.(*os.File); ok && isPipe(f) {
+		if _, ours := sink.(*controlled); ours {
+			f.Close() // what is written is with the reader; there is nothing else to lose
+		}
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Duration(a.grace.Load()))
+	defer cancel()
+	return w.Await(ctx)
+}
+
+// ledger tells the sum of a pipe.
+func (a *App) ledger(l catalog.Ledgered) error {
+	text, whole := l.Ledger()
+	if text == "" {
+		return nil
+	}
+	if !a.Shared.Quiet {
+		a.Say("the pipe: %s", text)
+	}
+	if !whole && a.Shared.Strict {
+		return fault.With(fault.Rejected, errors.New("--strict: the commands of the pipe have not read what the ones before them have written"))
+	}
+	return nil
 }
 
 // whileRead ends the context when standard output is a pipe that nobody reads

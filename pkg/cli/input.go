@@ -130,19 +130,19 @@ func (a *App) openFile(name string, framer stream.Framer, d *drain) (stream.Sour
 	}
 	if name == "-" {
 		in := &expanded{in: d.reader(a.In, fed)}
-		return &file{Reader: stream.NewReader(in, "", framer), name: "standard input", in: in, drain: d, fed: fed}, nil
+		return &file{Source: stream.NewMarkedReader(in, "", framer), name: "standard input", in: in, drain: d, fed: fed}, nil
 	}
 	f, err := os.Open(name)
 	if err != nil {
 		return nil, fileError(name, err)
 	}
 	in := &expanded{in: d.reader(f, fed)}
-	return &file{Reader: stream.NewReader(in, name, framer), name: name, in: in, own: f, drain: d, fed: fed}, nil
+	return &file{Source: stream.NewReader(in, name, framer), name: name, in: in, own: f, drain: d, fed: fed}, nil
 }
 
 // file is a reader of blocks that names its file in errors.
 type file struct {
-	*stream.Reader
+	stream.Source
 	name string
 	in   *expanded
 	own  *os.File // to be closed, or nil
@@ -155,7 +155,7 @@ func (f *file) Read(ctx context.Context) (*stream.Block, error) {
 	if f.drain.ended() && !f.fed {
 		return nil, io.EOF
 	}
-	b, err := f.Reader.Read(ctx)
+	b, err := f.Source.Read(ctx)
 	if errors.Is(err, errReadingEnded) {
 		return nil, io.EOF
 	}

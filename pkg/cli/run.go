@@ -149,7 +149,7 @@ func (a *App) stream(ctx context.Context, p stream.Pipeline, env *stream.Env, fi
 		return fmt.Sprintf("at least %s records read, %s written", Count(l.In), Count(l.Out))
 	}
 	a.state.Store(&state)
-	o := stream.Options{Workers: a.Shared.Workers, Env: env, OnReject: rejected.add, Stop: rejected.stop,
+	o := stream.Options{Name: *a.command.Load(), Workers: a.Shared.Workers, Env: env, OnReject: rejected.add, Stop: rejected.stop,
 		OnBlock: func(l stream.Ledger) { counts.Store(&l) },
 		OnCount: func(l stream.Ledger) {
 			if a.ErrTerminal && !a.OutTerminal && !a.Shared.Quiet {
@@ -178,13 +178,19 @@ func (a *App) stream(ctx context.Context, p stream.Pipeline, env *stream.Env, fi
 // conclude lets the last stage draw on a terminal itself, and reports whether
 // it may: lines of ours would then stand in its drawing.
 func (a *App) conclude(stages []stream.Stage) bool {
+	if !a.draws(stages) {
+		return false
+	}
+	stages[len(stages)-1].(op.Concluder).Conclude()
+	a.drawing.Store(true)
+	return true
+}
+
+// draws reports whether the last stage is to draw on a terminal.
+func (a *App) draws(stages []stream.Stage) bool {
 	if len(stages) == 0 || !a.OutTerminal {
 		return false
 	}
-	last, ok := stages[len(stages)-1].(op.Concluder)
-	if ok {
-		last.Conclude()
-		a.drawing.Store(true)
-	}
+	_, ok := stages[len(stages)-1].(op.Concluder)
 	return ok
 }

@@ -35,5 +35,27 @@ func stdoutError(err error) error {
 	return fmt.Errorf("write to standard output: %w", err)
 }
 
+// controlled is standard output in a stream with control lines, which it prints
+// too once it is told that they are wanted.
+type controlled struct {
+	stdout
+	token string
+	line  []byte
+}
+
+// Control prints c.
+func (s *controlled) Control(c *stream.Control) error {
+	if c.Kind == stream.ControlOpen {
+		s.token = c.Token
+	}
+	if s.token == "" {
+		return nil
+	}
+	own := *c
+	own.Token = s.token // also of what an operator tells by itself
+	s.line = own.AppendLine(s.line[:0])
+	return s.Write(context.Background(), s.line)
+}
+
 // Close does nothing: the descriptor ends with the process.
 func (s stdout) Close(context.Context) error { return nil }

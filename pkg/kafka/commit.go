@@ -40,14 +40,7 @@ func (c *Consumer) commit(ctx context.Context, s *session, offsets map[part]int6
 		req.AddBlockWithLeaderEpoch(p.topic, p.id, next, -1, 0, "")
 	}
 	_, err := retry(ctx, c.conn, func() (struct{}, error) { return struct{}{}, c.conn.sendCommit(req) })
-	switch {
-	case errors.Is(err, sarama.ErrIllegalGeneration), errors.Is(err, sarama.ErrUnknownMemberId),
-		errors.Is(err, sarama.ErrRebalanceInProgress), errors.Is(err, sarama.ErrFencedInstancedId):
-		return ErrRevoked
-	case err != nil:
-		return fmt.Errorf("commit to group %q: %w", c.cfg.Group, explain(err, ""))
-	}
-	return nil
+	return commitError(c.cfg.Group, err)
 }
 
 func (c *conn) sendCommit(req *sarama.OffsetCommitRequest) error {

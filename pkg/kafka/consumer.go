@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/IBM/sarama"
@@ -62,6 +63,7 @@ type Consumer struct {
 	work    sync.WaitGroup
 
 	patterns []*regexp.Regexp
+	session  atomic.Pointer[Session]
 
 	mu     sync.Mutex
 	err    error              // why reading failed
@@ -218,6 +220,9 @@ func (c *Consumer) startAlone(ctx context.Context, parts []part) error {
 		return err
 	}
 	if err := c.learnEnds(ctx, parts); err != nil {
+		return err
+	}
+	if err := c.present(ctx, from, nil); err != nil {
 		return err
 	}
 	c.work.Go(func() { c.readFrom(c.ctx, from, nil) })

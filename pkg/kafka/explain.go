@@ -49,6 +49,7 @@ var wording = []plain{
 	{sarama.ErrNotEnoughReplicasAfterAppend, "topic %q: written, but to fewer replicas than min.insync.replicas asks for", "logpipe topic describe %s shows the replicas"},
 	{sarama.ErrTopicAuthorizationFailed, "topic %q: not authorized", "an access rule of the cluster forbids it"},
 	{sarama.ErrGroupAuthorizationFailed, "the group is not authorized", "an access rule of the cluster forbids it"},
+	{sarama.ErrInvalidSessionTimeout, "the brokers do not allow this session timeout", "--session-timeout 10s fits most; group.min.session.timeout.ms of the brokers is the least"},
 	{sarama.ErrClusterAuthorizationFailed, "not authorized for this cluster", "an access rule of the cluster forbids it"},
 	{sarama.ErrLeaderNotAvailable, "topic %q: a partition has no leader", "logpipe topic describe %s shows which"},
 	{sarama.ErrPolicyViolation, "topic %q: a policy of the cluster forbids it", ""},

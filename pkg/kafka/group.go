@@ -17,6 +17,7 @@ type session struct {
 	member     string
 	generation int32
 	ctx        context.Context // ends with the generation
+	info       *Session
 }
 
 // over tells whether the group has moved on. Without a group it never does.
@@ -89,7 +90,8 @@ func (c *Consumer) join(group sarama.ConsumerGroup) error {
 			failing = time.Now()
 		}
 		if fault.HintOf(err) != "" || errors.Is(err, sarama.ErrGroupAuthorizationFailed) || errors.Is(err, sarama.ErrTopicAuthorizationFailed) ||
-			errors.Is(err, sarama.ErrFencedInstancedId) || time.Since(failing) > groupPatience {
+			errors.Is(err, sarama.ErrFencedInstancedId) ||
+			errors.Is(err, sarama.ErrInvalidSessionTimeout) || time.Since(failing) > groupPatience {
 			return fmt.Errorf("group %q: %w", c.cfg.Group, explain(err, ""))
 		}
 		if pause(c.ctx, retryPause) != nil {
@@ -122,6 +124,9 @@ func (m *member) Setup(s sarama.ConsumerGroupSession) error {
 	}
 	now := &session{member: s.MemberID(), generation: s.GenerationID(), ctx: s.Context()}
 	if err := m.c.commit(s.Context(), now, fresh); err != nil && !errors.Is(err, ErrRevoked) {
+		return err
+	}
+	if err := m.c.present(s.Context(), from, now); err != nil {
 		return err
 	}
 	m.read.Go(func() { m.c.readFrom(s.Context(), from, now) })

@@ -184,7 +184,7 @@ func (w *groupWorker) Watermarked() bool { return false }
 func (w *groupWorker) MaxTime() (int64, bool) { return 0, false }
 
 // Finish implements stream.FoldWorker.
-func (w *groupWorker) Finish(int64, func(stream.Reject)) error {
+func (w *groupWorker) Finish(stream.Clock, func(stream.Reject)) error {
 	if w.block {
 		w.direct.give(w.f.shared, w.gather)
 		w.gather.reset()

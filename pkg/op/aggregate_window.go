@@ -27,6 +27,9 @@ type windowFold struct {
 	late    io.Writer // nil: late records are dropped
 	arrival bool      // time is the time of arrival
 	workers []*windowWorker
+	marks   []windowMark // that wait for windows, in order
+	pass    stream.Pass  // nil before the first control
+	opened  bool         // the stream has marks
 
 	mu   sync.Mutex
 	next int64 // start of the earliest window that has not been emitted
@@ -88,7 +91,7 @@ func (f *windowFold) closeBefore(open int64, emit stream.Emit) error {
 			return err
 		}
 	}
-	return nil
+	return f.closed(open)
 }
 
 // collect returns the groups of the windows that start in [next, open), by their
@@ -260,7 +263,7 @@ func (g *gather) keepRecord(r *record.Record, ns int64) {
 
 // Finish gives the gathered records to their panes, in order: what is late is
 // decided by the largest event time before each of them.
-func (w *windowWorker) Finish(before int64, late func(stream.Reject)) error {
+func (w *windowWorker) Finish(before stream.Clock, late func(stream.Reject)) error {
 	w.begun = false
 	n := len(w.times)
 	w.gather.groups = grow(w.gather.groups, n)
@@ -291,15 +294,16 @@ func (w *windowWorker) Finish(before int64, late func(stream.Reject)) error {
 
 // cursor goes through the records of a block.
 type cursor struct {
-	maxTime  int64
+	before   stream.Clock
+	maxTime  int64 // of the source
 	open     int64 // start of the first window that is open
 	nextOpen int64 // maxTime from which open moves on
 	lo, hi   int64 // times that go to pane
 	pane     *state.Group
 }
 
-func (w *windowWorker) cursor(before int64) cursor {
-	c := cursor{maxTime: before, open: stream.MinTime, nextOpen: stream.MinTime}
+func (w *windowWorker) cursor(before stream.Clock) cursor {
+	c := cursor{before: before, maxTime: before.Own, open: stream.MinTime, nextOpen: stream.MinTime}
 	if w.f.arrival {
 		w.f.mu.Lock()
 		c.open, c.nextOpen = w.f.next, 1<<63-1
@@ -313,10 +317,15 @@ func (w *windowWorker) cursor(before int64) cursor {
 // move finds the first open window anew.
 func (w *windowWorker) move(c *cursor) {
 	win := w.f.spec.windows
-	open := win.FirstOpen(window.Watermark(c.maxTime, w.latenessNS))
+	reached := c.before.At(c.maxTime)
+	open := win.FirstOpen(window.Watermark(reached, w.latenessNS))
 	if open != c.open {
 		c.open = open
 		c.lo, c.hi = 0, 0
+	}
+	if c.maxTime >= c.before.Others {
+		c.nextOpen = stream.MaxTime // it waits for the other sources
+		return
 	}
 	if open == stream.MinTime || open > 1<<63-1-win.Size-w.latenessNS {
 		c.nextOpen = c.maxTime

@@ -100,6 +100,7 @@ type sorter struct {
 	values  []record.Value
 	lines   lineStore
 	scanner *record.Scanner
+	held    heldMark
 }
 
 type sortRow struct {
@@ -142,7 +143,7 @@ func (o *sorter) Flush(emit stream.Emit) error {
 		}
 	}
 	o.rows, o.values, o.lines = nil, nil, newLineStore()
-	return nil
+	return o.held.release()
 }
 
 func (o *sorter) compare(a, b sortRow) int {

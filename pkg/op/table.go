@@ -119,6 +119,7 @@ func delimiterOf(csv, tsv bool) *delimiter {
 type gridPrinter struct {
 	grid  *grid
 	lines func(*grid) []string
+	held  heldMark
 }
 
 func (o *gridPrinter) Process(b *stream.Batch, _ stream.Emit) error {
@@ -139,7 +140,7 @@ func (o *gridPrinter) Flush(emit stream.Emit) error {
 			return err
 		}
 	}
-	return nil
+	return o.held.release()
 }
 
 // Holding tells what waits for the end of the input.

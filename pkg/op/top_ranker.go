@@ -22,6 +22,7 @@ type ranker struct {
 	name    []byte
 	scanner *record.Scanner
 	out     *stream.Batch
+	held    heldMark
 }
 
 func (o *ranker) Process(b *stream.Batch, emit stream.Emit) error {
@@ -147,7 +148,10 @@ func (o *ranker) complete(emit stream.Emit) error {
 		}
 	}
 	o.clear()
-	return o.send(emit)
+	if err := o.send(emit); err != nil {
+		return err
+	}
+	return o.held.release()
 }
 
 func (o *ranker) clear() {

@@ -23,6 +23,12 @@ func (e *engine) finish(ctx context.Context, j *job) error {
 	if err == nil || !e.opts.Stop {
 		e.ledger.In += int64(len(j.block.Long))
 	}
+	if err == nil {
+		err = e.tail.controls(ctx, j)
+	}
+	if j.through != nil {
+		close(j.through)
+	}
 	e.ledger.Bytes += int64(len(j.block.Data))
 	e.col.line += j.result.lines
 	if !e.tail.watermarked {
@@ -112,9 +118,11 @@ type tail struct {
 	ops         []Operator
 	emit        []Emit
 	tickers     []Ticker
+	passes      []Pass // passes[i] hands a control to op i, the last one to the sink
 	out         []byte
 	ctx         context.Context
 	wrote       time.Time // last output
+	source      string    // of the records at hand
 }
 
 func newTail(e *engine) (*tail, error) {
@@ -161,6 +169,7 @@ func newTail(e *engine) (*tail, error) {
 	for i := len(t.ops) - 1; i >= 0; i-- {
 		t.emit[i] = t.step(t.ops[i], names[i], places[i], t.emit[i+1])
 	}
+	t.link()
 	return t, nil
 }
 
@@ -214,6 +223,9 @@ func serialOperator(s Stage, env *Env) (Operator, error) {
 // take runs the tail over a block's result.
 func (t *tail) take(ctx context.Context, j *job) error {
 	t.ctx = ctx
+	if err := t.from(j); err != nil {
+		return err
+	}
 	res := &j.result
 	for _, b := range res.batches {
 		j.out += int64(len(b.Records))
@@ -222,11 +234,11 @@ func (t *tail) take(ctx context.Context, j *job) error {
 		}
 	}
 	if t.folder != nil {
-		watermark := int64(MinTime)
+		reached := int64(MinTime)
 		if t.watermarked {
-			watermark = j.turn.max
+			reached = j.turn.reached.Time()
 		}
-		if err := t.folder.Advance(watermark, t.emit[0]); err != nil {
+		if err := t.folder.Advance(reached, t.emit[0]); err != nil {
 			return err
 		}
 	}

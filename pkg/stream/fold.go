@@ -5,14 +5,15 @@ import "time"
 // foldOperator runs a Folder behind other serial stages: one worker, a batch a
 // block.
 type foldOperator struct {
-	folder Folder
-	worker FoldWorker
-	max    int64
-	count  uint64 // batches so far
+	folder  Folder
+	worker  FoldWorker
+	reached Progress
+	source  string // of the records that come
+	count   uint64 // batches so far
 }
 
 func newFoldOperator(f Folder) Operator {
-	o := &foldOperator{folder: f, worker: f.Worker(), max: MinTime}
+	o := &foldOperator{folder: f, worker: f.Worker()}
 	if t, ok := f.(Ticker); ok {
 		return &tickingFold{o, t}
 	}
@@ -32,15 +33,31 @@ func (o *foldOperator) Process(b *Batch, emit Emit) error {
 	if err := o.worker.Process(b, func() {}); err != nil {
 		return err
 	}
-	before := o.max
-	if m, ok := o.worker.MaxTime(); ok && m > o.max {
-		o.max = m
+	before := o.reached.Before(o.source)
+	if m, ok := o.worker.MaxTime(); ok {
+		o.reached = o.reached.Seen(o.source, m)
 	}
 	err := o.worker.Finish(before, func(r Reject) { b.Rejected = append(b.Rejected, r) })
 	if err != nil {
 		return err
 	}
-	return o.folder.Advance(o.max, emit)
+	return o.folder.Advance(o.reached.Time(), emit)
+}
+
+// Control follows where the records come from and hands c to the folder.
+func (o *foldOperator) Control(c *Control, emit Emit, pass Pass) error {
+	o.reached = o.reached.Control(c)
+	if c.Kind == ControlSource {
+		o.source = c.Source
+	}
+	if c.Kind == ControlReset {
+		o.source = ""
+	}
+	c.latest = o.reached.Latest()
+	if err := handControl(o.folder, c, emit, pass); err != nil || c.Kind != ControlWatermark {
+		return err
+	}
+	return o.folder.Advance(o.reached.Time(), emit)
 }
 
 func (o *foldOperator) Flush(emit Emit) error { return o.folder.Flush(emit) }

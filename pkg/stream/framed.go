@@ -30,6 +30,15 @@ type owed struct {
 	lines int // of the block
 }
 
+// enderOf is the Ender that src is, or that it reads from; nil without one.
+func enderOf(src Source) Ender {
+	if f, ok := src.(*framed); ok {
+		src = f.src
+	}
+	e, _ := src.(Ender)
+	return e
+}
+
 func (s *framed) Read(ctx context.Context) (*Block, error) {
 	for {
 		b, err := s.fetch(ctx)
@@ -39,7 +48,7 @@ func (s *framed) Read(ctx context.Context) (*Block, error) {
 			return s.flush(), nil
 		case err != nil:
 			return nil, err
-		case s.rest != nil && (b.Line == 1 || b.Name != s.rest.Name || len(b.Long) > 0):
+		case s.rest != nil && (b.Line == 1 || b.Name != s.rest.Name || b.Source != s.rest.Source || len(b.Long) > 0):
 			s.next = b
 			return s.flush(), nil
 		case len(b.Long) > 0:
@@ -90,7 +99,7 @@ func (s *framed) cut(b *Block) *Block {
 		return nil
 	}
 	out := *b
-	out.Data = b.Data[:n]
+	out.Data, out.Control = b.Data[:n], nil // they are behind what is held back
 	through := 0
 	if n >= held { // only the last block has records in the rest
 		through = len(s.acks) - 1
@@ -107,6 +116,7 @@ func (s *framed) join(b *Block) *Block {
 	data := make([]byte, 0, len(s.rest.Data)+len(b.Data)+record.Padding)
 	joined := *s.rest
 	joined.Data, joined.Time = append(append(data, s.rest.Data...), b.Data...), b.Time
+	joined.Control = append(slices.Clip(s.rest.Control), b.Control...)
 	s.acks = append(s.acks, owed{b.Ack, countLines(s.rest.Data), countLines(b.Data)})
 	return &joined
 }

@@ -18,6 +18,7 @@ type Pipeline struct {
 
 // Options of a run.
 type Options struct {
+	Name     string                // of the command, in the ledger that marks carry
 	Workers  int                   // 0 = one a core
 	Env      *Env                  // what stages may ask; required
 	OnReject func(Rejection) error // called in input order; an error ends the run
@@ -104,13 +105,14 @@ type job struct {
 	result  result
 	more    bool          // result is a part; the worker waits until it has been taken
 	taken   chan struct{} // where it is told
+	through chan struct{} // closed when the block is through, where the reader waits for that; or nil
 	in, out int64         // records of the parts that have been taken
 }
 
-// turn tells when a block has been read, and the largest event time until then.
+// turn tells when a block has been read, and how far event time has come until then.
 type turn struct {
-	done chan struct{}
-	max  int64
+	done    chan struct{}
+	reached Progress
 }
 
 func (e *engine) run(ctx context.Context) (err error) {
@@ -156,7 +158,7 @@ func (e *engine) run(ctx context.Context) (err error) {
 
 // read hands blocks to the workers until the input or ctx ends.
 func (e *engine) read(ctx context.Context) {
-	prev := &turn{done: make(chan struct{}), max: MinTime}
+	prev := &turn{done: make(chan struct{})}
 	close(prev.done)
 	sniffer, _ := e.plan.first().(Sniffer)
 	var sniffed any
@@ -164,6 +166,7 @@ func (e *engine) read(ctx context.Context) {
 		select {
 		case e.tokens <- struct{}{}:
 		case <-ctx.Done():
+			e.lastBlock(prev)
 			e.ended <- nil
 			return
 		}
@@ -177,14 +180,55 @@ func (e *engine) read(ctx context.Context) {
 		if err != nil {
 			if err == io.EOF || ctx.Err() != nil {
 				err = nil
+				<-e.tokens
+				e.lastBlock(prev)
 			}
 			e.ended <- err
 			return
 		}
-		j := &job{block: b, sniffed: sniffed, prev: prev, turn: &turn{done: make(chan struct{}), max: MinTime}, taken: make(chan struct{})}
+		j := newJob(b, sniffed, prev)
 		prev = j.turn
-		if !e.issue(j) {
+		if !e.issue(j) || !j.wait(e) {
 			return
+		}
+	}
+}
+
+func newJob(b *Block, sniffed any, prev *turn) *job {
+	j := &job{block: b, sniffed: sniffed, prev: prev, turn: &turn{done: make(chan struct{})}, taken: make(chan struct{})}
+	for _, c := range b.Control {
+		if c.Kind == ControlReset {
+			j.through = make(chan struct{})
+		}
+	}
+	return j
+}
+
+// wait waits, behind a reset, until all that came before it is forgotten: what
+// comes behind must not be folded with it.
+func (j *job) wait(e *engine) bool {
+	if j.through == nil {
+		return true
+	}
+	select {
+	case <-j.through:
+		return true
+	case <-e.abandoned:
+		return false
+	}
+}
+
+// lastBlock issues what the source has to say at the end.
+func (e *engine) lastBlock(prev *turn) {
+	s := enderOf(e.source)
+	if s == nil {
+		return
+	}
+	if b := s.Last(); b != nil {
+		select {
+		case e.tokens <- struct{}{}:
+			e.issue(newJob(b, nil, prev))
+		case <-e.abandoned:
 		}
 	}
 }
@@ -234,8 +278,11 @@ func (e *engine) collect(ctx context.Context) error {
 			ended = nil
 			total = e.close()
 		case <-cancelled:
-			cancelled, ended = nil, nil
-			total = e.close()
+			cancelled = nil
+			if enderOf(e.source) == nil { // else its last block is waited for
+				ended = nil
+				total = e.close()
+			}
 		}
 	}
 	return readErr

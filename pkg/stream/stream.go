@@ -88,8 +88,8 @@ type Folder interface {
 	// Worker makes the part of one worker. It is called before any block.
 	Worker() FoldWorker
 	// Advance is called in input order after a block has been folded with all
-	// blocks before it; watermark is the largest event time among them.
-	Advance(watermark int64, emit Emit) error
+	// blocks before it; reached is how far event time has come.
+	Advance(reached int64, emit Emit) error
 	// Flush emits what is left at the end of the input.
 	Flush(emit Emit) error
 	// Holding says which records wait for what, or "".
@@ -104,9 +104,9 @@ type FoldWorker interface {
 	Process(b *Batch, turn func()) error
 	// MaxTime is the largest event time of the block; ok is false without one.
 	MaxTime() (ns int64, ok bool)
-	// Finish folds the block; before is the largest event time of all blocks
-	// before it (MinTime without one). Late records go to late.
-	Finish(before int64, late func(Reject)) error
+	// Finish folds the block; before is how far event time had come before it.
+	// Late records go to late.
+	Finish(before Clock, late func(Reject)) error
 	// Watermarked tells whether Finish needs to know before.
 	Watermarked() bool
 }
@@ -165,6 +165,10 @@ type Source interface {
 	Read(ctx context.Context) (*Block, error)
 }
 
+// Ender is a Source that has something to say when reading has ended, be it by
+// ctx: Last returns a block that comes behind all others, or nil.
+type Ender interface{ Last() *Block }
+
 // Sink takes whole lines in output order.
 type Sink interface {
 	Write(ctx context.Context, lines []byte) error
@@ -185,6 +189,9 @@ type Block struct {
 	Meta []*record.Meta
 	Ack  func(error) // called once, when the block's records are through; may be nil
 	Time time.Time   // of arrival
+
+	Source  string     // the partition that the records come from, as SourceName writes it; "" where there are none
+	Control []*Control // what follows behind the records; none of kind source
 }
 
 // LongLine is a line, or a record of several lines, that was skipped because of

@@ -1,0 +1,159 @@
+package stream
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/logpipe/logpipe/pkg/fault"
+)
+
+// Control is what the commands of a pipe tell each other between the records: how
+// far the records have come from, so that what was read is committed only when the
+// last command is done with it. In a pipe it is a line of JSON that begins with
+//
+//	{"@logpipe":"KIND","token":"TOKEN"
+//
+// Such lines count only in a stream whose first line is one of kind open, and only
+// with its token: in any other stream, and with any other token, they are records.
+// `logpipe help marks` describes the format for the authors of other tools.
+type Control struct {
+	Kind    ControlKind `json:"@logpipe"`
+	Token   string      `json:"token"`
+	Version int         `json:"version,omitempty"` // of the format, in open
+
+	// Source is the partition that the records behind a source line come from, as
+	// topic/partition, or that a watermark line is about; "" is all.
+	Source string `json:"source,omitempty"`
+	// Time is how far event time has come: no record behind is earlier (watermark),
+	// ns since 1970 UTC.
+	Time int64 `json:"time,omitempty"`
+	// Idle tells of a source that has no records for now: windows do not wait for it.
+	Idle bool `json:"idle,omitempty"`
+
+	// Of mark and reset: who has read, and up to where.
+	Epoch      int64            `json:"epoch,omitempty"` // number of the mark, which goes on where the group has committed
+	Cluster    string           `json:"cluster,omitempty"`
+	Brokers    []string         `json:"brokers,omitempty"`
+	Group      string           `json:"group,omitempty"`
+	Member     string           `json:"member,omitempty"`
+	Instance   string           `json:"instance,omitempty"`
+	Generation int32            `json:"generation,omitempty"`
+	Offsets    map[string]int64 `json:"offsets,omitempty"` // by topic/partition: the next record's
+	// Behind are the sources that have records already: windows wait for them.
+	Behind []string `json:"behind,omitempty"`
+	Ledger []Counts `json:"ledger,omitempty"` // of the commands so far, first to last
+
+	latest int64
+}
+
+// Latest is the largest event time of the records before c, for a fold that has one;
+// MinTime without any.
+func (c *Control) Latest() int64 { return c.latest }
+
+// ControlKind is what a Control is.
+type ControlKind string
+
+// The kinds.
+const (
+	ControlOpen      ControlKind = "open"      // the first line of a stream with control lines
+	ControlSource    ControlKind = "source"    // the records behind come from Source
+	ControlWatermark ControlKind = "watermark" // event time has come up to Time, or Source is idle
+	ControlMark      ControlKind = "mark"      // what came before is read up to Offsets: to be committed by who is done with it
+	ControlReset     ControlKind = "reset"     // reading begins anew at Offsets: what came before and is not committed comes again
+)
+
+// ControlVersion is the version of the format that is written and read.
+const ControlVersion = 1
+
+// Counts are the records of one command up to a mark. In = Out + Rejected + Late +
+// Dropped + Open, where Dropped are those that the command leaves out by its purpose
+// or has put into the rows that it wrote.
+type Counts struct {
+	Stage    string `json:"stage"`
+	In       int64  `json:"in"`
+	Out      int64  `json:"out"`
+	Rejected int64  `json:"rejected,omitempty"`
+	Late     int64  `json:"late,omitempty"`
+	Dropped  int64  `json:"dropped,omitempty"`
+	Folded   int64  `json:"folded,omitempty"`
+	Open     int64  `json:"open,omitempty"`
+}
+
+// ControlSink is a Sink that takes controls too. It has them after the records
+// before them.
+type ControlSink interface {
+	Control(c *Control) error
+}
+
+// Controller is an Operator or a Folder that has to know of controls; others let
+// them pass. Control is called in input order, after all records before c. The
+// operator hands c to pass when it is done with the records before it: at once, or
+// later from another of its methods.
+type Controller interface {
+	Control(c *Control, emit Emit, pass Pass) error
+}
+
+// Pass hands a control to what comes behind.
+type Pass func(*Control) error
+
+const controlHead = `{"@logpipe":"`
+
+// AppendLine appends the control as a line.
+func (c *Control) AppendLine(dst []byte) []byte {
+	text, err := json.Marshal(c)
+	if err != nil {
+		panic(err) // of strings and numbers alone: there is no error
+	}
+	return append(append(dst, text...), '\n')
+}
+
+var errSecondOpen = fault.Hint(fault.Usagef("a second stream with marks begins within the first: only one can be committed as it was read"),
+	"leave --marks out of one consume, or read both topics with one: consume A B -g G --marks")
+
+// ParseControl reads a line that is a control of the stream with this token, or of
+// any stream where it is "" and the line of kind open. ok is false for all other
+// lines: those are records.
+func ParseControl(line []byte, token string) (c *Control, ok bool, err error) {
+	if !bytes.HasPrefix(line, []byte(controlHead)) {
+		return nil, false, nil
+	}
+	c = new(Control)
+	d := json.NewDecoder(bytes.NewReader(line))
+	if json.Unmarshal(line, c) != nil && d.Decode(c) != nil || c.Token == "" || token == "" && c.Kind != ControlOpen {
+		return nil, false, nil
+	}
+	if token != "" && c.Kind == ControlOpen && c.Token != token {
+		return nil, false, errSecondOpen
+	}
+	if token != "" && c.Token != token {
+		return nil, false, nil
+	}
+	switch c.Kind {
+	case ControlOpen:
+		if c.Version > ControlVersion {
+			return nil, false, fmt.Errorf("the stream has marks of version %d, from a newer logpipe; this one knows version %d", c.Version, ControlVersion)
+		}
+	case ControlSource, ControlWatermark, ControlMark, ControlReset:
+	default:
+		return nil, false, fmt.Errorf("the stream has a control line of kind %q, which this logpipe does not know", c.Kind)
+	}
+	return c, true, nil
+}
+
+// SourceName names a partition in controls.
+func SourceName(topic string, partition int32) string { return fmt.Sprintf("%s/%d", topic, partition) }
+
+// CutSource is the topic and partition of a SourceName.
+func CutSource(name string) (topic string, partition int32, ok bool) {
+	i := strings.LastIndexByte(name, '/')
+	if i <= 0 {
+		return "", 0, false
+	}
+	var n int32
+	if _, err := fmt.Sscanf(name[i+1:], "%d", &n); err != nil || n < 0 || SourceName(name[:i], n) != name {
+		return "", 0, false
+	}
+	return name[:i], n, true
+}

@@ -1,0 +1,136 @@
+package stream
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+	"testing/iotest"
+)
+
+const openLine = `{"@logpipe":"open","token":"t1","version":1}` + "\n"
+
+// read returns what the blocks of text hold: the records with their source, and
+// the kinds of the controls.
+func readMarked(t *testing.T, in io.Reader) string {
+	t.Helper()
+	r := NewMarkedReader(in, "", nil)
+	var out strings.Builder
+	for {
+		b, err := r.Read(t.Context())
+		if err == io.EOF {
+			return out.String()
+		}
+		if err != nil {
+			return out.String() + "error: " + err.Error()
+		}
+		for line := range strings.Lines(string(b.Data)) {
+			fmt.Fprintf(&out, "%s%s", b.Source+": ", line)
+		}
+		for _, c := range b.Control {
+			fmt.Fprintf(&out, "<%s %d>\n", c.Kind, c.Epoch)
+		}
+		b.Ack(nil)
+	}
+}
+
+func TestControlLinesAreTakenOut(t *testing.T) {
+	mark := func(n int) string { return fmt.Sprintf(`{"@logpipe":"mark","token":"t1","epoch":%d}`+"\n", n) }
+	source := func(s string) string { return `{"@logpipe":"source","token":"t1","source":"` + s + `"}` + "\n" }
+	for _, c := range []struct{ name, in, want string }{
+		{"no first line of kind open", "a\n" + openLine + mark(1), ": a\n: " + openLine + ": " + mark(1)},
+		{"nothing", "", ""},
+		{"the begin of an open line", openLine[:14], ": " + openLine[:14] + "\n"},
+		{"records, sources and marks", openLine + source("c/0") + "a\nb\n" + mark(1) + "c\n" + source("c/1") + "d\n" + mark(2) + mark(3),
+			"<open 0>\nc/0: a\nc/0: b\n<mark 1>\nc/0: c\nc/1: d\n<mark 2>\n<mark 3>\n"},
+		{"another token", openLine + `{"@logpipe":"mark","token":"t2"}` + "\n", "<open 0>\n: " + `{"@logpipe":"mark","token":"t2"}` + "\n"},
+		{"no whole line", openLine + "a\n" + strings.TrimSuffix(mark(7), "\n"), "<open 0>\n: a\n<mark 7>\n"},
+		{"a record that begins like a control", openLine + `{"@logpipe":"x"` + "\nb\n", "<open 0>\n: " + `{"@logpipe":"x"` + "\n: b\n"},
+		{"a reset", openLine + source("c/0") + "a\n" + `{"@logpipe":"reset","token":"t1"}` + "\nb\n", "<open 0>\nc/0: a\n<reset 0>\n: b\n"},
+		{"an unknown kind", openLine + `{"@logpipe":"new","token":"t1"}` + "\n", `error: the stream has a control line of kind "new", which this logpipe does not know`},
+		{"a newer version", strings.Replace(openLine, `"version":1`, `"version":2`, 1), "error: the stream has marks of version 2, from a newer logpipe; this one knows version 1"},
+		{"a second stream", openLine + "a\n" + strings.Replace(openLine, "t1", "t2", 1),
+			"error: a second stream with marks begins within the first: only one can be committed as it was read"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := readMarked(t, strings.NewReader(c.in)); got != c.want {
+				t.Errorf("at once:\n%s\nwant:\n%s", got, c.want)
+			}
+			if strings.HasPrefix(c.want, "error") || strings.Contains(c.want, "error") {
+				return // what came before it may have been read
+			}
+			if got := readMarked(t, iotest.OneByteReader(strings.NewReader(c.in))); got != c.want {
+				t.Errorf("byte by byte:\n%s\nwant:\n%s", got, c.want)
+			}
+		})
+	}
+}
+
+// TestControlVector is the test vector of the format for other tools.
+func TestControlVector(t *testing.T) {
+	c := &Control{Kind: ControlMark, Token: "9f2c", Epoch: 4, Cluster: "X1", Brokers: []string{"127.0.0.1:9092"}, Group: "web",
+		Member: "logpipe-1", Generation: 2, Offsets: map[string]int64{"access/1": 20, "access/0": 17},
+		Ledger: []Counts{{Stage: "consume", In: 37, Out: 37}, {Stage: "parse", In: 37, Out: 36, Rejected: 1}}}
+	want := `{"@logpipe":"mark","token":"9f2c","epoch":4,"cluster":"X1","brokers":["127.0.0.1:9092"],"group":"web","member":"logpipe-1",` +
+		`"generation":2,"offsets":{"access/0":17,"access/1":20},"ledger":[{"stage":"consume","in":37,"out":37},{"stage":"parse","in":37,"out":36,"rejected":1}]}` + "\n"
+	line := c.AppendLine(nil)
+	if string(line) != want {
+		t.Errorf("%s\nwant\n%s", line, want)
+	}
+	back, ok, err := ParseControl(line, "9f2c")
+	if !ok || err != nil || fmt.Sprint(*back) != fmt.Sprint(*c) {
+		t.Errorf("read back: %v %v %v", back, ok, err)
+	}
+}
+
+func FuzzControl(f *testing.F) {
+	f.Add(openLine + `{"@logpipe":"mark","token":"t1","offsets":{"a/0":1}}` + "\nx\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		r := NewMarkedReader(strings.NewReader(text), "", nil)
+		records := 0
+		for {
+			b, err := r.Read(context.Background())
+			if err != nil {
+				break
+			}
+			records += countLines(b.Data) + len(b.Control)
+		}
+		if most := strings.Count(text, "\n") + 1; records > most {
+			t.Fatalf("%d records and controls of %d lines", records, most)
+		}
+	})
+}
+
+func TestProgressOfSources(t *testing.T) {
+	var p Progress
+	if p.Time() != MinTime {
+		t.Error("time without records")
+	}
+	p = p.Control(&Control{Kind: ControlReset, Behind: []string{"c/0", "c/1"}})
+	p = p.Seen("c/0", 100)
+	if p.Time() != MinTime {
+		t.Error("a source with records to come is not waited for")
+	}
+	p = p.Seen("c/1", 40)
+	if p.Time() != 40 {
+		t.Errorf("time %d of sources at 100 and 40", p.Time())
+	}
+	if c := p.Before("c/1"); c.At(90) != 90 || c.At(200) != 100 || c.At(10) != 40 {
+		t.Errorf("within c/1: %+v", c)
+	}
+	p = p.Control(&Control{Kind: ControlWatermark, Source: "c/1", Idle: true})
+	if p.Time() != 100 {
+		t.Errorf("an idle source is waited for: %d", p.Time())
+	}
+	p = p.Seen("c/1", 50)
+	if p.Time() != 100 {
+		t.Errorf("time went back to %d", p.Time())
+	}
+	if p = p.Control(&Control{Kind: ControlReset}); p.Time() != MinTime {
+		t.Errorf("time %d after a reset", p.Time())
+	}
+	if p = p.Control(&Control{Kind: ControlWatermark, Time: 70}); p.Time() != 70 {
+		t.Errorf("time %d after a watermark", p.Time())
+	}
+}
