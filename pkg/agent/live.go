@@ -265,7 +265,7 @@ func (r *running) newSource(n *sourceNode) *liveSource {
 	s := &liveSource{node: n, key: n.key(), env: r.env("source", n.name), done: make(chan struct{}), working: new(atomic.Bool), started: time.Now()}
 	hard, giveUp := context.WithCancel(r.hard)
 	s.giveUp = giveUp
-	cfg := source.OutputConfig{Logf: s.env.Logf, Selector: n.selector}
+	cfg := source.OutputConfig{Logf: s.env.Logf, Selector: n.selector, Copies: source.CopiesHeaders(n.built)}
 	for _, i := range n.interceptors {
 		cfg.Interceptors = append(cfg.Interceptors, i.built)
 	}

@@ -314,6 +314,7 @@ func (k *Kafka) event(r *kafka.Record) flume.Event {
 			}
 		}
 	}
+	e.Copied = flume.AsCopied(len(e.Headers))
 	if r.Key != nil {
 		e.Headers.Set(keyHeader, string(r.Key))
 	}

@@ -10,6 +10,10 @@ type Event struct {
 	Headers Headers
 	Body    []byte
 
+	// Copied is how many headers the event had when Flume's source would have
+	// copied them from another map; for JavaOrder.
+	Copied uint8
+
 	block *Block // where the event lies, if that is known
 }
 

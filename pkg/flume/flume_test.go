@@ -1,6 +1,9 @@
 package flume
 
 import (
+	"os"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -48,12 +51,46 @@ func TestJavaOrder(t *testing.T) {
 			h.Set(key, "")
 		}
 		var got []string
-		for _, header := range JavaOrder(h) {
+		for _, header := range JavaOrder(h, 0) {
 			got = append(got, header.Key)
 		}
 		if strings.Join(got, " ") != test.want {
 			t.Errorf("set %q, order %v, want %q", test.set, got, test.want)
 		}
+	}
+}
+
+// TestJavaOrderOfJava compares with what Java lists.
+func TestJavaOrderOfJava(t *testing.T) {
+	data, err := os.ReadFile(filepath.Join("..", "..", "testdata", "flume", "hashmap.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := 0
+	for line := range strings.Lines(string(data)) {
+		f := strings.Split(strings.TrimSpace(line), "\t")
+		if strings.HasPrefix(line, "#") || len(f) != 3 {
+			continue
+		}
+		rows++
+		var h Headers
+		for _, key := range strings.Fields(f[0]) {
+			h.Set(key, "")
+		}
+		copied, err := strconv.Atoi(f[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, header := range JavaOrder(h, AsCopied(max(copied, 0))) {
+			got = append(got, header.Key)
+		}
+		if strings.Join(got, " ") != f[2] {
+			t.Errorf("%s of which %d were copied:\n got %v\nwant %s", f[0], copied, got, f[2])
+		}
+	}
+	if rows < 150 {
+		t.Errorf("only %d rows", rows)
 	}
 }
 

@@ -1,16 +1,36 @@
 package flume
 
-import "unicode/utf16"
+import (
+	"math/bits"
+	"unicode/utf16"
+)
 
-// JavaOrder returns the headers in the order in which a java.util.HashMap that
-// got them one by one would list them: by bucket, and in one bucket by age.
-// Flume prints and serialises headers in this order.
-func JavaOrder(h Headers) []Header {
+// AsCopied is what Copied of an event is whose n headers were copied.
+func AsCopied(n int) uint8 { return uint8(min(n, 255)) }
+
+// JavaOrder returns the headers in the order in which a java.util.HashMap lists
+// them: by bucket, and in one bucket by age. Flume prints and serialises headers
+// in this order. A map that got them one by one began with 16 buckets. One that
+// was made as a copy of another one with the first headers has as few buckets as
+// can be: such copies make the sources that get events with headers
+// (EventBuilder.withBody with a map).
+func JavaOrder(h Headers, copied uint8) []Header {
 	if len(h) < 2 {
 		return h
 	}
-	buckets := 16 // a HashMap starts with 16 and doubles at three quarters
-	for len(h)*4 > buckets*3 {
+	buckets := 16
+	n := min(int(copied), len(h))
+	if n > 0 {
+		h = append(byBucket(h[:n], buckets), h[n:]...)
+		// HashMap.putMapEntries up to Java 18, with its rounding.
+		buckets = 1 << bits.Len(uint(float32(n)/0.75+1)-1)
+	}
+	return byBucket(h, buckets)
+}
+
+// byBucket lists headers as a map that began with so many buckets.
+func byBucket(h Headers, buckets int) Headers {
+	for len(h)*4 > buckets*3 { // it doubles at three quarters
 		buckets *= 2
 	}
 	hashes := make([]uint32, len(h))

@@ -10,7 +10,7 @@ import (
 // bytes}, the form in which it lies in a topic of Kafka: byte for byte as Flume
 // does, which lists headers in the order of a Java map.
 func AppendEvent(b []byte, e *flume.Event) []byte {
-	return appendAvroEvent(b, &flume.Event{Headers: flume.JavaOrder(e.Headers), Body: e.Body})
+	return appendAvroEvent(b, &flume.Event{Headers: flume.JavaOrder(flume.JavaOrder(e.Headers, e.Copied), 0), Body: e.Body})
 }
 
 // ErrNoEvent says that bytes are not an AvroFlumeEvent.

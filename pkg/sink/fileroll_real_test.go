@@ -25,12 +25,12 @@ func TestRealFileRollBesideFlume(t *testing.T) {
 		"sink.serializer=avro_event", "sink.serializer=avro_event sink.serializer.compressionCodec=deflate",
 		"sink.serializer=org.apache.flume.serialization.FlumeEventAvroEventSerializer$Builder sink.serializer.compressionCodec=snappy sink.serializer.syncIntervalBytes=100",
 	}
-	// Headers whose order is the same in Java's maps of every size: those of an
-	// event that came by RPC are as small as can be.
 	var events []flume.Event
 	for i := range 20 {
 		events = append(events, flume.Event{Body: fmt.Appendf(nil, "event %d \xff größe", i),
-			Headers: flume.Headers{{Key: "timestamp", Value: "1"}, {Key: "host", Value: "a"}, {Key: "key", Value: "größe"}}[:i%4]})
+			Headers: flume.Headers{{Key: "timestamp", Value: "1"}, {Key: "host", Value: "a"}, {Key: "key", Value: "größe"},
+				{Key: "Facility", Value: "4"}, {Key: "b", Value: ""}, {Key: "r", Value: ""}, {Key: "Severity", Value: "2"}}[:i%8],
+			Copied: flume.AsCopied(i % 8)}) // as by an avro source
 	}
 	besideFlume(t, formats, events)
 }

@@ -56,7 +56,7 @@ const hexDigits = "0123456789ABCDEF"
 // their offset.
 func appendEvent(dst []byte, e *flume.Event, most int) []byte {
 	dst = append(dst, "{ headers:{"...)
-	for i, h := range flume.JavaOrder(e.Headers) {
+	for i, h := range flume.JavaOrder(e.Headers, e.Copied) {
 		if i > 0 {
 			dst = append(dst, ", "...)
 		}

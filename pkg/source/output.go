@@ -21,6 +21,7 @@ type Output struct {
 	selector     Selector // nil: every event goes to all required and optional channels
 	channels     []flume.Channel
 	batch        int // most events in one put
+	copies       bool
 	logf         func(string, ...any)
 
 	received atomic.Int64
@@ -44,7 +45,21 @@ type OutputConfig struct {
 	Selector Selector
 	Channels []flume.Channel
 
+	// Copies says that Flume's source makes a copy of the map with the headers:
+	// see CopiesHeaders.
+	Copies bool
+
 	Logf func(format string, args ...any)
+}
+
+// CopiesHeaders reports whether the source of Flume makes events of headers that
+// are there already, and so has them in a smaller table than other sources.
+func CopiesHeaders(s Source) bool {
+	switch s.(type) {
+	case *Avro, *Thrift, *SyslogTCP, *SyslogUDP, *HTTP, *Kafka, *NetcatUDP:
+		return true
+	}
+	return false
 }
 
 // NewOutput returns the output of one source. Puts that wait for space give up
@@ -52,7 +67,7 @@ type OutputConfig struct {
 // source has read can still be stored.
 func NewOutput(ctx context.Context, cfg OutputConfig) *Output {
 	o := &Output{hard: ctx, interceptors: cfg.Interceptors, required: cfg.Required, optional: cfg.Optional,
-		selector: cfg.Selector, channels: cfg.Channels, logf: cfg.Logf}
+		selector: cfg.Selector, channels: cfg.Channels, copies: cfg.Copies, logf: cfg.Logf}
 	for _, c := range slices.Concat(o.required, o.optional, o.channels) {
 		if o.batch == 0 || c.MaxBatch() < o.batch {
 			o.batch = c.MaxBatch()
@@ -141,6 +156,11 @@ func (o *Output) putFirst(events []flume.Event, size int) (stored int, err error
 
 func (o *Output) intercept(events []flume.Event) []flume.Event {
 	whole := len(events)
+	if o.copies {
+		for i := range events {
+			events[i].Copied = flume.AsCopied(len(events[i].Headers))
+		}
+	}
 	for _, i := range o.interceptors {
 		events = i.Intercept(events)
 	}

@@ -72,7 +72,7 @@ func (a *container) Forget() { a.block, a.count = a.block[:0], 0 }
 func appendEvent(dst []byte, e *flume.Event) []byte {
 	if len(e.Headers) > 0 {
 		dst = avrofile.AppendLong(dst, int64(len(e.Headers)))
-		for _, h := range flume.JavaOrder(e.Headers) {
+		for _, h := range flume.JavaOrder(e.Headers, e.Copied) {
 			dst = append(avrofile.AppendLong(dst, int64(len(h.Key))), h.Key...)
 			dst = append(avrofile.AppendLong(dst, int64(len(h.Value))), h.Value...)
 		}

@@ -144,7 +144,7 @@ func (t *text) Begin(dst []byte) []byte { return dst }
 func (t *text) Append(dst []byte, e *flume.Event) ([]byte, error) {
 	if t.headers {
 		dst = append(dst, '{')
-		for i, h := range flume.JavaOrder(e.Headers) {
+		for i, h := range flume.JavaOrder(e.Headers, e.Copied) {
 			if i > 0 {
 				dst = append(dst, ", "...)
 			}
