@@ -42,11 +42,21 @@ func (f Finding) String() string {
 		}
 		b.WriteString(": ")
 	}
-	fmt.Fprintf(&b, "%s: %s", f.Level, f.Message)
+	fmt.Fprintf(&b, "%s: %s", f.Level, shorten(f.Message))
 	if f.Fix != "" {
-		b.WriteString("; " + f.Fix)
+		b.WriteString("; " + shorten(f.Fix))
 	}
 	return fault.Visible(b.String())
+}
+
+// shorten leaves out the middle of what quotes a very long line.
+func shorten(text string) string {
+	const most = 600
+	runes := []rune(text)
+	if len(runes) <= most {
+		return text
+	}
+	return string(runes[:most/2]) + " … " + string(runes[len(runes)-most/2:])
 }
 
 // Report is the result of a check.

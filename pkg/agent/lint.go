@@ -92,6 +92,7 @@ func (l *linter) check(files []string) *plan {
 	if l.asFlume {
 		p.prune()
 	}
+	l.checkTimes(p)
 	l.checkUse(p)
 	return p
 }
@@ -212,6 +213,8 @@ func checkType[C any](l *linter, c *component[C], what, prefix string, p *part, 
 	word, _, _ := strings.Cut(strings.TrimSuffix(what, " "+c.name), " of ")
 	c.typ = table.Lookup(e.value)
 	switch {
+	case c.typ == nil && strings.Contains(e.value, "."):
+		checkClass(l, e, word, table)
 	case c.typ == nil:
 		l.report(Error, e.valueAt, didYouMean(e.value, table.Names()), "unknown %s type %q", word, e.value)
 	case c.typ.New == nil && c.typ.Instead != "":
@@ -287,6 +290,7 @@ func checkProperties(l *linter, props *flume.Properties, s scope) {
 			continue
 		}
 		l.checkText(e, q, name, s)
+		l.checkBackslashes(e, name, s)
 		switch {
 		case old:
 			l.report(Note, e.propertyAt(name), "", "%s is the older name of %s", name, q.Name)
@@ -299,7 +303,7 @@ func checkProperties(l *linter, props *flume.Properties, s scope) {
 		if q, _ := props.Lookup(name); q != nil && q.Required && !q.IsSet() {
 			l.report(Error, e.valueAt, "give it a value", "%s of %s is required and has no value", name, s.what)
 			q.Required = false // reported
-		} else {
+		} else if q == nil || !q.Empty {
 			l.report(Warning, e.valueAt, "leave the line out", "%s has no value and no effect", name)
 		}
 	}
@@ -365,8 +369,15 @@ func checkTogether(l *linter, c any, p *part) {
 		if e := p.get(problem.Property); e != nil {
 			at = e.placeIn(problem.Offset)
 		}
-		l.report(Error, at, problem.Fix, "%s %s: %s", singular[p.kind], p.name, problem.Message)
+		l.report(levelOf(problem), at, problem.Fix, "%s %s: %s", singular[p.kind], p.name, problem.Message)
 	}
+}
+
+func levelOf(problem flume.Problem) Level {
+	if problem.Harmless {
+		return Warning
+	}
+	return Error
 }
 
 // place is where to report what is missing in a part.

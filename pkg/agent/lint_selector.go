@@ -36,7 +36,7 @@ func (l *linter) problems(what string, sub *part, all []flume.Problem) {
 		if e := sub.get(problem.Property); e != nil {
 			at = e.valueAt
 		}
-		l.report(Error, at, problem.Fix, "%s: %s", what, problem.Message)
+		l.report(levelOf(problem), at, problem.Fix, "%s: %s", what, problem.Message)
 	}
 }
 
@@ -47,7 +47,7 @@ func (l *linter) checkSelector(n *sourceNode) {
 		return
 	}
 	what := "selector of source " + n.name
-	if sub.get("type") == nil {
+	if sub.get("type") == nil && len(n.required) > 1 {
 		for _, name := range sub.names {
 			if name != "optional" {
 				l.diverts(sub.first.at, "add "+join(l.name, sources, n.name, "selector.type")+" = multiplexing",

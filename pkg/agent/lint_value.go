@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -67,6 +68,19 @@ func (l *linter) checkText(e *entry, q *flume.Property, name string, s scope) {
 	if n := len(e.value); n > 2 && (e.value[0] == '"' || e.value[0] == '\'') && e.value[n-1] == e.value[0] &&
 		strings.IndexByte(e.value[1:n-1], e.value[0]) < 0 && !(shell && !strings.Contains(e.value, " ")) {
 		report("leave out the quotes", "the quotes are part of %s of %s", name, s.what)
+	}
+}
+
+// checkBackslashes looks for backslashes that Java drops or reads as something
+// else: \d in a regular expression becomes d, and C:\new a line end.
+func (l *linter) checkBackslashes(e *entry, name string, s scope) {
+	if len(e.lost) > 0 {
+		c := e.lost[0]
+		l.report(Warning, position{e.at.file, c.line, c.column}, fmt.Sprintf(`write \\%c`, c.r), `%s of %s: the backslash before %c is dropped`, name, s.what, c.r)
+		return
+	}
+	if len(e.value) > 2 && e.value[1] == ':' && strings.ContainsAny(e.value[2:], "\t\n\r\f") {
+		l.report(Warning, e.valueAt, `write \\ for each backslash`, `%s of %s: a backslash with t, n, r or f is a control character`, name, s.what)
 	}
 }
 

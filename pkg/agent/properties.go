@@ -23,6 +23,7 @@ type entry struct {
 	separated  bool     // `=` or `:` stands between them, not blanks alone
 	last       int      // the line on which the value ends
 	places     []char   // the characters of the text, each with its place
+	lost       []char   // letters of the value before which Java drops a backslash
 	guessed    bool     // the key stands otherwise in the file
 
 	text       string      // the value before anything was replaced in it
@@ -120,6 +121,7 @@ type propertyParser struct {
 	entries  []*entry
 	findings []Finding
 	places   []char // of the characters of the last text without escapes
+	lost     []char // letters of it before which a backslash was dropped
 }
 
 // parse reads one logical line.
@@ -151,6 +153,7 @@ func (p *propertyParser) parse(line []char) {
 		e.valueAt.column++
 	}
 	whole := p.unescape(line[i:])
+	e.lost = p.lost
 	e.value = strings.TrimSpace(whole)
 	e.text = e.value
 	skipped := utf8.RuneCountInString(whole) - utf8.RuneCountInString(strings.TrimLeftFunc(whole, unicode.IsSpace))
@@ -172,7 +175,7 @@ func (p *propertyParser) place(c char) position { return position{p.file, c.line
 
 func (p *propertyParser) unescape(text []char) string {
 	var b strings.Builder
-	p.places = make([]char, 0, len(text))
+	p.places, p.lost = make([]char, 0, len(text)), nil
 	for i := 0; i < len(text); i++ {
 		r := text[i].r
 		if r != '\\' || i+1 < len(text) {
@@ -211,6 +214,9 @@ func (p *propertyParser) unescape(text []char) string {
 			}
 			b.WriteRune(unit)
 		default:
+			if unicode.IsLetter(r) {
+				p.lost = append(p.lost, char{r, text[i-1].line, text[i-1].column})
+			}
 			b.WriteRune(r)
 		}
 	}

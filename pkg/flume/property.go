@@ -17,11 +17,15 @@ type Property struct {
 	Old      []string // names in earlier Flumes, still read
 	Family   bool     // Name ends in a dot and stands for every name below it
 	Ignored  string   // why the property is read but has no effect; "" = it has
+	Empty    bool     // a file may set it to nothing, and mean that
 	isSet    bool
 }
 
 // Require marks the property as required.
 func (p *Property) Require() *Property { p.Required = true; return p }
+
+// MayBeEmpty says that an empty value is meant as it is.
+func (p *Property) MayBeEmpty() *Property { p.Empty = true; return p }
 
 // In names the unit of a number.
 func (p *Property) In(unit string) *Property { p.Unit = unit; return p }
@@ -175,6 +179,9 @@ type hostName string
 // Set refuses blanks: what follows one is mostly a comment, and a comment in
 // its own line is the only kind that a property file knows.
 func (v *hostName) Set(s string) error {
+	if name, port, found := strings.Cut(s, ":"); found && !strings.Contains(port, ":") && name != "" {
+		return fmt.Errorf("want a host name or an address without a port, not %q", s)
+	}
 	if strings.ContainsAny(s, " \t") {
 		return fmt.Errorf("want a host name or an address, not %q", s)
 	}

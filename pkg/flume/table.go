@@ -59,6 +59,9 @@ type Problem struct {
 	Offset   int    // in the property's value, in characters, where the mistake is
 	Message  string // what is wrong, lower-case
 	Fix      string // the next step
+	// Harmless says that Flume runs with it, and does what the rest of the file
+	// says: a warning.
+	Harmless bool
 }
 
 // Checker is a component that checks its properties against each other. Check

@@ -50,6 +50,18 @@ func (t *topicName) check() error {
 	return nil
 }
 
+// NeedsTime names the property that has times of events in it, which the header
+// timestamp tells; "" where none has.
+func (s *Kafka) NeedsTime() string {
+	switch {
+	case s.topic.parts == nil || !s.topic.parts.NeedsTime():
+		return ""
+	case s.plugin:
+		return "custom.topic.name"
+	}
+	return "kafka.topic"
+}
+
 // of returns the topic of an event.
 func (t *topicName) of(headers flume.Headers) (string, error) {
 	if t.parts == nil {

@@ -116,7 +116,8 @@ func (f *failover) Bind(names []string) []flume.Problem {
 	}
 	for name := range f.priorities {
 		if !slices.Contains(names, name) {
-			report("priority."+name, "name a sink of the group", "the group has no sink %s", name)
+			problems = append(problems, flume.Problem{Property: "priority." + name, Fix: "name a sink of the group",
+				Message: "the group has no sink " + name + "; this has no effect", Harmless: true})
 		}
 	}
 	slices.SortStableFunc(f.order, func(a, b int) int { return priority[b] - priority[a] })

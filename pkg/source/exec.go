@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"github.com/logpipe/logpipe/pkg/fault"
 	"github.com/logpipe/logpipe/pkg/flume"
@@ -60,6 +61,29 @@ func NewExec(p *flume.Properties) Source {
 
 // Batch is the batchSize.
 func (s *Exec) Batch() (string, int) { return "batchSize", s.batch }
+
+// shellWords are what a shell makes of a command, and nobody else: words of their
+// own, beginnings of words, and what stands anywhere.
+const (
+	shellWords  = " | || && & ; > >> < 2>&1 "
+	shellBegins = "$`'\""
+	shellSigns  = "*"
+)
+
+// Check finds what needs a shell in a command that has none.
+func (s *Exec) Check() []flume.Problem {
+	if n := len(s.command); s.shell != "" || n > 1 && strings.ContainsRune(`"'`, rune(s.command[0])) && s.command[n-1] == s.command[0] {
+		return nil // or all of it is quoted, which is another mistake
+	}
+	for _, word := range strings.Fields(s.command) {
+		if strings.Contains(shellWords, " "+word+" ") || strings.ContainsAny(word, shellSigns) ||
+			strings.ContainsAny(word[:1], shellBegins) || strings.HasPrefix(word, "~/") {
+			return []flume.Problem{{Property: "command", Offset: utf8.RuneCountInString(s.command[:strings.Index(s.command, word)]),
+				Message: fmt.Sprintf("the command gets %s as it is: there is no shell that reads it", word), Fix: "set shell = /bin/sh -c", Harmless: true}}
+		}
+	}
+	return nil
+}
 
 // Open finds the program.
 func (s *Exec) Open(env flume.Env) error {

@@ -67,7 +67,7 @@ type searchReplace struct {
 func newSearchReplace(p *flume.Properties) Interceptor {
 	i := &searchReplace{}
 	p.String(&i.search, "searchPattern", "", "the pattern that is looked for in the body").Require()
-	p.String(&i.replacement, "replaceString", "", "what replaces each match; $1 is the first group")
+	p.String(&i.replacement, "replaceString", "", "what replaces each match; $1 is the first group").MayBeEmpty()
 	p.String(&i.charset, "charset", "UTF-8", "how bodies are written").Without("patterns look at UTF-8, and other bytes stay as they are")
 	return i
 }

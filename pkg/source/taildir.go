@@ -3,8 +3,10 @@ package source
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -111,6 +113,12 @@ func (s *Taildir) Check() []flume.Problem {
 	}
 	if s.groupNames != "" && len(strings.Fields(s.groupNames)) == 0 {
 		all = append(all, flume.Problem{Property: "filegroups", Message: "no group", Fix: "name a group"})
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.patterns)) {
+		if !slices.Contains(strings.Fields(s.groupNames), name) {
+			all = append(all, flume.Problem{Property: "filegroups." + name, Message: fmt.Sprintf("group %s is not in filegroups: its files are not followed", name),
+				Fix: "add it to filegroups, or leave the line out", Harmless: true})
+		}
 	}
 	for key := range s.groupHeaders {
 		if _, header, ok := strings.Cut(key, "."); !ok || header == "" {

@@ -66,6 +66,19 @@ func New(p *flume.Properties) *Sink {
 // Batch is the hdfs.batchSize.
 func (s *Sink) Batch() (string, int) { return "hdfs.batchSize", s.batch }
 
+// NeedsTime names the property that has times of events in it, which the header
+// timestamp tells; "" where none has.
+func (s *Sink) NeedsTime() string {
+	switch {
+	case s.local:
+	case s.dirs != nil && s.dirs.NeedsTime():
+		return "hdfs.path"
+	case s.names != nil && s.names.NeedsTime():
+		return "hdfs.filePrefix"
+	}
+	return ""
+}
+
 // Guarantee says what is safe when.
 func (s *Sink) Guarantee() string {
 	return "synced before the channel forgets it; after a kill or a failure the events of one batch may come twice, and the open files get their final names in the next run"
