@@ -131,8 +131,13 @@ func (f *agentFlags) run(ctx context.Context, app *cli.App) error {
 		if printErr := report.Write(app.Out); printErr != nil {
 			return printErr
 		}
-		if err = f.judge(report, err); err == nil {
+		err = f.judge(report, err)
+		switch n := report.Count(agent.Error); {
+		case err != nil:
+		case n == 0:
 			app.Say("agent %s in %s: no errors", o.Name, strings.Join(o.Files, ", "))
+		default:
+			app.Say("agent %s in %s: with --lenient the rest of it runs; errors: %d", o.Name, strings.Join(o.Files, ", "), n)
 		}
 		return err
 	}
