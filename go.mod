@@ -12,12 +12,13 @@ require (
 	github.com/fsnotify/fsnotify v1.9.0 // changes in whole folders, which nxadm/tail does not offer; pkg/tail
 	github.com/go-sql-driver/mysql v1.10.1 // MySQL and MariaDB; pkg/database
 	github.com/jackc/pgx/v5 v5.12.0 // the messages of PostgreSQL's protocol, of which its start is cheap; pkg/database
-	github.com/klauspost/compress v1.20.3 // .zst and fast .gz inputs; pkg/cli
+	github.com/klauspost/compress v1.20.3 // gzip, snappy and zstd of batches, .zst and fast .gz inputs; pkg/codec
 	github.com/mssola/useragent v1.0.0 // clients by user agent, fixed by the user; pkg/ua
 	github.com/ncruces/go-sqlite3 v0.35.6 // SQLite without cgo, of all the cheapest at the start; pkg/database
 	github.com/nxadm/tail v1.4.11 // following files, fixed by the user; pkg/tail
 	github.com/oschwald/maxminddb-golang/v2 v2.9.0 // .mmdb files, fixed by the user; pkg/geo
 	github.com/pavlo-v-chernykh/keystore-go/v4 v4.5.0 // Java's JKS files, for ssl of Flume's components; pkg/keystore
+	github.com/pierrec/lz4/v4 v4.1.33 // lz4 of batches, which sarama brings anyway; pkg/codec
 	github.com/rcrowley/go-metrics v0.0.0-20250401214520-65e299d6c5c9 // the type of sarama's registry, so that it measures nothing; pkg/kafka
 	github.com/rogpeppe/go-internal v1.16.0 // testscript; tests only
 	github.com/spf13/cobra v1.10.2 // commands, fixed by the user; cmd/logpipe
@@ -52,7 +53,6 @@ require (
 	github.com/ncruces/go-sqlite3-wasm/v6 v6.3.35304 // indirect
 	github.com/ncruces/julianday v1.0.0 // indirect
 	github.com/pelletier/go-toml/v2 v2.2.4 // indirect
-	github.com/pierrec/lz4/v4 v4.1.33 // indirect
 	github.com/sagikazarmark/locafero v0.11.0 // indirect
 	github.com/sourcegraph/conc v0.3.1-0.20240121214520-5f936abd7ae8 // indirect
 	github.com/spf13/afero v1.15.0 // indirect

@@ -256,7 +256,7 @@ func TestProduceGivesUp(t *testing.T) {
 		"; trying again for 1.5s\n",
 		"logpipe produce: 1 record acknowledged in topic \"t\"; 2 records read and not acknowledged\n",
 		"logpipe produce: 2 records were not acknowledged: no broker has acknowledged anything since ",
-		"hint: --timeout sets how long to try\n",
+		"hint: --delivery-timeout sets how long to try\n",
 	} {
 		if code != 4 || !strings.Contains(r.err.String(), want) {
 			t.Errorf("exit code %d, no %q in\n%s", code, want, r.err)

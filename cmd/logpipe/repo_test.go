@@ -36,7 +36,7 @@ var layers = []string{
 	"pkg/flumerpc", "pkg/keystore", "pkg/avrofile", "pkg/hadoopfile", "pkg/filesystem", "pkg/database",
 	"pkg/flume",
 	"pkg/gen",
-	"pkg/record", "pkg/timestamp", "pkg/option", "pkg/fault", "pkg/memo", "pkg/snappy", "pkg/bzip2", "pkg/javaregex",
+	"pkg/record", "pkg/timestamp", "pkg/option", "pkg/fault", "pkg/memo", "pkg/snappy", "pkg/bzip2", "pkg/javaregex", "pkg/codec",
 }
 
 // owners says which package imports a library of others. What comes from the Go
@@ -45,7 +45,8 @@ var owners = map[string]string{
 	"github.com/spf13/cobra":               "cmd/logpipe",
 	"github.com/spf13/pflag":               "cmd/logpipe",
 	"github.com/spf13/viper":               "pkg/cli",
-	"github.com/klauspost/compress":        "pkg/cli",
+	"github.com/klauspost/compress":        "pkg/codec",
+	"github.com/pierrec/lz4":               "pkg/codec",
 	"github.com/IBM/sarama":                "pkg/kafka",
 	"github.com/twmb/franz-go":             "pkg/broker",
 	"github.com/oschwald/maxminddb-golang": "pkg/geo",

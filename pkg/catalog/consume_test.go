@@ -72,7 +72,7 @@ func openSink(t *testing.T, text string) stream.Sink {
 
 func write(t *testing.T, sink stream.Sink, lines string) {
 	t.Helper()
-	if err := sink.Write(t.Context(), []byte(lines)); err != nil {
+	if err := stream.WriteDurably(t.Context(), sink, []byte(lines)); err != nil {
 		t.Fatal(err)
 	}
 }

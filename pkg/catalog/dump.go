@@ -190,7 +190,7 @@ func batchLimit(ctx context.Context, a *kafka.Admin, topic string) (int, error) 
 			return n, nil
 		}
 	}
-	return defaultRecordLimit, err
+	return kafka.DefaultRecordLimit, err
 }
 
 func restore(ctx context.Context, in *dumpReader, cfg kafka.Config, topic string, limit int, moved Moved) (int64, error) {

@@ -1,6 +1,8 @@
 package catalog
 
 import (
+	"bytes"
+
 	"github.com/logpipe/logpipe/pkg/record"
 	"github.com/logpipe/logpipe/pkg/stream"
 )
@@ -14,5 +16,11 @@ func (exact) Input() stream.Input { return stream.Lines }
 
 // Parallel passes records on.
 func (exact) Parallel(*stream.Env) (stream.Operator, error) {
-	return stream.Map(func(*record.Record) (bool, error) { return true, nil }), nil
+	return whole{func(*record.Record) (bool, error) { return true, nil }}, nil
 }
+
+// whole is a Map that changes nothing: blocks go on as they are.
+type whole struct{ stream.Map }
+
+// PassBlock passes any block.
+func (whole) PassBlock(data []byte) (int, bool) { return bytes.Count(data, []byte{'\n'}), true }

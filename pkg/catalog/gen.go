@@ -150,7 +150,7 @@ func (s *genBlocks) Read(ctx context.Context) (*stream.Block, error) {
 	if cap(buf)-len(buf) < record.Padding {
 		buf = append(make([]byte, 0, len(buf)+record.Padding), buf...)
 	}
-	return &stream.Block{Data: buf, Name: "gen", Time: time.Now(), Ack: func(error) {
+	return &stream.Block{Data: buf, Name: "gen", Time: time.Now(), Free: func() {
 		select {
 		case s.give <- buf[:0]:
 		default:

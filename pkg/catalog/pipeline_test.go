@@ -200,7 +200,7 @@ func TestGenSource(t *testing.T) {
 				t.Fatal(err)
 			}
 			b.Write(block.Data)
-			block.Ack(nil)
+			block.Free()
 		}
 	}
 	fast := read("gen access -n 20000 --seed 3")

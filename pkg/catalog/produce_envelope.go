@@ -12,7 +12,8 @@ import (
 )
 
 // readEnvelope makes dst the Kafka record that appendEnvelope has written as r,
-// less its topic and offset: those are the target's. Keys and values that are
+// less its topic and offset: those are the target's. The names and headers of
+// kcat -J are understood too. Keys and values that are
 // neither text nor bytes are taken as their JSON text. Nothing of r is kept.
 func readEnvelope(dst *kafka.Record, r *record.Record) error {
 	var err error
@@ -23,16 +24,16 @@ func readEnvelope(dst *kafka.Record, r *record.Record) error {
 			return
 		}
 		switch name {
-		case "topic", "offset":
+		case "topic", "offset", "tstype", "broker":
 		case "partition":
 			dst.Partition, err = partitionIn(v)
-		case "timestamp":
+		case "timestamp", "ts":
 			dst.Time, err = timestampIn(v)
 		case "key":
 			dst.Key, err = bytesIn(v)
 		case "headers":
 			dst.Headers, err = headersIn(v)
-		case "value":
+		case "value", "payload":
 			valued = true
 			dst.Value, err = bytesIn(v)
 		default:
@@ -120,13 +121,32 @@ func headersIn(v record.Value) (list []kafka.Header, err error) {
 	if v.Kind != record.Array {
 		return nil, errHeaders
 	}
+	var name *string // kcat writes names and values in turn
 	record.EachElement(v.Bytes, func(element []byte) bool {
+		if text := record.DecodeJSON(element); text.Kind != record.Object {
+			var b []byte
+			if b, err = bytesIn(text); err != nil || b == nil && name == nil {
+				err = errors.Join(err, errHeaders)
+				return false
+			}
+			if name == nil {
+				s := string(b)
+				name = &s
+				return true
+			}
+			list = append(list, kafka.Header{Key: *name, Value: b})
+			name = nil
+			return true
+		}
 		var h kafka.Header
 		if h, err = headerIn(element); err == nil {
 			list = append(list, h)
 		}
 		return err == nil
 	})
+	if name != nil && err == nil {
+		err = errHeaders
+	}
 	return list, err
 }
 

@@ -57,11 +57,15 @@ func TestEnvelopeByHand(t *testing.T) {
 		`{"value":"v","partition":-1}`:                  {},
 		`{"value":"v","partition":1.5}`:                 {},
 		`{"value":"v","headers":{"a":"b"}}`:             {},
-		`{"value":"v","headers":["a","b"]}`:             {},
-		`{"value":"v","headers":[{"value":"b"}]}`:       {},
-		`{"value":{"$b64":"?"}}`:                        {},
-		`{"key":"k"}`:                                   {},
-		`{"value":1,"sensor":"a"}`:                      {},
+		`{"value":"v","headers":["a"]}`:                 {},
+		`{"topic":"t","partition":2,"offset":1,"tstype":"create","ts":1700000000123,"broker":1,"headers":["a","b"],"key":"k","payload":null}`: {Partition: 2,
+			Time: time.UnixMilli(1_700_000_000_123), Key: []byte("k"), Headers: []kafka.Header{{Key: "a", Value: []byte("b")}}}, // of kcat -J
+		`{"topic":"t","key":"k","value":"v","timestamp":1700000000123,"partition":0,"offset":7}`: {Time: time.UnixMilli(1_700_000_000_123),
+			Key: []byte("k"), Value: []byte("v")}, // of rpk
+		`{"value":"v","headers":[{"value":"b"}]}`: {},
+		`{"value":{"$b64":"?"}}`:                  {},
+		`{"key":"k"}`:                             {},
+		`{"value":1,"sensor":"a"}`:                {},
 	} {
 		got, err := envelopeOf([]byte(line))
 		if refused := reflect.DeepEqual(want, kafka.Record{}); refused {

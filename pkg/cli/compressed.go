@@ -4,8 +4,7 @@ import (
 	"bytes"
 	"io"
 
-	"github.com/klauspost/compress/gzip"
-	"github.com/klauspost/compress/zstd"
+	"github.com/logpipe/logpipe/pkg/codec"
 )
 
 var (
@@ -55,15 +54,15 @@ func mayBeCompressed(b []byte) bool {
 func (e *expanded) expand(head []byte) error {
 	in := io.MultiReader(bytes.NewReader(head), e.in)
 	if bytes.HasPrefix(head, gzipMagic) {
-		z, err := gzip.NewReader(in)
+		z, err := codec.NewGzipReader(in)
 		if err == nil {
 			e.from = z
 		}
 		return err
 	}
-	z, err := zstd.NewReader(in)
+	z, release, err := codec.NewZstdReader(in)
 	if err == nil {
-		e.from, e.close = z, z.Close
+		e.from, e.close = z, release
 	}
 	return err
 }

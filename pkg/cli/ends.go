@@ -40,6 +40,23 @@ func (e *ends) Control(c *stream.Control) error {
 	return err
 }
 
+// earlyEnds are ends whose sink takes lines before they are durable.
+type earlyEnds struct {
+	*ends
+	early stream.Early
+}
+
+// After passes on when what was written is durable.
+func (e earlyEnds) After(done func(error)) { e.early.After(done) }
+
+// out is the sink of the run.
+func (e *ends) out() stream.Sink {
+	if early, ok := e.sink.(stream.Early); ok {
+		return earlyEnds{e, early}
+	}
+	return e
+}
+
 // Close closes the sink.
 func (e *ends) Close(ctx context.Context) error { return e.sink.Close(ctx) }
 

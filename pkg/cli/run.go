@@ -61,7 +61,7 @@ func (a *App) Run(ctx context.Context, j Job) error {
 	if f := stream.FramerOf(p.Stages()); f != nil && p.Source() != nil {
 		source = stream.Framed(source, f)
 	}
-	err = a.stream(ctx, stream.Pipeline{Source: source, Stages: p.Stages(), Sink: ends}, env, j.Fixed, lag)
+	err = a.stream(ctx, stream.Pipeline{Source: source, Stages: p.Stages(), Sink: ends.out()}, env, j.Fixed, lag)
 	if other := errors.Join(ends.end(a, err), side.Close()); other != nil {
 		return errors.Join(err, other)
 	}

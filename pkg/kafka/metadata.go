@@ -6,7 +6,6 @@ import (
 	"io"
 	"net"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -115,28 +114,6 @@ func (c *conn) topic(ctx context.Context, name string, create bool) (*sarama.Top
 // createsOnDemand asks a broker whether it makes topics that clients mention;
 // where it does not say, it may.
 func (c *conn) createsOnDemand(ctx context.Context, seen *sarama.MetadataResponse) bool {
-	const setting = "auto.create.topics.enable"
-	if len(seen.Brokers) == 0 {
-		return true
-	}
-	req := &sarama.DescribeConfigsRequest{Version: 1, Resources: []*sarama.ConfigResource{{
-		Type: sarama.BrokerResource, Name: strconv.Itoa(int(seen.Brokers[0].ID())), ConfigNames: []string{setting},
-	}}}
-	b := seen.Brokers[0]
-	if err := b.Open(c.client.Config()); err != nil {
-		return true
-	}
-	defer b.Close()
-	resp, err := await(ctx, func() (*sarama.DescribeConfigsResponse, error) { return b.DescribeConfigs(req) })
-	if err != nil {
-		return true
-	}
-	for _, r := range resp.Resources {
-		for _, e := range r.Configs {
-			if e.Name == setting {
-				return strings.EqualFold(e.Value, "true")
-			}
-		}
-	}
-	return true
+	value := c.brokerSetting(ctx, seen, "auto.create.topics.enable")
+	return value == "" || strings.EqualFold(value, "true")
 }

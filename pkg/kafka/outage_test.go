@@ -149,7 +149,7 @@ func TestGiveUp(t *testing.T) {
 				err = p.Flush(soon(t))
 				want = "3 records were not acknowledged: " + want
 			}
-			if fault.CodeOf(err) != fault.Unreachable || !strings.Contains(fault.HintOf(err), "--timeout") ||
+			if fault.CodeOf(err) != fault.Unreachable || !strings.Contains(fault.HintOf(err), "--delivery-timeout") ||
 				!strings.HasPrefix(fmt.Sprint(err), want) || time.Since(begun) > 20*time.Second {
 				t.Errorf("after %v: %v", time.Since(begun), err)
 			}

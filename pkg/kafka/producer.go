@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/IBM/sarama"
+	"github.com/logpipe/logpipe/pkg/codec"
 	"github.com/logpipe/logpipe/pkg/fault"
 	"github.com/logpipe/logpipe/pkg/option"
 )
@@ -16,37 +17,37 @@ import (
 type ProducerConfig struct {
 	Acks            string        // "all" (also "-1" and ""), "1" = the leader alone, "0" = nobody answers
 	Compression     string        // none (also ""), gzip, snappy, lz4, zstd
+	Level           int           // of the compression; 0 = the codec's usual one
+	Partitioner     string        // one of Partitioners; "" = PartitionJava
 	MayRepeat       bool          // gives up idempotence: a retry may then write a record twice. Acks other than all imply it
 	MaxMessageBytes int           // largest record and batch; 0 = 1,000,000, below what brokers take by default
-	Timeout         time.Duration // how long retries go on without any acknowledgement before what is open is given up; 0 = DefaultTimeout
+	Timeout         time.Duration // how long a record is tried before it is given up; 0 = DefaultTimeout
 	Linger          time.Duration // how long to wait for more records to fill a request; 0 = send when the last one is answered
 	Elsewhere       bool          // a record for a partition that its topic does not have goes where its key belongs, and fails otherwise
-	BufferBytes     int64         // records sent and not acknowledged, before Send waits; 0 = 32 MiB
+	BufferBytes     int64         // records sent and not acknowledged, before Send waits; 0 = 8 MiB
+
+	// TransactionalID, where set, makes the records visible together: Begin and
+	// End stand around them. Whoever else used the id before is fenced off.
+	TransactionalID    string
+	TransactionTimeout time.Duration // after which the cluster aborts what stands open; 0 = one minute
 
 	// OnAck, where set, is told about every record: acknowledged (with its
 	// partition, offset and time) or, with an error, given up. The calls come
-	// one after the other from one goroutine and must not wait for Send.
+	// one after the other and must not wait for Send.
 	OnAck func(Record, error)
 }
+
+// DefaultRecordLimit is the size of the largest record where nobody has said it: a
+// little below what brokers take.
+const DefaultRecordLimit = 1_000_000
 
 // DefaultTimeout is the one of Kafka's own producer (delivery.timeout.ms).
 const DefaultTimeout = 2 * time.Minute
 
-// What a record costs on top of its bytes: in the log at most, and in memory.
 const (
-	recordOverhead = 36
-	headerOverhead = 10
-	memoryOverhead = 512
+	defaultBufferBytes = 8 << 20
+	memoryOverhead     = 256 // of a record that is kept for OnAck
 )
-
-// Size is how many bytes the record takes in the log at most.
-func (r Record) Size() int {
-	size := recordOverhead + len(r.Key) + len(r.Value)
-	for _, h := range r.Headers {
-		size += len(h.Key) + len(h.Value) + headerOverhead
-	}
-	return size
-}
 
 // TooLargeError is a record that no broker would take; it was not sent.
 type TooLargeError struct{ Size, Limit int }
@@ -55,286 +56,187 @@ func (e *TooLargeError) Error() string {
 	return fmt.Sprintf("the record is too large: %d bytes, the limit is %d", e.Size, e.Limit)
 }
 
+var errProducerClosed = errors.New("the producer is closed")
+
 // Producer sends records. Its methods may be called from several goroutines;
 // records that one goroutine sends to a partition stay in order.
+//
+// Records are encoded into the batch of their partition as they come. Each
+// broker has a goroutine that takes what the partitions have which it leads and
+// sends it in one request, up to five of them before the first answer. A batch
+// that fails waits until all others of its partition in flight are answered;
+// then they go again in order, with the numbers that they had, so that the
+// broker finds out what it has already.
 type Producer struct {
-	cfg    ProducerConfig
-	conn   *conn
-	async  sarama.AsyncProducer
-	worker sync.WaitGroup // reads the answers
+	cfg        ProducerConfig
+	conn       *conn
+	acks       sarama.RequiredAcks
+	codec      codec.Kind
+	idempotent bool
+	inFlight   int // batches of one partition
+	nils       []*sarama.Record
 
-	mu      sync.Mutex
-	known   map[string]bool // topics that exist
-	open    int64           // records without an answer
-	bytes   int64           // their size in memory
-	acked   int64
-	failed  int64
-	moved   int64            // went to another partition than theirs
-	reasons map[string]int64 // of failures since the last Flush
-	first   error            // the first of them
-	changed chan struct{}    // closed when open shrinks and somebody waits; nil = nobody does
-	moving  time.Time        // when the last answer came, or the first record without one was sent
-	lost    error            // why all was given up; nil = it was not
-	closed  bool
+	ctx     context.Context // ends with Close
+	cancel  context.CancelFunc
+	workers sync.WaitGroup
+	stale   chan struct{} // metadata are wanted
+	telling sync.Mutex    // held around OnAck
+
+	mu       sync.Mutex
+	topics   map[string]*topic
+	links    map[int32]*link // by broker
+	identity identity        // of partitions that have none
+	txn      *transaction    // nil without a transactional id
+	order    uint64          // batches that were numbered so far
+	spare    [][]byte        // used buffers
+	open     int64           // records without an answer
+	bytes    int64           // their size in memory
+	acked    int64
+	failed   int64
+	moved    int64            // went to another partition than theirs
+	reasons  map[string]int64 // of failures since the last Flush
+	first    error            // the first of them
+	changed  chan struct{}    // closed when open shrinks and somebody waits; nil = nobody does
+	moving   time.Time        // when the last answer came, or the first record without one was sent
+	lost     error            // why all was given up; nil = it was not
+	closed   bool
 }
 
-// sending is a record on its way.
-type sending struct {
-	record Record
-	size   int
-	memory int64
-	to     *delivery // who waits for this record; nil = Flush
+// identity is what a broker knows an idempotent producer by.
+type identity struct {
+	id    int64
+	epoch int16
 }
+
+var nobody = identity{-1, -1}
 
 // NewProducer connects to a cluster.
 func NewProducer(ctx context.Context, cfg Config, pc ProducerConfig) (*Producer, error) {
-	set, err := pc.settings()
+	p, err := pc.producer()
 	if err != nil {
 		return nil, err
 	}
-	if pc.MaxMessageBytes <= 0 {
-		pc.MaxMessageBytes = 1_000_000
-	}
-	if pc.BufferBytes <= 0 {
-		pc.BufferBytes = 32 << 20
-	}
-	if pc.Timeout <= 0 {
-		pc.Timeout = DefaultTimeout
-	}
-	c, err := connect(ctx, cfg, func(s *sarama.Config) {
-		set(s)
-		s.Producer.MaxMessageBytes = pc.MaxMessageBytes
-		s.Producer.Retry.Max = retriesIn(pc.Timeout)
-	})
-	if err != nil {
+	if p.conn, err = connect(ctx, cfg, nil); err != nil {
 		return nil, err
 	}
-	async, err := sarama.NewAsyncProducerFromClient(c.client)
-	if err != nil {
-		return nil, errors.Join(explain(err, ""), c.close())
+	p.conn.outage.how = "trying again for " + option.FormatDuration(p.cfg.Timeout)
+	p.ctx, p.cancel = context.WithCancel(context.Background())
+	if p.idempotent {
+		if err := p.identify(ctx); err != nil {
+			p.cancel()
+			return nil, errors.Join(err, p.conn.close())
+		}
 	}
-	c.outage.how = "trying again for " + option.FormatDuration(pc.Timeout)
-	p := &Producer{cfg: pc, conn: c, async: async, known: map[string]bool{}, reasons: map[string]int64{}}
-	p.worker.Go(p.collect)
+	p.workers.Go(p.keepMetadata)
+	p.workers.Go(p.watchTime)
 	return p, nil
 }
 
-func (pc ProducerConfig) settings() (func(*sarama.Config), error) {
+// producer checks the settings and fills those that are missing.
+func (pc ProducerConfig) producer() (*Producer, error) {
 	acks, ok := map[string]sarama.RequiredAcks{
 		"": sarama.WaitForAll, "all": sarama.WaitForAll, "-1": sarama.WaitForAll, "1": sarama.WaitForLocal, "0": sarama.NoResponse,
 	}[pc.Acks]
 	if !ok {
 		return nil, fault.Usagef("acks %q: want all, 1 or 0", pc.Acks)
 	}
-	codec, ok := map[string]sarama.CompressionCodec{
-		"": sarama.CompressionNone, "none": sarama.CompressionNone, "gzip": sarama.CompressionGZIP,
-		"snappy": sarama.CompressionSnappy, "lz4": sarama.CompressionLZ4, "zstd": sarama.CompressionZSTD,
-	}[pc.Compression]
+	if pc.Compression == "" {
+		pc.Compression = codec.None.String()
+	}
+	kind, ok := codec.Parse(pc.Compression)
 	if !ok {
 		return nil, fault.Usagef("compression %q: want none, gzip, snappy, lz4 or zstd", pc.Compression)
 	}
-	return func(s *sarama.Config) {
-		s.Producer.RequiredAcks = acks
-		s.Producer.Compression = codec
-		s.Producer.Idempotent = acks == sarama.WaitForAll && !pc.MayRepeat
-		s.Producer.Partitioner = newPartitioner(pc.Elsewhere)
-		s.Producer.Return.Successes = true
-		s.Producer.Return.Errors = true
-		// One request at a time keeps the order when a request is repeated. No
-		// number of messages is set: without a frequency the library would
-		// never send the rest.
-		s.Net.MaxOpenRequests = 1
-		s.Producer.Flush.Frequency = pc.Linger
-		if pc.Linger > 0 {
-			s.Producer.Flush.Bytes = 1 << 20
-		}
-	}, nil
+	if packer, err := codec.NewPacker(kind, pc.Level); err != nil {
+		return nil, fault.Usagef("compression: %w", err)
+	} else {
+		packer.Close()
+	}
+	if pc.TransactionalID != "" && (acks != sarama.WaitForAll || pc.MayRepeat) {
+		return nil, fault.Usagef("a transaction needs acks all and no repetitions")
+	}
+	if pc.MaxMessageBytes <= 0 {
+		pc.MaxMessageBytes = DefaultRecordLimit
+	}
+	if pc.BufferBytes <= 0 {
+		pc.BufferBytes = defaultBufferBytes
+	}
+	if pc.Timeout <= 0 {
+		pc.Timeout = DefaultTimeout
+	}
+	if pc.TransactionTimeout <= 0 {
+		pc.TransactionTimeout = time.Minute
+	}
+	p := &Producer{cfg: pc, acks: acks, codec: kind, identity: nobody, inFlight: 1,
+		idempotent: acks == sarama.WaitForAll && !pc.MayRepeat,
+		topics:     map[string]*topic{}, links: map[int32]*link{}, reasons: map[string]int64{}, stale: make(chan struct{}, 1)}
+	if p.idempotent {
+		p.inFlight = requestsInFlight // the numbers keep the order
+	}
+	if pc.TransactionalID != "" {
+		p.txn = newTransaction()
+	}
+	return p, nil
 }
 
 // Send hands a record over and returns; it waits where too much is on its way.
 // An error says that this record was not sent: *TooLargeError, an unknown topic
 // (ErrNoTopic), or the end of ctx. What happens later is told by OnAck, Flush
 // and the counters.
-func (p *Producer) Send(ctx context.Context, r Record) error { return p.send(ctx, r, nil) }
+func (p *Producer) Send(ctx context.Context, r Record) error { return p.send(ctx, &r, nil) }
 
-func (p *Producer) send(ctx context.Context, r Record, to *delivery) error {
+// SendFor is Send of a record that receipt is owed for too.
+func (p *Producer) SendFor(ctx context.Context, r Record, receipt *Receipt) error {
+	return p.send(ctx, &r, receipt.of())
+}
+
+func (p *Producer) send(ctx context.Context, r *Record, to *delivery) error {
+	ms, err := milliseconds(r.Time)
+	if err != nil {
+		return err
+	}
 	size := r.Size()
 	if size > p.cfg.MaxMessageBytes {
 		return &TooLargeError{size, p.cfg.MaxMessageBytes}
 	}
-	if err := p.ready(ctx, r.Topic); err != nil {
+	t, err := p.topic(ctx, r.Topic)
+	if err != nil {
 		return err
 	}
-	s := &sending{record: r, size: size, memory: int64(size + memoryOverhead), to: to}
-	if err := p.admit(ctx, s.memory); err != nil {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err := p.admit(ctx, int64(size)); err != nil {
 		return err
 	}
-	to.begin()
-	select {
-	case p.async.Input() <- s.message():
-		return nil
-	case <-ctx.Done():
-		p.settle(s.memory, nil)
-		to.end(nil)
-		return ctx.Err()
-	}
-}
-
-func (s *sending) message() *sarama.ProducerMessage {
-	r := &s.record
-	m := &sarama.ProducerMessage{Topic: r.Topic, Timestamp: r.Time, Metadata: s}
-	if r.Key != nil {
-		m.Key = sarama.ByteEncoder(r.Key)
-	}
-	if r.Value != nil {
-		m.Value = sarama.ByteEncoder(r.Value)
-	}
-	for _, h := range r.Headers {
-		m.Headers = append(m.Headers, sarama.RecordHeader{Key: []byte(h.Key), Value: h.Value})
-	}
-	return m
-}
-
-// ready makes sure that a topic exists, once. The broker may create it.
-func (p *Producer) ready(ctx context.Context, topic string) error {
-	p.mu.Lock()
-	known, closed, lost := p.known[topic], p.closed, p.lost
-	p.mu.Unlock()
-	switch {
-	case closed:
-		return errors.New("the producer is closed")
-	case lost != nil:
-		return lost
-	case known:
-		return nil
-	}
-	patient, cancel := context.WithTimeout(ctx, p.cfg.Timeout)
-	defer cancel()
-	for {
-		_, err := p.conn.topic(patient, topic, true)
-		if err == nil {
-			break
-		}
-		if ctx.Err() == nil && patient.Err() != nil {
-			return p.giveUp()
-		}
-		if fault.CodeOf(err) != fault.Unreachable || ctx.Err() != nil {
-			return err
-		}
-	}
-	p.mu.Lock()
-	p.known[topic] = true
-	p.mu.Unlock()
+	p.signal(p.put(t, r, size, ms, to))
 	return nil
 }
 
-// admit waits until there is room for a record.
-func (p *Producer) admit(ctx context.Context, memory int64) error {
-	for {
-		p.mu.Lock()
-		if p.open == 0 || p.bytes+memory <= p.cfg.BufferBytes {
-			if p.open == 0 {
-				p.moving = time.Now()
-			}
-			p.open++
-			p.bytes += memory
-			p.mu.Unlock()
-			return nil
-		}
-		wake := p.wake()
-		p.mu.Unlock()
-		if err := p.await(ctx, wake); err != nil {
-			return err
-		}
+// SendLines sends each line as the value of a record that is otherwise as like;
+// each line has its line end, which is not sent. The lines are copied. receipt
+// may be nil.
+func (p *Producer) SendLines(ctx context.Context, like Record, lines []byte, receipt *Receipt) error {
+	ms, err := milliseconds(like.Time)
+	if err != nil {
+		return err
 	}
+	t, err := p.topic(ctx, like.Topic)
+	if err != nil {
+		return err
+	}
+	like.Value = []byte{}
+	return p.putLines(ctx, t, &like, lines, like.Size(), ms, receipt.of())
 }
 
-// wake returns a channel that is closed at the next answer. p.mu is held.
-func (p *Producer) wake() <-chan struct{} {
-	if p.changed == nil {
-		p.changed = make(chan struct{})
+// milliseconds is a record's time; zero is now.
+func milliseconds(t time.Time) (int64, error) {
+	if t.IsZero() {
+		return time.Now().UnixMilli(), nil
 	}
-	return p.changed
-}
-
-// settle takes a record off the books and counts with count, if any.
-func (p *Producer) settle(memory int64, count func()) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.open--
-	p.bytes -= memory
-	p.moving = time.Now()
-	if count != nil {
-		count()
+	if ms := t.UnixMilli(); ms >= 0 {
+		return ms, nil
 	}
-	// Senders wait for room: waking them for each record would cost more than
-	// sending it.
-	if p.changed != nil && (p.open == 0 || p.bytes <= p.cfg.BufferBytes/2) {
-		close(p.changed)
-		p.changed = nil
-	}
-}
-
-// collect reads the answers until the library has closed both channels.
-func (p *Producer) collect() {
-	acks, failures := p.async.Successes(), p.async.Errors()
-	for acks != nil || failures != nil {
-		select {
-		case m, ok := <-acks:
-			if !ok {
-				acks = nil
-				continue
-			}
-			p.answered(m, nil)
-		case f, ok := <-failures:
-			if !ok {
-				failures = nil
-				continue
-			}
-			p.answered(f.Msg, explain(f.Err, f.Msg.Topic))
-		}
-	}
-}
-
-func (p *Producer) answered(m *sarama.ProducerMessage, err error) {
-	s, ok := m.Metadata.(*sending)
-	if !ok {
-		return
-	}
-	if err == nil {
-		p.conn.outage.worked()
-	} else if lost := p.givenUp(); lost != nil {
-		err = lost
-	}
-	r := s.record
-	r.Partition, r.Offset = m.Partition, m.Offset
-	if !m.Timestamp.IsZero() {
-		r.Time = m.Timestamp
-	}
-	if err != nil || p.cfg.Acks == "0" {
-		r.Offset = -1
-	}
-	if p.cfg.OnAck != nil {
-		p.cfg.OnAck(r, err)
-	}
-	p.settle(s.memory, func() {
-		if err == nil {
-			p.acked++
-			if s.record.Partition >= 0 && r.Partition != s.record.Partition {
-				p.moved++
-			}
-			return
-		}
-		p.failed++
-		if s.to != nil {
-			return
-		}
-		p.reasons[err.Error()]++
-		if p.first == nil {
-			p.first = err
-		}
-	})
-	s.to.end(err)
+	return 0, fmt.Errorf("the record's time %s is before 1970, which Kafka does not take", t.UTC().Format(time.RFC3339))
 }
 
 // Counts tells how many records were acknowledged and how many were given up.
@@ -355,25 +257,26 @@ func (p *Producer) Moved() int64 {
 // Flush waits until every record has its answer. Its error tells how many
 // records were given up since the last Flush, and why.
 func (p *Producer) Flush(ctx context.Context) error {
-	for {
-		p.mu.Lock()
-		if p.open == 0 {
-			err := p.failures()
-			p.mu.Unlock()
-			return err
-		}
-		wake := p.wake()
-		p.mu.Unlock()
-		if err := p.await(ctx, wake); err != nil {
-			p.mu.Lock()
-			defer p.mu.Unlock()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for p.open > 0 {
+		if err := p.await(ctx); err != nil {
 			return errors.Join(fmt.Errorf("%s not acknowledged: %w", records(p.open), err), p.failures())
 		}
 	}
+	return p.failures()
+}
+
+// Failed is why records were given up since the last Flush, nil where none was.
+func (p *Producer) Failed() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.first
 }
 
 // Close ends the producer. It does not wait for records without an answer,
-// which Flush does: they are given up, and its error counts them.
+// which Flush does: they are given up, and its error counts them. An open
+// transaction is aborted.
 func (p *Producer) Close() error {
 	p.mu.Lock()
 	if p.closed {
@@ -381,17 +284,14 @@ func (p *Producer) Close() error {
 		return nil
 	}
 	p.closed = true
-	busy := p.open > 0
 	p.mu.Unlock()
-	if busy {
-		// A closed client answers the library's retries at once.
-		if err := p.conn.close(); err != nil {
-			p.conn.cfg.log().Debug("close client", "error", err)
-		}
-	}
-	p.async.AsyncClose()
-	p.worker.Wait()
+	p.abandon(errProducerClosed)
+	p.cancel()
+	p.workers.Wait()
 	p.mu.Lock()
+	for p.open > 0 { // the library still tells of requests whose connection was cut
+		_ = p.await(context.Background())
+	}
 	err := p.failures()
 	p.mu.Unlock()
 	return errors.Join(err, p.conn.close())

@@ -117,14 +117,11 @@ func TestMurmur2(t *testing.T) {
 }
 
 func TestStickyFillsPartitions(t *testing.T) {
-	p := newPartitioner(false)("x").(*partitioner)
+	p := newPartitioner("")
 	counts := map[int32]int{}
 	runs, before := 0, int32(-1)
 	for range 10_000 {
-		n, err := p.Partition(&sarama.ProducerMessage{Metadata: &sending{record: Record{Partition: -1}, size: 100}}, 4)
-		if err != nil {
-			t.Fatal(err)
-		}
+		n := p.choose(nil, 400, 4, func(int32) bool { return true })
 		if n != before {
 			runs++
 		}
@@ -134,8 +131,10 @@ func TestStickyFillsPartitions(t *testing.T) {
 	if len(counts) != 4 || runs > 80 {
 		t.Errorf("%v in %d runs, want all 4 partitions in about 60", counts, runs)
 	}
-	if n, err := p.Partition(&sarama.ProducerMessage{Metadata: &sending{record: Record{Partition: 4}}}, 4); err == nil {
-		t.Errorf("partition 4 of 4 was accepted as %d", n)
+	for range 1000 { // whatever was chosen before
+		if n := p.choose(nil, 40_000, 4, func(n int32) bool { return n == 2 }); n != 2 {
+			t.Fatalf("partition %d has no leader", n)
+		}
 	}
 }
 

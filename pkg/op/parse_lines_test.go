@@ -84,7 +84,9 @@ func (s *acking) Read(ctx context.Context) (*stream.Block, error) {
 		s.read += n
 		b.Ack = func(err error) {
 			s.acked += n
-			ack(err)
+			if ack != nil {
+				ack(err)
+			}
 		}
 	}
 	return b, err

@@ -79,12 +79,12 @@ func (p *patient) once(ctx context.Context, lines []byte) error {
 	// context: the end of the agent closes it.
 	done := make(chan error, 1)
 	now := p.now
-	go func() { done <- now.Write(ctx, lines) }()
+	go func() { done <- stream.WriteDurably(ctx, now, lines) }()
 	var err error
 	select {
 	case err = <-done:
 	case <-p.ctx.Done():
-		err = errors.Join(p.ctx.Err(), now.Close(ctx))
+		err = errors.Join(p.ctx.Err(), now.Close(p.ctx)) // it waits for nothing more
 		<-done
 		p.now = nil
 		return err

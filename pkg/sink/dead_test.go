@@ -78,7 +78,7 @@ func TestKafkaOversizedEvent(t *testing.T) {
 		}
 		seen[body] = l.Reason
 	}
-	for body, why := range map[string]string{string(events[1].Body): "the record is too large: 2036 bytes, the limit is 1000",
+	for body, why := range map[string]string{string(events[1].Body): "the record is too large: 2070 bytes, the limit is 1000",
 		"\xff no partition": `header p is not a partition: "many"`, "no topic": `"no topic" cannot be the name of a topic`,
 		"no such partition": "invalid partition"} {
 		if !strings.Contains(seen[body], why) {

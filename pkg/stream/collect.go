@@ -38,12 +38,19 @@ func (e *engine) finish(ctx context.Context, j *job) error {
 			close(j.turn.done)
 		}
 	}
-	select {
-	case e.outs <- j.result.out:
-	default:
+	if j.result.direct { // it is the block's
+		j.result.out, j.result.direct = nil, false
+	} else {
+		select {
+		case e.outs <- j.result.out:
+		default:
+		}
 	}
 	e.counted()
 	e.ack(j, err)
+	if free := j.block.Free; free != nil && err == nil {
+		free()
+	}
 	return err
 }
 

@@ -90,6 +90,7 @@ func (s *framed) cut(b *Block) *Block {
 		return b
 	}
 	rest, lines := *b, countLines(b.Data[:n])
+	rest.Free = nil // out has it
 	rest.Data = padded(b.Data[n:])
 	if b.Line > 0 {
 		rest.Line += int64(lines)

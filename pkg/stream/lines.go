@@ -90,7 +90,7 @@ func (r *Reader) release(b []byte) {
 
 var bom = []byte("\xef\xbb\xbf")
 
-// Read returns the next block. The Ack of the block gives its bytes back.
+// Read returns the next block. The Free of the block gives its bytes back.
 func (r *Reader) Read(ctx context.Context) (*Block, error) {
 	if r.ended {
 		return nil, r.err
@@ -134,7 +134,7 @@ func (r *Reader) trimBOM(buf []byte) []byte {
 }
 
 func (r *Reader) block(data []byte) *Block {
-	return &Block{Data: data, Name: r.name, Time: time.Now(), Ack: func(error) { r.release(data) }}
+	return &Block{Data: data, Name: r.name, Time: time.Now(), Free: func() { r.release(data) }}
 }
 
 // last ends the input: a last line without its newline gets one. What was read

@@ -160,15 +160,23 @@ func (m *marked) control(c *Control) {
 	}
 }
 
-// shareAck acknowledges b when all of its pieces are.
+// shareAck acknowledges b when all of its pieces are, and frees it when all are.
 func shareAck(b *Block, pieces []*Block) []*Block {
-	left := new(atomic.Int32)
+	left, used := new(atomic.Int32), new(atomic.Int32)
 	left.Store(int32(len(pieces)))
+	used.Store(int32(len(pieces)))
 	for _, p := range pieces {
 		p.Name, p.Time = b.Name, b.Time
 		p.Ack = func(err error) {
 			if left.Add(-1) == 0 && b.Ack != nil {
 				b.Ack(err)
+			}
+		}
+		if b.Free != nil {
+			p.Free = func() {
+				if used.Add(-1) == 0 {
+					b.Free()
+				}
 			}
 		}
 	}

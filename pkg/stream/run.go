@@ -65,7 +65,7 @@ func Run(ctx context.Context, p Pipeline, o Options) (Ledger, error) {
 	defer stop()
 	e := &engine{plan: pl, opts: o, sink: p.Sink, source: p.Source, stop: stop,
 		work: make(chan *job, inFlight), results: make(chan *job, inFlight), ended: make(chan error, 1), abandoned: make(chan struct{}),
-		tokens: make(chan struct{}, inFlight), outs: make(chan []byte, inFlight)}
+		tokens: make(chan struct{}, inFlight), outs: make(chan []byte, inFlight), lost: make(chan error, 1)}
 	err = e.run(ctx)
 	if errors.Is(err, ErrStop) {
 		err = nil
@@ -86,6 +86,7 @@ type engine struct {
 	ended     chan error    // the reader has ended, with its error
 	tokens    chan struct{}
 	outs      chan []byte // used buffers
+	lost      chan error  // an early sink has failed
 	batches   sync.Pool   // used batches
 	mu        sync.Mutex
 	closed    bool   // no more jobs are issued
@@ -150,8 +151,12 @@ func (e *engine) run(ctx context.Context) (err error) {
 		err = e.tail.flush(context.WithoutCancel(ctx), stopped)
 	}
 	e.ledger.Values = e.tail.rejectedValues(err != nil || stopped)
-	if err2 := e.sink.Close(context.WithoutCancel(ctx)); err == nil {
+	err2 := e.sink.Close(context.WithoutCancel(ctx))
+	if err == nil || err2 != nil && errors.As(err, new(lostError)) {
 		err = err2
+	}
+	if l := (lostError{}); errors.As(err, &l) {
+		err = l.error
 	}
 	return err
 }
@@ -274,6 +279,9 @@ func (e *engine) collect(ctx context.Context) error {
 				e.abandon()
 				return err
 			}
+		case err := <-e.lost:
+			e.abandon()
+			return err
 		case readErr = <-ended:
 			ended = nil
 			total = e.close()

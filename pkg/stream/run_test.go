@@ -184,7 +184,7 @@ func TestReaderLines(t *testing.T) {
 			}
 			got = append(got, b.Data...)
 			n += len(b.Long)
-			b.Ack(nil)
+			b.Free()
 		}
 		if string(got) != c.want || n != c.long {
 			t.Errorf("%s: got %d bytes and %d long lines, want %d and %d", c.name, len(got), n, len(c.want), c.long)

@@ -83,16 +83,48 @@ func placed(err error, p placing) error {
 }
 
 // ack settles a block after its last part, or after the error that ends the run.
+// What a sink has taken early is settled when it is durable.
 func (e *engine) ack(j *job, err error) {
-	if j.block.Ack == nil {
-		return
+	early, ok := e.sink.(Early)
+	ack := j.block.Ack
+	if ack == nil {
+		if !ok {
+			return
+		}
+		ack = func(error) {}
 	}
 	var s *stopped
-	if errors.As(err, &s) && s.block == j.seq {
+	split := errors.As(err, &s) && s.block == j.seq
+	if split {
 		err = Split{e.linesUntil(j.block.Data, s)}
 	}
-	j.block.Ack(err)
+	if !ok || err != nil && !split {
+		ack(err)
+		return
+	}
+	early.After(func(failed error) {
+		if failed != nil {
+			ack(failed)
+			e.lose(failed)
+			return
+		}
+		ack(err)
+	})
 }
+
+// lose ends the run because lines that the sink took will never be durable.
+func (e *engine) lose(err error) {
+	select {
+	case e.lost <- lostError{err}:
+	default:
+	}
+}
+
+// lostError is what a sink has told of lines that it took. Its Close says how many
+// there are in all.
+type lostError struct{ error }
+
+func (e lostError) Unwrap() error { return e.error }
 
 // linesUntil counts the lines of data up to the record that s names: with it
 // where nothing of it is open.

@@ -176,6 +176,36 @@ type Sink interface {
 	Close(ctx context.Context) error
 }
 
+// Early is a Sink whose Write returns before the lines are durable, so that what
+// comes next does not wait for them. A block is acknowledged when After says so.
+type Early interface {
+	Sink
+	// After calls done when all that was written before is durable, or with why
+	// some of it never will be. done is called from another goroutine, in the order
+	// of the calls of After, and before Close returns; it does not wait.
+	After(done func(error))
+}
+
+// WriteDurably writes lines and waits until they are durable.
+func WriteDurably(ctx context.Context, s Sink, lines []byte) error {
+	err := s.Write(ctx, lines)
+	early, ok := s.(Early)
+	if err != nil || !ok {
+		return err
+	}
+	done := make(chan error, 1)
+	early.After(func(err error) { done <- err })
+	return <-done
+}
+
+// BlockPasser is an Operator of a stage of lines that can tell of a whole block that
+// each of its lines goes on as it is. It is asked where its stage is the only one.
+type BlockPasser interface {
+	Operator
+	// PassBlock counts the lines; ok is false where they have to be looked at one by one.
+	PassBlock(data []byte) (lines int, ok bool)
+}
+
 // Block is a piece of the input: whole records, each with its line end.
 type Block struct {
 	Data []byte // has record.Padding bytes of capacity behind it
@@ -188,7 +218,10 @@ type Block struct {
 	// knows nothing.
 	Meta []*record.Meta
 	Ack  func(error) // called once, when the block's records are through; may be nil
-	Time time.Time   // of arrival
+	// Free, where set, takes Data back: nobody looks at it any more. It may be
+	// called before Ack.
+	Free func()
+	Time time.Time // of arrival
 
 	Source  string     // the partition that the records come from, as SourceName writes it; "" where there are none
 	Control []*Control // what follows behind the records; none of kind source

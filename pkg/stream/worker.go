@@ -22,6 +22,7 @@ type worker struct {
 	fold    FoldWorker
 	last    Emit          // takes batches instead of the collector (stopAt), or nil
 	columns *columnReader // where the fold reads columns, or nil
+	passer  BlockPasser   // the only operator, where blocks may go on whole, or nil
 	keep    bool          // batches go on to the collector as they are
 	batch   *Batch
 	job     *job
@@ -37,6 +38,7 @@ type result struct {
 	batches  []*Batch
 	rejected []Rejection
 	err      error
+	direct   bool // out is the block's own data
 }
 
 // errLong refuses a line that was not read.
@@ -88,6 +90,9 @@ func newWorker(e *engine) (*worker, error) {
 		}
 	}
 	w.keep = p.fold == nil && len(p.rest) > 0
+	if len(w.ops) == 1 && p.fold == nil && !w.keep && !w.objects {
+		w.passer, _ = w.ops[0].(BlockPasser)
+	}
 	w.link()
 	return w, nil
 }
@@ -175,6 +180,7 @@ func (w *worker) run(j *job) {
 	}
 	var err error
 	switch {
+	case w.passWhole(j):
 	case w.columns != nil && j.block.Meta == nil && w.columns.begin(j):
 		w.scanColumns(j.block.Data)
 	case w.objects:
@@ -193,6 +199,21 @@ func (w *worker) run(j *job) {
 		w.pass()
 	}
 	res.sort()
+}
+
+// passWhole hands a block on as it is where all of its lines may go so.
+func (w *worker) passWhole(j *job) bool {
+	if w.passer == nil || j.block.Meta != nil || len(j.block.Long) > 0 || w.last != nil || len(j.block.Data) == 0 {
+		return false
+	}
+	n, ok := w.passer.PassBlock(j.block.Data)
+	if !ok {
+		return false
+	}
+	res := &j.result
+	res.in, res.lines, res.records = int64(n), int64(n), int64(n)
+	res.out, res.direct = j.block.Data, true
+	return true
 }
 
 // sort puts what was rejected into the order of the input.

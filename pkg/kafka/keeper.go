@@ -1,0 +1,303 @@
+package kafka
+
+import (
+	"context"
+	"time"
+
+	"github.com/IBM/sarama"
+	"github.com/logpipe/logpipe/pkg/fault"
+	"github.com/logpipe/logpipe/pkg/option"
+)
+
+const (
+	noLeader    = -1
+	metadataAge = 5 * time.Minute // when to ask again although nothing failed: for new partitions
+	goneAfter   = 5 * time.Second // how long the cluster may not know a topic: a new one takes a moment
+)
+
+// wantMetadata asks for a look at who leads what. p.mu may be held.
+func (p *Producer) wantMetadata() {
+	select {
+	case p.stale <- struct{}{}:
+	default:
+	}
+}
+
+// keepMetadata looks who leads what whenever something failed, at most four times
+// a second, until the producer ends.
+func (p *Producer) keepMetadata() {
+	var last time.Time
+	age := time.NewTicker(metadataAge)
+	defer age.Stop()
+	for {
+		select {
+		case <-p.stale:
+		case <-age.C:
+		case <-p.ctx.Done():
+			return
+		}
+		if early := retryPause - time.Since(last); early > 0 {
+			if pause(p.ctx, early) != nil {
+				return
+			}
+		}
+		last = time.Now()
+		p.refresh()
+	}
+}
+
+// refresh looks who leads what. Where that does not help it is tried again.
+func (p *Producer) refresh() {
+	p.mu.Lock()
+	var names []string
+	for name := range p.topics {
+		names = append(names, name)
+	}
+	nameless := p.idempotent && p.txn == nil && p.identity == nobody
+	p.mu.Unlock()
+	if nameless {
+		if err := p.identify(p.ctx); err != nil {
+			p.conn.cfg.log().Debug("producer id", "error", err)
+			p.wantMetadata()
+		}
+	}
+	if len(names) == 0 {
+		return
+	}
+	resp, err := p.conn.metadata(p.ctx, names, false)
+	if err != nil {
+		p.conn.cfg.log().Debug("metadata", "error", err)
+		p.wantMetadata()
+		return
+	}
+	p.learn(resp)
+}
+
+// meet makes the first contact with a topic. The broker may create it.
+func (p *Producer) meet(ctx context.Context, name string) error {
+	if _, err := p.conn.topic(ctx, name, true); err != nil {
+		return err
+	}
+	resp, err := p.conn.metadata(ctx, []string{name}, false)
+	if err != nil {
+		return explain(err, name)
+	}
+	p.mu.Lock()
+	if p.topics[name] == nil {
+		p.topics[name] = &topic{name: name, choose: newPartitioner(p.cfg.Partitioner)}
+	}
+	p.mu.Unlock()
+	p.learn(resp)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.topics[name].parts) == 0 {
+		delete(p.topics, name)
+		return noTopic(name)
+	}
+	return nil
+}
+
+// learn takes over who leads what.
+func (p *Producer) learn(resp *sarama.MetadataResponse) {
+	var done []settled
+	p.mu.Lock()
+	for _, b := range resp.Brokers {
+		l := p.links[b.ID()]
+		if l == nil {
+			l = &link{p: p, id: b.ID(), wake: make(chan struct{}, 1)}
+			p.links[l.id] = l
+			if !p.closed {
+				p.workers.Go(l.run)
+			}
+		}
+		l.addr = b.Addr()
+	}
+	for _, m := range resp.Topics {
+		if t := p.topics[m.Name]; t != nil {
+			done = append(done, p.learnTopic(t, m)...)
+		}
+	}
+	for _, l := range p.links {
+		l.parts = l.parts[:0]
+	}
+	for _, t := range p.topics {
+		for _, part := range t.parts {
+			if l := p.links[part.leader]; l != nil {
+				l.parts = append(l.parts, part)
+			} else if part.waiting() {
+				p.wantMetadata()
+			}
+		}
+	}
+	for _, l := range p.links {
+		l.awake()
+	}
+	p.mu.Unlock()
+	p.settle(done)
+}
+
+func (part *partition) waiting() bool { return part.filling != nil || len(part.queue) > 0 }
+
+// learnTopic takes over who leads a topic's partitions. A topic that is gone, or
+// that may not be written, ends what waits for it. p.mu is held.
+func (p *Producer) learnTopic(t *topic, m *sarama.TopicMetadata) []settled {
+	switch {
+	case m.Err == sarama.ErrUnknownTopicOrPartition:
+		if t.gone.IsZero() {
+			t.gone = time.Now()
+		}
+		if time.Since(t.gone) < goneAfter {
+			t.leaderless()
+			return nil
+		}
+		delete(p.topics, t.name)
+		return p.giveUpTopic(t, noTopic(t.name))
+	case m.Err != sarama.ErrNoError && !passing(m.Err):
+		delete(p.topics, t.name)
+		return p.giveUpTopic(t, explain(m.Err, t.name))
+	}
+	t.gone = time.Time{}
+	for _, pm := range m.Partitions {
+		for int(pm.ID) >= len(t.parts) {
+			t.parts = append(t.parts, &partition{topic: t, id: int32(len(t.parts)), leader: noLeader, identity: nobody})
+		}
+		part := t.parts[pm.ID]
+		part.leader = noLeader
+		if pm.Leader >= 0 && p.links[pm.Leader] != nil && (pm.Err == sarama.ErrNoError || pm.Err == sarama.ErrReplicaNotAvailable) {
+			part.leader = pm.Leader
+		}
+	}
+	return nil
+}
+
+func (t *topic) leaderless() {
+	for _, part := range t.parts {
+		part.leader = noLeader
+	}
+}
+
+// giveUpTopic gives up what waits for a topic. p.mu is held.
+func (p *Producer) giveUpTopic(t *topic, err error) (done []settled) {
+	for _, part := range t.parts {
+		part.leader = noLeader
+		done = append(done, p.giveUpPartition(part, err, func(*batch) bool { return true })...)
+	}
+	return done
+}
+
+// giveUpPartition gives up those batches of a partition that wait and are chosen.
+// p.mu is held.
+func (p *Producer) giveUpPartition(part *partition, err error, chosen func(*batch) bool) (done []settled) {
+	if part.filling != nil && chosen(part.filling) {
+		part.full()
+	}
+	var left []*batch
+	for _, b := range part.queue {
+		if chosen(b) {
+			done = append(done, p.failedWith(b, err))
+		} else {
+			left = append(left, b)
+		}
+	}
+	part.queue = left
+	return done
+}
+
+// watchTime gives up what is too old, until the producer ends.
+func (p *Producer) watchTime() {
+	tick := time.NewTicker(max(10*time.Millisecond, min(time.Second, p.cfg.Timeout/10)))
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			p.expire(time.Now())
+		case <-p.ctx.Done():
+			return
+		}
+	}
+}
+
+// expire gives up what has waited for longer than the timeout. Where nothing was
+// acknowledged all the while, that is all.
+func (p *Producer) expire(now time.Time) {
+	p.mu.Lock()
+	if p.open == 0 || p.lost != nil || p.closed {
+		p.mu.Unlock()
+		return
+	}
+	if now.Sub(p.moving) >= p.cfg.Timeout {
+		p.mu.Unlock()
+		_ = p.giveUp()
+		return
+	}
+	var done []settled
+	old := func(b *batch) bool { return now.Sub(b.begun) >= p.cfg.Timeout }
+	for _, t := range p.topics {
+		for _, part := range t.parts {
+			done = append(done, p.expirePartition(part, old)...)
+		}
+	}
+	p.mu.Unlock()
+	p.settle(done)
+}
+
+// expirePartition gives up what is too old in a partition. p.mu is held.
+func (p *Producer) expirePartition(part *partition, old func(*batch) bool) []settled {
+	for _, b := range part.flying {
+		if old(b) { // the broker is silent: a cut connection is an answer
+			if l := p.links[part.leader]; l != nil && l.current != nil {
+				l.current.close()
+			}
+			return nil
+		}
+	}
+	first := part.filling
+	if len(part.queue) > 0 {
+		first = part.queue[0]
+	}
+	if first == nil || !old(first) || len(part.flying) > 0 {
+		return nil
+	}
+	err := fault.Hint(fault.Unreachablef("topic %q partition %d: no acknowledgement for %s", part.topic.name, part.id, option.FormatDuration(p.cfg.Timeout)),
+		"--delivery-timeout sets how long to try")
+	// With the first of those that were sent and may be stored, the others cannot
+	// be told from repetitions any more.
+	sent := first.tries > 0
+	return p.giveUpPartition(part, err, func(b *batch) bool { return old(b) || sent && b.tries > 0 })
+}
+
+// giveUp ends all attempts because the brokers have been silent for too long. It
+// returns why.
+func (p *Producer) giveUp() error {
+	err := fault.Unreachablef("no acknowledgement for %s", option.FormatDuration(p.cfg.Timeout))
+	if since, ok := p.conn.outage.begun(); ok {
+		err = fault.Unreachablef("no broker has acknowledged anything since %s", since.Format(time.TimeOnly))
+	}
+	p.mu.Lock()
+	if p.lost == nil {
+		p.lost = fault.Hint(err, "--delivery-timeout sets how long to try")
+	}
+	err = p.lost
+	p.mu.Unlock()
+	p.abandon(err)
+	return err
+}
+
+// abandon gives up all that has no answer, and cuts the connections.
+func (p *Producer) abandon(why error) {
+	var done []settled
+	p.mu.Lock()
+	if p.lost == nil && !p.closed {
+		p.lost = why
+	}
+	for _, t := range p.topics {
+		done = append(done, p.giveUpTopic(t, why)...)
+	}
+	for _, l := range p.links {
+		if l.current != nil {
+			l.current.close() // its answers come as errors
+		}
+	}
+	p.mu.Unlock()
+	p.settle(done)
+}
