@@ -113,6 +113,9 @@ func (b *produceBuilder) Build(args []string) (Sink, error) {
 	if err := b.check(); err != nil {
 		return nil, err
 	}
+	if err := b.o.Check(); err != nil {
+		return nil, fmt.Errorf("produce: %w", err)
+	}
 	b.o.Elsewhere = b.wraps
 	b.like = kafka.Record{Topic: b.topics[0], Partition: int32(b.partition)}
 	for _, text := range b.headers {

@@ -4,8 +4,7 @@ import (
 	"io"
 	"strings"
 
-	"github.com/klauspost/compress/gzip"
-	"github.com/klauspost/compress/zstd"
+	"github.com/logpipe/logpipe/pkg/codec"
 )
 
 // Compress returns a writer that compresses as the name of a file says: .zst,
@@ -13,9 +12,9 @@ import (
 func Compress(w io.Writer, name string) (io.WriteCloser, error) {
 	switch {
 	case strings.HasSuffix(name, ".zst"):
-		return zstd.NewWriter(w, zstd.WithEncoderConcurrency(1))
+		return codec.NewZstdWriter(w)
 	case strings.HasSuffix(name, ".gz"):
-		return gzip.NewWriter(w), nil
+		return codec.NewGzipWriter(w), nil
 	}
 	return plainWriter{w}, nil
 }

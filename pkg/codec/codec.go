@@ -176,3 +176,11 @@ func NewZstdReader(in io.Reader) (out io.Reader, release func(), err error) {
 	}
 	return z, z.Close, nil
 }
+
+// NewGzipWriter writes a gzip file.
+func NewGzipWriter(out io.Writer) io.WriteCloser { return gzip.NewWriter(out) }
+
+// NewZstdWriter writes a file of Zstandard.
+func NewZstdWriter(out io.Writer) (io.WriteCloser, error) {
+	return zstd.NewWriter(out, zstd.WithEncoderConcurrency(1))
+}

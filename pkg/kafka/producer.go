@@ -132,6 +132,12 @@ func NewProducer(ctx context.Context, cfg Config, pc ProducerConfig) (*Producer,
 	return p, nil
 }
 
+// Check finds settings that nothing can follow; its errors are of usage.
+func (pc ProducerConfig) Check() error {
+	_, err := pc.producer()
+	return err
+}
+
 // producer checks the settings and fills those that are missing.
 func (pc ProducerConfig) producer() (*Producer, error) {
 	acks, ok := map[string]sarama.RequiredAcks{
