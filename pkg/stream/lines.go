@@ -134,7 +134,7 @@ func (r *Reader) trimBOM(buf []byte) []byte {
 }
 
 func (r *Reader) block(data []byte) *Block {
-	return &Block{Data: data, Name: r.name, Time: time.Now(), Free: func() { r.release(data) }}
+	return &Block{Data: data, Name: r.name, Time: time.Now(), Ack: func(error) {}, Free: func() { r.release(data) }}
 }
 
 // last ends the input: a last line without its newline gets one. What was read
