@@ -114,8 +114,8 @@ func (p *part) valueAt(property string) position {
 	return p.place()
 }
 
-// checkFolders reports channels that want one folder: the second one does not
-// come up.
+// checkFolders reports channels that want one folder, or one file of a database:
+// the second one does not come up.
 func (l *linter) checkFolders(p *plan) {
 	var taken claims
 	for _, c := range p.channels {
@@ -134,6 +134,16 @@ func (l *linter) checkFolders(p *plan) {
 				l.report(Error, c.part.valueAt(property), "give it folders of its own", "channel %s: %s has the folder %s already", c.name, other, folder)
 				c.broken = true
 			}
+		}
+	}
+	for _, c := range p.channels {
+		owning, ok := any(c.built).(interface{ File() string })
+		if !ok || !c.ok() || c.broken || owning.File() == "" {
+			continue
+		}
+		if other := taken.take(c.part, "file", owning.File()); other != "" {
+			l.report(Error, c.part.valueAt("driver.url"), "give it a file of its own", "channel %s: %s has the file %s already", c.name, other, owning.File())
+			c.broken = true
 		}
 	}
 }

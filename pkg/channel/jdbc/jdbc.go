@@ -67,6 +67,7 @@ type Channel struct {
 	target    database.URL
 	sql       *dialect
 	owner     string
+	open      func(context.Context, database.Config) (database.Conn, error)
 
 	ctx    context.Context // ends when the channel gives up
 	giveUp context.CancelFunc
@@ -90,7 +91,7 @@ type Channel struct {
 
 // New describes and makes a JDBC channel.
 func New(p *flume.Properties) flume.Channel {
-	c := &Channel{batch: mostBatch, keepAlive: keepAlive, changed: make(chan struct{}),
+	c := &Channel{open: database.Open, batch: mostBatch, keepAlive: keepAlive, changed: make(chan struct{}),
 		token: make(chan struct{}, 1), work: make(chan struct{}, 1)}
 	c.settings.describe(p)
 	return c
@@ -132,7 +133,7 @@ func (c *Channel) Open(env flume.Env) error {
 	c.writer = newLink(c.connect)
 	c.reader = c.writer
 	if c.target.Kind != database.SQLite && c.maxConnections > 1 {
-		c.reader = newLink(func(ctx context.Context) (database.Conn, error) { return database.Open(ctx, c.target.Config) })
+		c.reader = newLink(func(ctx context.Context) (database.Conn, error) { return c.open(ctx, c.target.Config) })
 	}
 	err := c.connectFirst()
 	if err != nil && !database.Lost(err) {

@@ -85,13 +85,29 @@ func (d *dialect) begin(ctx context.Context, conn database.Conn, firm bool) erro
 	return nil
 }
 
+// countStep is how many events are counted in one query, so that none takes long.
+const countStep = 500_000
+
 // count tells how many events there are, and their first and last ids.
 func (d *dialect) count(ctx context.Context, conn database.Conn) (events, first, last int64, err error) {
 	where, args := d.where("id > ?", int64(0))
 	err = conn.Query(ctx, func(v []any) error {
-		events, first, last = number(v[0]), number(v[1]), number(v[2])
+		first, last = number(v[0]), number(v[1])
 		return nil
-	}, "SELECT count(*), min(id), max(id) FROM "+eventTable+where, args...)
+	}, "SELECT min(id), max(id) FROM "+eventTable+where, args...)
+	for at := first - 1; err == nil && at < last; {
+		n, end := int64(0), int64(0)
+		where, args := d.where("id > ? ORDER BY id LIMIT ?", at, int64(countStep))
+		err = conn.Query(ctx, func(v []any) error {
+			n, end = number(v[0]), number(v[1])
+			return nil
+		}, "SELECT count(*), max(id) FROM (SELECT id FROM "+eventTable+where+") AS part", args...)
+		if n == 0 {
+			break
+		}
+		events += n
+		at = end
+	}
 	return events, first, last, err
 }
 
@@ -189,7 +205,7 @@ func (c *Channel) connect(ctx context.Context) (database.Conn, error) {
 			return nil, err
 		}
 	}
-	conn, err := database.Open(ctx, c.target.Config)
+	conn, err := c.open(ctx, c.target.Config)
 	if err != nil {
 		return nil, err
 	}
