@@ -160,7 +160,7 @@ func (f *agentFlags) run(ctx context.Context, app *cli.App) error {
 		signal.Notify(reload, syscall.SIGHUP)
 		defer signal.Stop(reload)
 	}
-	o.Reload = reload
+	o.Reload, o.Ready = reload, forgetStart
 	o.Poll = time.Duration(f.java.interval) * time.Second
 	return agent.Run(ctx, o)
 }

@@ -21,6 +21,7 @@ import (
 const collectAt = 50
 
 func main() {
+	forgetStart() // of packages
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(collectAt)
 	}

@@ -33,7 +33,7 @@ func (p *Blocks) Get(size int) *Block {
 		b = &Block{pool: p}
 	}
 	if cap(b.Bytes) < size {
-		b.Bytes = make([]byte, size, size+size/8) // batches differ a little
+		b.Bytes = make([]byte, size, size+size/16) // batches differ a little
 	}
 	b.Bytes = b.Bytes[:size]
 	return b

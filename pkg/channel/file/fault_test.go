@@ -245,6 +245,9 @@ func TestSyncFails(t *testing.T) {
 			if err := c.Put(t.Context(), logpipetest.Events("c d")); !errors.Is(err, errBroken) {
 				t.Fatalf("put: %v", err)
 			}
+			if n, err := c.PutAll(t.Context(), logpipetest.Events("c d"), 1); n != 0 || !errors.Is(err, errBroken) {
+				t.Fatalf("batches: %d events are stored, %v", n, err)
+			}
 		}
 		if c.Size() != 1 {
 			t.Errorf("size %d", c.Size())
@@ -297,7 +300,8 @@ func TestSpaceOfTakenEvents(t *testing.T) {
 	}
 }
 
-// TestGroupCommit holds that puts at the same time share a sync.
+// TestGroupCommit holds that puts at the same time share a sync, and batches that
+// are put together.
 func TestGroupCommit(t *testing.T) {
 	d := &slowDisk{}
 	c := configure(t, t.TempDir())
@@ -314,7 +318,15 @@ func TestGroupCommit(t *testing.T) {
 	if n := d.count() - before; n > 10 {
 		t.Errorf("20 puts at once took %d syncs", n)
 	}
-	if got := rest(t, c); len(strings.Fields(got)) != 20 {
+	before = d.count()
+	batches := logpipetest.Events(strings.Repeat("b ", 2*mostTogether))
+	if n, err := c.PutAll(t.Context(), batches, 1); n != len(batches) || err != nil {
+		t.Fatalf("batches: %d events are stored, %v", n, err)
+	}
+	if n := d.count() - before; n != 2 {
+		t.Errorf("%d batches of a source took %d syncs", len(batches), n)
+	}
+	if got := rest(t, c); len(strings.Fields(got)) != 20+len(batches) {
 		t.Errorf("took %s", got)
 	}
 }
