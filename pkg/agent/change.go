@@ -193,6 +193,9 @@ func (a *change) startChannels(moved map[string][]flume.Event) error {
 		a.started = append(a.started, "channel "+c.name)
 	}
 	for name, events := range moved {
+		if len(events) == 0 {
+			continue
+		}
 		if a.waiting == nil {
 			a.waiting = map[string][]flume.Event{}
 		}

@@ -26,7 +26,16 @@ type resolver struct {
 	// bare lets `${NAME}` read the environment, as Flume did before 1.10 with
 	// its EnvVarResolverProperties.
 	bare bool
+	left int // references that may still be replaced in this value
 }
+
+const (
+	// mostReplaced is how many references a value may need, with those in the
+	// values that stand for them: each key that names another twice doubles them.
+	mostReplaced = 1000
+	// mostNested is how deep references may stand in each other.
+	mostNested = 100
+)
 
 // envResolver is the class that makes `${NAME}` read the environment.
 const envResolver = "org.apache.flume.node.EnvVarResolverProperties"
@@ -39,6 +48,7 @@ func substitute(entries []*entry, system map[string]string) {
 	}
 	values := make([]string, len(entries))
 	for i, e := range entries {
+		r.left = mostReplaced
 		values[i] = r.expand(e.value, []string{e.key}, &e.unresolved)
 	}
 	// Only now: what one key refers to is the text of the other.
@@ -76,7 +86,7 @@ func (r *resolver) expand(text string, chain []string, unresolved *[]reference) 
 // closing finds the brace that ends a reference, behind those inside it.
 func closing(text string) int {
 	depth := 0
-	for i := 0; i < len(text); i++ {
+	for i := 0; i < len(text) && depth <= mostNested; i++ {
 		switch {
 		case strings.HasPrefix(text[i:], "${"):
 			depth++
@@ -93,6 +103,10 @@ func closing(text string) int {
 // replace is what stands for one reference.
 func (r *resolver) replace(inner string, chain []string, unresolved *[]reference) string {
 	name, otherwise, hasDefault := strings.Cut(inner, ":-")
+	if r.left--; r.left < 0 {
+		*unresolved = append(*unresolved, reference{inner, "the value needs too many others"})
+		return ""
+	}
 	value, found, why := r.lookup(name, chain, unresolved)
 	switch {
 	case found:

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -119,5 +120,27 @@ func TestFilterValuesAreNotPrinted(t *testing.T) {
 		!strings.Contains(got, "a.conf:3:28: error: config filter type hadoop is not supported; instead: type external") ||
 		!strings.Contains(got, `a.conf:12:29: error: totalEvents of source r1: nothing replaces ${f2["events"]}: there is no config filter f2`) {
 		t.Error(got)
+	}
+}
+
+// Values that double with each key, references that stand in each other and keys
+// of any length are answered at once.
+func TestSubstitutionIsBounded(t *testing.T) {
+	doubled := strings.Builder{}
+	doubled.WriteString("v0 = x\n")
+	for i := 1; i < 60; i++ {
+		fmt.Fprintf(&doubled, "v%d = ${v%d}${v%d}\n", i, i-1, i-1)
+	}
+	begun := time.Now()
+	got := lint(t, strings.Replace(plain, "= localhost", "= ${v59}", 1)+doubled.String())
+	if !strings.Contains(got, "a.conf:5:22: error: bind of source r1: nothing replaces ${v") || !strings.Contains(got, "the value needs too many others") {
+		t.Errorf("doubled: %.500s", got)
+	}
+	nested := strings.Repeat("${", 1<<16) + strings.Repeat("}", 1<<16)
+	if got := lint(t, plain+"a1.sinks.k1."+strings.Repeat("y", 1<<17)+" = "+nested+"\n"); !strings.HasSuffix(got, "starts\n") || len(got) > 3000 {
+		t.Errorf("nested: %.500s", got)
+	}
+	if took := time.Since(begun); took > 20*time.Second {
+		t.Errorf("it took %v", took)
 	}
 }

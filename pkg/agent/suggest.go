@@ -3,17 +3,26 @@ package agent
 import (
 	"fmt"
 	"strings"
+	"unicode/utf8"
 )
+
+// longestWord is the longest one that is compared: nobody types a longer one.
+const longestWord = 300
 
 // nearest returns the candidate that word was probably meant to be, or "".
 func nearest(word string, candidates []string) string {
 	best, bestDistance := "", max(1, len(word)/3)+1
 	lower := strings.ToLower(word)
 	for _, c := range candidates {
-		d := distance(lower, strings.ToLower(c))
+		other := strings.ToLower(c)
+		d := max(len(lower)-len(other), len(other)-len(lower)) / utf8.UTFMax // at least
 		// `filePrefix` for `hdfs.filePrefix`: the last part alone.
-		if strings.HasSuffix(strings.ToLower(c), "."+lower) {
+		if strings.HasSuffix(other, "."+lower) {
 			d = 0
+		} else if d < bestDistance && len(lower) <= longestWord {
+			d = distance(lower, other)
+		} else {
+			continue
 		}
 		if d < bestDistance {
 			best, bestDistance = c, d

@@ -39,6 +39,7 @@ type HTTP struct {
 
 	env      flume.Env
 	counters counters
+	faults   faults
 	listener net.Listener
 	read     func(*http.Request) ([]flume.Event, error)
 }
@@ -90,6 +91,7 @@ func (s *HTTP) Check() []flume.Problem {
 // Open listens.
 func (s *HTTP) Open(env flume.Env) error {
 	s.env, s.counters = env, newCounters(env)
+	s.faults = faults{logf: env.Logf}
 	switch strings.TrimSuffix(s.handler, "$Builder") {
 	case jsonHandler:
 		s.read = readJSONEvents
@@ -134,7 +136,7 @@ func (s *HTTP) Run(ctx context.Context, out *Output) error {
 		Handler:           http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.serve(w, r, out) }),
 		ReadHeaderTimeout: 30 * time.Second,
 		IdleTimeout:       time.Minute,
-		ErrorLog:          log.New(httpComplaints{s.env.Logf}, "", 0),
+		ErrorLog:          log.New(httpComplaints{&s.faults}, "", 0),
 	}
 	stopped := newSignal()
 	stop := context.AfterFunc(ctx, func() {
@@ -154,10 +156,10 @@ func (s *HTTP) Run(ctx context.Context, out *Output) error {
 }
 
 // httpComplaints passes on what the server says of single connections.
-type httpComplaints struct{ logf func(string, ...any) }
+type httpComplaints struct{ faults *faults }
 
 func (c httpComplaints) Write(p []byte) (int, error) {
-	c.logf("%s", bytes.TrimSpace(p))
+	c.faults.tell("%s", bytes.TrimSpace(p))
 	return len(p), nil
 }
 
@@ -180,7 +182,7 @@ func (s *HTTP) serve(w http.ResponseWriter, r *http.Request, out *Output) {
 		case errors.As(err, &refused):
 			code = http.StatusBadRequest
 		}
-		s.env.Logf("%s: request refused: %v", r.RemoteAddr, err)
+		s.faults.tell("%s: request refused: %v", r.RemoteAddr, err)
 		http.Error(w, err.Error(), code)
 		return
 	}
