@@ -295,3 +295,6 @@ func (c copies) again(header string) (n int) {
 	}
 	return n
 }
+
+// sleepUpTo makes the moments random in which a test does something.
+func sleepUpTo(ms int) { time.Sleep(rand.N(time.Duration(ms) * time.Millisecond)) }
