@@ -19,6 +19,7 @@ import (
 // and SIGHUP asks for looks at any time. Nothing that was answered is lost, and
 // nothing comes twice.
 func TestChangesUnderLoad(t *testing.T) {
+	t.Parallel()
 	for _, kind := range []string{
 		"type = file\nchannels.c1.checkpointInterval = $N",
 		"type = memory\nchannels.c1.capacity = $N",

@@ -48,6 +48,7 @@ func TestKilledHDFS(t *testing.T) {
 // file channel: all three are killed, and what was answered with 200 arrives at
 // one of the two.
 func TestKilledGroup(t *testing.T) {
+	t.Parallel()
 	for _, processor := range []string{"failover", "load_balance"} {
 		t.Run(processor, func(t *testing.T) {
 			t.Parallel()

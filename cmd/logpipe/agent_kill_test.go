@@ -23,6 +23,9 @@ import (
 // The tests that kill whole agents are short here, and long with more kills:
 //
 //	LOGPIPE_KILLS=60 go test -count=1 -run TestKilled -v ./cmd/logpipe
+//
+// All of them are parallel tests, which begin when the others are over: some of
+// those measure memory, and what this process had at most counts as a child's.
 
 // fleet runs agents as processes of their own, kills them without warning and
 // starts them again in the same folders.

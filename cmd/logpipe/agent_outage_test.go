@@ -20,7 +20,7 @@ import (
 
 // outageLines is what each source gets to read while its sink is gone: more than
 // its channel, the buffers of the system and those of the source hold.
-const outageLines = 20000
+const outageLines = 8000
 
 const outageAgent = `
 	sources = exec spool tail netcat http syslog avro
