@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"fmt"
 	"os"
 	"os/user"
 	"runtime"
@@ -26,15 +27,22 @@ type resolver struct {
 	// bare lets `${NAME}` read the environment, as Flume did before 1.10 with
 	// its EnvVarResolverProperties.
 	bare bool
-	left int // references that may still be replaced in this value
+
+	done  map[string]string // values of keys in which all is replaced
+	size  int               // bytes that references have brought into the value at hand
+	total int               // and into all values
+	steps int               // keys that were looked up
+	full  bool
 }
 
+// What references may make of a file: some lines that refer to each other twice
+// could make more than a machine holds.
 const (
-	// mostReplaced is how many references a value may need, with those in the
-	// values that stand for them: each key that names another twice doubles them.
-	mostReplaced = 1000
-	// mostNested is how deep references may stand in each other.
-	mostNested = 100
+	mostReferred = 1 << 20  // bytes, in one value
+	mostInAll    = 64 << 20 // bytes
+	mostSteps    = 1 << 20  // keys that are looked up
+	mostChain    = 1000     // keys of which each refers to the next
+	mostNested   = 100      // references within one another
 )
 
 // envResolver is the class that makes `${NAME}` read the environment.
@@ -42,13 +50,13 @@ const envResolver = "org.apache.flume.node.EnvVarResolverProperties"
 
 // substitute replaces the references in the values of all entries.
 func substitute(entries []*entry, system map[string]string) {
-	r := resolver{entries: map[string]*entry{}, system: system, bare: system["propertiesImplementation"] == envResolver}
+	r := resolver{entries: map[string]*entry{}, done: map[string]string{}, system: system, bare: system["propertiesImplementation"] == envResolver}
 	for _, e := range entries {
 		r.entries[e.key] = e
 	}
 	values := make([]string, len(entries))
 	for i, e := range entries {
-		r.left = mostReplaced
+		r.size, r.full = 0, false
 		values[i] = r.expand(e.value, []string{e.key}, &e.unresolved)
 	}
 	// Only now: what one key refers to is the text of the other.
@@ -103,10 +111,6 @@ func closing(text string) int {
 // replace is what stands for one reference.
 func (r *resolver) replace(inner string, chain []string, unresolved *[]reference) string {
 	name, otherwise, hasDefault := strings.Cut(inner, ":-")
-	if r.left--; r.left < 0 {
-		*unresolved = append(*unresolved, reference{inner, "the value needs too many others"})
-		return ""
-	}
 	value, found, why := r.lookup(name, chain, unresolved)
 	switch {
 	case found:
@@ -114,16 +118,21 @@ func (r *resolver) replace(inner string, chain []string, unresolved *[]reference
 	case hasDefault:
 		return otherwise
 	}
-	*unresolved = append(*unresolved, reference{inner, why})
+	if !r.full { // else it was told
+		*unresolved = append(*unresolved, reference{inner, why})
+	}
+	r.full = r.full || r.exceeded()
 	return "${" + inner + "}"
+}
+
+// exceeded reports whether references have brought too much.
+func (r *resolver) exceeded() bool {
+	return r.size > mostReferred || r.total > mostInAll || r.steps > mostSteps
 }
 
 func (r *resolver) lookup(name string, chain []string, unresolved *[]reference) (value string, found bool, why string) {
 	if e := r.entries[name]; e != nil {
-		if slices.Contains(chain, name) {
-			return "", false, "it refers to itself"
-		}
-		return r.expand(e.text, append(slices.Clone(chain), name), unresolved), true, ""
+		return r.other(e, chain, unresolved)
 	}
 	kind, rest, prefixed := strings.Cut(name, ":")
 	if !prefixed {
@@ -152,6 +161,33 @@ func (r *resolver) lookup(name string, chain []string, unresolved *[]reference) 
 		why = "a lookup of " + kind + " is not supported; use env, sys, date or another key"
 	}
 	return value, found, why
+}
+
+// other is the value of another key.
+func (r *resolver) other(e *entry, chain []string, unresolved *[]reference) (value string, found bool, why string) {
+	if i := slices.Index(chain, e.key); i >= 0 {
+		return "", false, "the keys refer to each other without end: " + strings.Join(append(chain[i:len(chain):len(chain)], e.key), " -> ")
+	}
+	if len(chain) > mostChain {
+		return "", false, fmt.Sprintf("more than %d keys refer each to the next: %s -> %s -> … -> %s", mostChain, chain[0], chain[1], e.key)
+	}
+	value, known := r.done[e.key]
+	if !known {
+		value = e.text
+	}
+	r.steps, r.size, r.total = r.steps+1, r.size+len(value), r.total+len(value)
+	if r.exceeded() {
+		return "", false, fmt.Sprintf("what %s refers to has more than %d KiB", chain[0], mostReferred>>10)
+	}
+	if known {
+		return value, true, ""
+	}
+	before := len(*unresolved)
+	value = r.expand(e.text, append(slices.Clone(chain), e.key), unresolved)
+	if len(*unresolved) == before && !r.full {
+		r.done[e.key] = value
+	}
+	return value, true, ""
 }
 
 // property is a system property: of the command line, or one that every Java

@@ -48,6 +48,49 @@ func TestSubstitute(t *testing.T) {
 	}
 }
 
+// References that never end, or that make more than a machine holds, are told
+// with the keys or the size.
+func TestSubstituteBounds(t *testing.T) {
+	chain := "k0 = end\n"
+	for i := range 1500 {
+		chain += fmt.Sprintf("k%d = ${k%d}\n", i+1, i)
+	}
+	double := "d0 = 0123456789\n"
+	empty := "e0 =\n"
+	for i := range 40 {
+		double += fmt.Sprintf("d%d = ${d%d}${d%[2]d}\n", i+1, i)
+		empty += fmt.Sprintf("e%d = ${e%d}${e%[2]d}\n", i+1, i)
+	}
+	for text, want := range map[string]string{
+		"x = ${y}\ny = a ${z}\nz = ${y}":  "the keys refer to each other without end: y -> z -> y",
+		"x = ${x}":                        "the keys refer to each other without end: x -> x",
+		"x = ${k900}\n" + chain:           "",
+		"x = ${k1500}\n" + chain:          "more than 1000 keys refer each to the next: x -> k1500 -> … -> k",
+		"x = ${d10}\n" + double:           "",
+		"x = a${d40}b${d40}\n" + double:   "what x refers to has more than 1024 KiB",
+		"x = ${e40}\n" + empty:            "",
+		"x = ${e5} ${e6} ${e7}\n" + empty: "",
+	} {
+		entries, _ := parseProperties("f", []byte(text))
+		substitute(entries, nil)
+		x := entries[0]
+		got := ""
+		for _, r := range x.unresolved {
+			got += r.why
+		}
+		if got != want && (!strings.HasSuffix(want, "-> k") || !strings.HasPrefix(got, want)) || len(x.unresolved) > 1 {
+			t.Errorf("%.40q: %q of %d, want %q", text, got, len(x.unresolved), want)
+		}
+		if want == "" && strings.Contains(x.value, "$") {
+			t.Errorf("%.40q: %.40q", text, x.value)
+		}
+	}
+	got := lint(t, "a1.sources = r1\na1.channels = c1\na1.sources.r1.type = ${kind}\nkind = ${more}\nmore = ${kind}\na1.sources.r1.channels = c1\na1.channels.c1.type = memory\n")
+	if want := "type of source r1: nothing replaces ${kind}: the keys refer to each other without end: kind -> more -> kind"; !strings.Contains(got, want) {
+		t.Errorf("%s\nwant %s", got, want)
+	}
+}
+
 // FuzzSubstitute holds that no text makes it fail or grow without end.
 func FuzzSubstitute(f *testing.F) {
 	f.Add("${env:A}${k}", "${${j}}")
@@ -133,7 +176,7 @@ func TestSubstitutionIsBounded(t *testing.T) {
 	}
 	begun := time.Now()
 	got := lint(t, strings.Replace(plain, "= localhost", "= ${v59}", 1)+doubled.String())
-	if !strings.Contains(got, "a.conf:5:22: error: bind of source r1: nothing replaces ${v") || !strings.Contains(got, "the value needs too many others") {
+	if !strings.Contains(got, "a.conf:5:22: error: bind of source r1: nothing replaces ${v") || !strings.Contains(got, "what a1.sources.r1.bind refers to has more than 1024 KiB") {
 		t.Errorf("doubled: %.500s", got)
 	}
 	nested := strings.Repeat("${", 1<<16) + strings.Repeat("}", 1<<16)
