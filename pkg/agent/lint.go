@@ -374,7 +374,10 @@ func checkTogether(l *linter, c any, p *part) {
 }
 
 func levelOf(problem flume.Problem) Level {
-	if problem.Harmless {
+	switch {
+	case problem.Note:
+		return Note
+	case problem.Harmless:
 		return Warning
 	}
 	return Error

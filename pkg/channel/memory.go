@@ -63,8 +63,19 @@ func (m *Memory) Check() []flume.Problem {
 			Fix:      "set it below 100",
 		})
 	}
+	if m.capacity >= manyEvents && m.byteCapacity == 0 {
+		all = append(all, flume.Problem{
+			Property: "capacity", Note: true,
+			Message: fmt.Sprintf("it holds up to %d events of any size; without byteCapacity, which Flume sets to 80 %% of Java's heap, nothing bounds their bytes", m.capacity),
+			Fix:     "set byteCapacity to the memory that bodies may take",
+		})
+	}
 	return all
 }
+
+// manyEvents is a capacity with which events of a usual size take a large part of
+// a machine's memory.
+const manyEvents = 1_000_000
 
 // Open shows the counters.
 func (m *Memory) Open(env flume.Env) error {

@@ -62,6 +62,7 @@ type Problem struct {
 	// Harmless says that Flume runs with it, and does what the rest of the file
 	// says: a warning.
 	Harmless bool
+	Note     bool // it is no mistake, but worth a word
 }
 
 // Checker is a component that checks its properties against each other. Check

@@ -121,9 +121,13 @@ func (s *Taildir) Check() []flume.Problem {
 		}
 	}
 	for key := range s.groupHeaders {
-		if _, header, ok := strings.Cut(key, "."); !ok || header == "" {
+		group, header, ok := strings.Cut(key, ".")
+		if !ok || header == "" {
 			all = append(all, flume.Problem{Property: "headers." + key, Message: "want headers.GROUP.KEY",
 				Fix: fmt.Sprintf("write headers.%s.KEY = VALUE", key)})
+		} else if _, described := s.patterns[group]; !described && !slices.Contains(strings.Fields(s.groupNames), group) {
+			all = append(all, flume.Problem{Property: "headers." + key, Message: fmt.Sprintf("there is no group %s: the header is set nowhere", group),
+				Fix: "name a group of filegroups, or leave the line out", Harmless: true})
 		}
 	}
 	return append(all, s.multi.check()...)

@@ -367,6 +367,8 @@ func TestTaildirCheck(t *testing.T) {
 	}{
 		{[]string{"filegroups=a", `filegroups.a=/x/.*\.log`}, ""},
 		{[]string{"filegroups=a b", `filegroups.a=/x/.*`}, "group b has no files"},
+		{[]string{"filegroups=a", `filegroups.a=/x/.*`, `filegroups.b=/x/.*`}, "group b is not in filegroups"},
+		{[]string{"filegroups=a", `filegroups.a=/x/.*`, `headers.b.k=v`}, "there is no group b"},
 		{[]string{"filegroups=a", `filegroups.a=/x/*.log`}, "nothing stands in front of *"},
 		{[]string{"filegroups=a", `filegroups.a=/x/`}, "has no pattern of file names"},
 		{[]string{"filegroups=a", `filegroups.a=/x/y`, "headers.a=b"}, "want headers.GROUP.KEY"},
