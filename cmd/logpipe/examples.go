@@ -51,7 +51,7 @@ output       standard output
 		"config": {{
 			Note:    "a variable stands before the file and the default",
 			Command: `LOGPIPE_TZ=Europe/Berlin logpipe config | grep -e SETTING -e tz`,
-			Output:  "SETTING   VALUE           ORIGIN\ntz        Europe/Berlin   LOGPIPE_TZ\n",
+			Output:  "SETTING             VALUE           ORIGIN\ntz                  Europe/Berlin   LOGPIPE_TZ\n",
 		}},
 		"completion": {{
 			Note:    "for this shell: source <(logpipe completion bash)",

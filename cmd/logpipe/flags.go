@@ -18,7 +18,12 @@ type flagValue struct {
 	shared bool // all streaming commands have it
 }
 
-func (v flagValue) Set(s string) error { return v.Value.Set(s) }
+func (v flagValue) Set(s string) error {
+	if v.Secret {
+		return catalog.SecretOnLine(v.Option)
+	}
+	return v.Value.Set(s)
+}
 
 // String is the value's text.
 func (v flagValue) String() string { return v.Value.String() }

@@ -16,6 +16,11 @@ type Kafka struct {
 	brokers []string
 	pasted  bool // the brokers come from a flag of another tool
 	wait    time.Duration
+
+	security    kafka.Security
+	mechanism   string
+	password    string // of the configuration file
+	keyPassword string
 }
 
 // Options declares them, and what people paste from other tools.
@@ -23,6 +28,7 @@ func (k *Kafka) Options(s *option.Set) {
 	k.brokers = []string{kafka.DefaultBroker}
 	s.Add("brokers,b", &addresses{k: k}, "addresses of brokers, `HOST:PORT,…`")
 	s.Duration(&k.wait, "wait", 0, "wait up to this `duration` for the first contact with a broker")
+	k.securityOptions(s)
 	for _, name := range []string{"bootstrap-server", "broker-list"} {
 		s.Add(name, &addresses{k: k, pasted: true}, "the same as --brokers").Hidden = true
 	}
@@ -31,7 +37,10 @@ func (k *Kafka) Options(s *option.Set) {
 
 // Config is what a client of the cluster is made with.
 func (k *Kafka) Config(log *slog.Logger) kafka.Config {
-	return kafka.Config{Brokers: k.brokers, Wait: k.wait, Logger: log}
+	security := k.security
+	security.Mechanism = strings.ToUpper(k.mechanism)
+	security.Password, security.KeyPassword, security.CAPassword = kafka.Secret(k.password), kafka.Secret(k.keyPassword), kafka.Secret(k.keyPassword)
+	return kafka.Config{Brokers: k.brokers, Wait: k.wait, Logger: log, Security: security}
 }
 
 // addresses is the value of --brokers and of its pasted forms. The settings of

@@ -84,6 +84,9 @@ func (p *optionParser) letters(w string) error {
 }
 
 func (p *optionParser) store(o *option.Option, as, value string) error {
+	if o.Secret {
+		return WrongValue(as, o, SecretOnLine(o))
+	}
 	if err := o.Value.Set(value); err != nil {
 		return WrongValue(as, o, err)
 	}

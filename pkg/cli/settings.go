@@ -35,10 +35,14 @@ type settings struct {
 // connection are the settings of commands that talk to servers, and of those
 // that look places up.
 func connection(s *option.Set) {
-	var brokers, geo string
-	var wait = new(option.Duration)
-	s.String(&brokers, "brokers", "127.0.0.1:9092", "addresses of Kafka brokers")
-	s.Add("wait", wait, "how long to wait for the first contact with a server")
+	var kafka option.Set
+	new(catalog.Kafka).Options(&kafka)
+	for _, o := range kafka.All() {
+		if !o.Hidden || o.Secret {
+			s.Add(o.Name, o.Value, o.Help).Secret = o.Secret
+		}
+	}
+	var geo string
 	s.String(&geo, "geo", "", "database of places")
 }
 
@@ -49,7 +53,7 @@ func known() *option.Set {
 	new(Shared).Options(&all)
 	for _, o := range all.All() {
 		if o.Name != "explain" && o.Name != "config" {
-			kept.Add(o.Name, o.Value, o.Help)
+			kept.Add(o.Name, o.Value, o.Help).Secret = o.Secret
 		}
 	}
 	return &kept
@@ -65,7 +69,7 @@ func (a *App) Settings() catalog.Settings {
 			if names.Lookup(o.Name) == nil || slices.Contains(given, o.Name) {
 				continue
 			}
-			found, ok, err := s.lookup(o.Name)
+			found, ok, err := s.lookup(o.Name, o.Secret)
 			if err != nil {
 				return err
 			}
@@ -88,7 +92,7 @@ func (a *App) ListSettings() ([]Setting, error) {
 	}
 	var list []Setting
 	for _, o := range known().All() {
-		found, ok, err := s.lookup(o.Name)
+		found, ok, err := s.lookup(o.Name, o.Secret)
 		if err != nil {
 			return nil, err
 		}
@@ -96,6 +100,8 @@ func (a *App) ListSettings() ([]Setting, error) {
 			found = Setting{o.Name, o.Default, "default"}
 		} else if err := o.Value.Set(found.Value); err != nil {
 			return nil, catalog.WrongValue(found.Origin+" ("+o.Name+")", o, err)
+		} else if o.Secret {
+			found.Value = "(hidden)"
 		}
 		list = append(list, found)
 	}
@@ -107,8 +113,12 @@ func Variable(name string) string {
 	return "LOGPIPE_" + strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
 }
 
-func (s *settings) lookup(name string) (Setting, bool, error) {
+func (s *settings) lookup(name string, secret bool) (Setting, bool, error) {
 	if v, ok := s.app.Environ(Variable(name)); ok && v != "" {
+		if secret {
+			return Setting{}, false, fault.Hint(fault.Usagef("%s: a secret in the environment is seen by others", Variable(name)),
+				"%s names a file that holds it", Variable(name+"-file"))
+		}
 		return Setting{name, v, Variable(name)}, true, nil
 	}
 	if err := s.load(); err != nil {

@@ -19,7 +19,7 @@ type JavaProducer struct {
 	linger, timeout           time.Duration
 	limit, buffer             int
 	idempotent                bool
-	security                  string
+	security                  JavaSecurity
 }
 
 // Describe describes the settings, whose names begin with prefix; it returns the
@@ -33,14 +33,14 @@ func (j *JavaProducer) Describe(p *flume.Properties, prefix, acks string) *flume
 	p.Duration(&j.timeout, prefix+"delivery.timeout.ms", DefaultTimeout, time.Millisecond, "how long a record is tried before its batch begins anew")
 	p.Bool(&j.idempotent, prefix+"enable.idempotence", true, "with acks all, no retry writes a record twice")
 	p.String(&j.client, prefix+"client.id", "", "name in the brokers' logs")
-	describeSecurity(p, prefix, &j.security)
+	j.security.Describe(p, prefix)
 	describeUnused(p, prefix, unusedByProducers)
 	return answer
 }
 
 // Config is the way to the cluster; what is to be told goes to logf.
 func (j *JavaProducer) Config(brokers string, logf func(string, ...any)) Config {
-	return Config{Brokers: Addresses(brokers), ClientID: j.client, Logger: tellTo(logf)}
+	return Config{Brokers: Addresses(brokers), ClientID: j.client, Logger: tellTo(logf), Security: j.security.Security()}
 }
 
 // Producer is how records are sent.
@@ -53,7 +53,7 @@ func (j *JavaProducer) Producer() ProducerConfig {
 func (j *JavaProducer) Acks() string { return j.acks }
 
 // Check finds what cannot be done.
-func (j *JavaProducer) Check(prefix string) []flume.Problem { return checkSecurity(prefix, j.security) }
+func (j *JavaProducer) Check(prefix string) []flume.Problem { return j.security.Check(prefix) }
 
 // JavaConsumer holds the settings of a Java consumer that is a member of a group.
 type JavaConsumer struct {
@@ -61,7 +61,7 @@ type JavaConsumer struct {
 	session                       time.Duration
 	fetch                         int
 	isolation                     string
-	security                      string
+	security                      JavaSecurity
 	reset                         *flume.Property
 }
 
@@ -77,14 +77,14 @@ func (j *JavaConsumer) Describe(p *flume.Properties, prefix, group, from string)
 	p.Choice(&j.isolation, prefix+"isolation.level", "read_uncommitted", []string{"read_uncommitted", "read_committed"},
 		"whether records of open and aborted transactions are read too")
 	p.String(&j.client, prefix+"client.id", "", "name in the brokers' logs")
-	describeSecurity(p, prefix, &j.security)
+	j.security.Describe(p, prefix)
 	describeUnused(p, prefix, unusedByConsumers)
 	return name
 }
 
 // Config is the way to the cluster; what is to be told goes to logf.
 func (j *JavaConsumer) Config(brokers string, logf func(string, ...any)) Config {
-	return Config{Brokers: Addresses(brokers), ClientID: j.client, Logger: tellTo(logf)}
+	return Config{Brokers: Addresses(brokers), ClientID: j.client, Logger: tellTo(logf), Security: j.security.Security()}
 }
 
 // Consumer is how topics are read.
@@ -110,7 +110,7 @@ func (j *JavaConsumer) BeginAtEnd(yes bool) {
 
 // Check finds what cannot be done.
 func (j *JavaConsumer) Check(prefix string) []flume.Problem {
-	all := checkSecurity(prefix, j.security)
+	all := j.security.Check(prefix)
 	if j.from == "none" {
 		all = append(all, flume.Problem{Property: prefix + "auto.offset.reset", Message: "with none a new group reads nothing",
 			Fix: "write earliest or latest"})
@@ -138,22 +138,6 @@ func CheckBrokers(property, brokers string) []flume.Problem {
 		problem.Message = err.Error()
 	}
 	return []flume.Problem{problem}
-}
-
-func describeSecurity(p *flume.Properties, prefix string, protocol *string) {
-	p.Choice(protocol, prefix+"security.protocol", "PLAINTEXT", []string{"PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"}, "how to speak to the brokers")
-	var unused map[string]string
-	for _, family := range []string{"ssl.", "sasl."} {
-		p.Family(&unused, prefix+family, "of security protocols").Without("the protocol is PLAINTEXT")
-	}
-}
-
-func checkSecurity(prefix, protocol string) []flume.Problem {
-	if protocol == "PLAINTEXT" {
-		return nil
-	}
-	return []flume.Problem{{Property: prefix + "security.protocol", Message: "security protocol " + protocol + " is not supported yet",
-		Fix: "use a PLAINTEXT listener"}}
 }
 
 // unused are settings without an effect, and why.

@@ -33,6 +33,7 @@ type Config struct {
 	ClientID string        // name in the brokers' logs; "" = logpipe
 	Wait     time.Duration // how long to keep trying before the first contact; 0 = give up at once, within a second
 	Logger   *slog.Logger  // what the client does, at debug level; nil = nowhere. The first one given serves the whole process
+	Security Security      // TLS and SASL
 }
 
 // Header is one header of a record. Names may repeat.
@@ -86,20 +87,28 @@ func connect(ctx context.Context, cfg Config, change func(*sarama.Config)) (*con
 			sarama.Logger = libraryLog{cfg.Logger}
 		}
 	})
+	way, err := cfg.Security.open()
+	if err != nil {
+		return nil, err
+	}
 	closing := new(atomic.Bool)
-	gone := &outage{log: cfg.log(), brokers: brokers, how: "trying again until they do"}
+	gone := &outage{log: cfg.log(), brokers: brokers, way: way, how: "trying again until they do"}
 	conf := baseConfig(cfg, closing, gone)
+	way.apply(conf)
 	if change != nil {
 		change(conf)
 	}
 	if err := conf.Validate(); err != nil {
 		return nil, fault.Usagef("kafka settings: %w", err)
 	}
-	answering, versions, err := reach(ctx, brokers, cfg.Wait)
+	answering, versions, err := reach(ctx, brokers, cfg.Wait, way)
 	if err != nil {
 		return nil, err
 	}
 	client, err := sarama.NewClient(answering, conf)
+	if refusesUser(err) {
+		return nil, fmt.Errorf("the cluster %w", cfg.Security.refusedUser(err))
+	}
 	if err != nil {
 		return nil, explain(err, "")
 	}

@@ -25,6 +25,7 @@ const (
 type outage struct {
 	log     *slog.Logger
 	brokers []string
+	way     *access
 	how     string // what is done meanwhile
 
 	mu    sync.Mutex
@@ -53,7 +54,7 @@ func (o *outage) failed() {
 func (o *outage) tell(since time.Time) {
 	ctx, cancel := context.WithTimeout(context.Background(), firstContact)
 	defer cancel()
-	_, _, failures := probeAll(ctx, o.brokers)
+	_, _, failures := probeAll(ctx, o.brokers, o.way)
 	what := "a broker of the cluster is not to be reached"
 	if len(failures) == len(o.brokers) {
 		var list []string

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -37,17 +38,19 @@ type contactError struct {
 	cause string
 	hint  string
 	final bool // waiting will not help
+
+	refused bool // it answers, and not us
 }
 
 func (e *contactError) Error() string { return fmt.Sprintf("broker %s: %s", e.addr, e.cause) }
 
 // reach asks all addresses at once and returns those that answered by the time
 // the first did. It tries again until wait is over.
-func reach(ctx context.Context, addrs []string, wait time.Duration) ([]string, apiVersions, error) {
+func reach(ctx context.Context, addrs []string, wait time.Duration, way *access) ([]string, apiVersions, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, max(wait, firstContact), errGaveUp)
 	defer cancel()
 	for again := 100 * time.Millisecond; ; again = min(2*again, time.Second) {
-		ok, versions, failures := probeAll(ctx, addrs)
+		ok, versions, failures := probeAll(ctx, addrs, way)
 		if len(ok) > 0 {
 			return ok, versions, nil
 		}
@@ -76,6 +79,9 @@ func final(failures []*contactError) bool {
 
 func unreachable(failures []*contactError, wait time.Duration) error {
 	var err error
+	if i := slices.IndexFunc(failures, func(f *contactError) bool { return f.refused }); i >= 0 {
+		return fault.Hint(failures[i], "%s", failures[i].hint)
+	}
 	if len(failures) == 1 {
 		err = fault.Unreachablef("%w", failures[0])
 	} else {
@@ -92,7 +98,7 @@ func unreachable(failures []*contactError, wait time.Duration) error {
 	return fault.Hint(err, "%s", hint)
 }
 
-func probeAll(ctx context.Context, addrs []string) (ok []string, versions apiVersions, failures []*contactError) {
+func probeAll(ctx context.Context, addrs []string, way *access) (ok []string, versions apiVersions, failures []*contactError) {
 	type answer struct {
 		addr     string
 		versions apiVersions
@@ -103,7 +109,7 @@ func probeAll(ctx context.Context, addrs []string) (ok []string, versions apiVer
 	answers := make(chan answer, len(addrs))
 	for _, addr := range addrs {
 		go func() {
-			v, err := probe(ctx, addr)
+			v, err := probe(ctx, addr, way)
 			answers <- answer{addr, v, err}
 		}()
 	}
@@ -130,49 +136,79 @@ func probeAll(ctx context.Context, addrs []string) (ok []string, versions apiVer
 	}
 }
 
-// probe opens a connection and asks for the versions that the server speaks.
-func probe(ctx context.Context, addr string) (apiVersions, *contactError) {
-	c, err := new(net.Dialer).DialContext(ctx, "tcp", addr)
-	if err != nil {
-		return nil, dialFailure(addr, err)
+// probe opens a connection and asks for the versions that the server speaks,
+// and how it wants to know who we are.
+func probe(ctx context.Context, addr string, way *access) (apiVersions, *contactError) {
+	secure, failure := way.dial(ctx, addr)
+	if failure != nil {
+		return nil, failure
 	}
-	defer c.Close()
-	stop := context.AfterFunc(ctx, func() { c.SetDeadline(time.Unix(1, 0)) })
-	defer stop()
-	if _, err := c.Write(versionsRequest()); err != nil {
-		return nil, answerFailure(addr, nil, err)
-	}
-	head := make([]byte, 8) // length, correlation id
-	n, err := io.ReadFull(c, head)
-	if err != nil {
-		return nil, answerFailure(addr, head[:n], err)
-	}
-	length := binary.BigEndian.Uint32(head)
-	if binary.BigEndian.Uint32(head[4:]) != probeCorrelation || length < 4 || length > maxProbeAnswer {
-		return nil, answerFailure(addr, head, nil)
-	}
-	body := make([]byte, length-4)
-	if _, err := io.ReadFull(c, body); err != nil {
-		return nil, answerFailure(addr, head, err)
+	defer secure.Close()
+	body, head, err := ask(secure, versionsRequest())
+	if err != nil || body == nil {
+		return nil, way.answerFailure(addr, head, err)
 	}
 	v, ok := parseVersions(body)
 	if !ok {
 		return nil, answerFailure(addr, head, nil)
 	}
-	return v, nil
+	return v, way.greet(secure, addr, func() (net.Conn, error) {
+		again, failure := way.dial(ctx, addr)
+		if failure != nil {
+			return nil, failure
+		}
+		return again, nil
+	})
 }
 
-// versionsRequest is an ApiVersions request of version 0, which every broker
-// since 0.10 answers, before authentication too.
-func versionsRequest() []byte {
+// dial opens a connection whose reads and writes end with ctx.
+func (a *access) dial(ctx context.Context, addr string) (net.Conn, *contactError) {
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", addr)
+	if err != nil {
+		return nil, dialFailure(addr, err)
+	}
+	context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
+	secure, failure := a.handshake(ctx, conn, addr)
+	if failure != nil {
+		conn.Close()
+		return nil, failure
+	}
+	return secure, nil
+}
+
+// ask sends a request and returns what its answer holds; nil where it is none.
+func ask(c net.Conn, request []byte) (body, head []byte, err error) {
+	if _, err := c.Write(request); err != nil {
+		return nil, nil, err
+	}
+	head = make([]byte, 8) // length, correlation id
+	n, err := io.ReadFull(c, head)
+	if err != nil {
+		return nil, head[:n], err
+	}
+	length := binary.BigEndian.Uint32(head)
+	if binary.BigEndian.Uint32(head[4:]) != probeCorrelation || length < 4 || length > maxProbeAnswer {
+		return nil, head, nil
+	}
+	body = make([]byte, length-4)
+	_, err = io.ReadFull(c, body)
+	return body, head, err
+}
+
+// request begins a request of a key and a version with the header that all have.
+func request(key, version int, length int) []byte {
 	const client = "logpipe"
-	b := binary.BigEndian.AppendUint32(nil, uint32(10+len(client)))
-	b = binary.BigEndian.AppendUint16(b, keyApiVersions)
-	b = binary.BigEndian.AppendUint16(b, 0)
+	b := binary.BigEndian.AppendUint32(nil, uint32(10+len(client)+length))
+	b = binary.BigEndian.AppendUint16(b, uint16(key))
+	b = binary.BigEndian.AppendUint16(b, uint16(version))
 	b = binary.BigEndian.AppendUint32(b, probeCorrelation)
 	b = binary.BigEndian.AppendUint16(b, uint16(len(client)))
 	return append(b, client...)
 }
+
+// versionsRequest is an ApiVersions request of version 0, which every broker
+// since 0.10 answers, before authentication too.
+func versionsRequest() []byte { return request(keyApiVersions, 0, 0) }
 
 // parseVersions reads the answer to it: an error code and a list of key, lowest
 // and highest version.
@@ -222,7 +258,7 @@ func answerFailure(addr string, head []byte, err error) *contactError {
 	f := &contactError{addr: addr, hint: "-b HOST:PORT names the port of a broker", final: true}
 	switch {
 	case len(head) >= 2 && head[0] == 0x15 && head[1] == 0x03: // a TLS alert
-		f.cause, f.hint = "the port expects TLS", "-b HOST:PORT names a plaintext port of the broker"
+		f.cause, f.hint = "the port expects TLS", "--tls speaks it; -b HOST:PORT names a plaintext port of the broker"
 	case bytes.HasPrefix(head, []byte("HTTP")):
 		f.cause = "answers HTTP, so it is not a Kafka broker"
 	case len(head) > 0 && err == nil:
@@ -231,6 +267,7 @@ func answerFailure(addr string, head []byte, err error) *contactError {
 		f.cause, f.final = "accepts connections and does not answer: not a Kafka broker, or an overloaded one", false
 	default:
 		f.cause = "closes the connection without an answer: not a Kafka broker, or one that expects TLS"
+		f.hint += "; --tls speaks TLS"
 		f.final = false // a broker that is just starting does so too
 	}
 	return f

@@ -27,6 +27,7 @@ type Option struct {
 	Words   []string // allowed words, for completion; nil = anything
 	Bare    string   // the value when the flag stands alone ("true" for switches); "" = needs one
 	Hidden  bool     // understood, not shown (what people paste from other tools)
+	Secret  bool     // what is stored is never shown, and never given as a flag or in the environment: the configuration file has it
 	Field   bool     // names a field of the records: completion offers field names
 	Default string   // text of the default
 }

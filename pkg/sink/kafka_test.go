@@ -127,7 +127,7 @@ func TestKafkaSinkNames(t *testing.T) {
 		if err := q.Assign(name, value); err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		if ignored := []string{"kafka.producer.batch.size", "kafka.producer.ssl.truststore.location", "key.serializer.class", "serializer.class"}; slices.Contains(ignored, name) != (q.Ignored != "") {
+		if ignored := []string{"kafka.producer.batch.size", "key.serializer.class", "serializer.class"}; slices.Contains(ignored, name) != (q.Ignored != "") {
 			t.Errorf("%s is ignored: %q", name, q.Ignored)
 		}
 	}
@@ -174,9 +174,9 @@ func TestKafkaSinkMistakes(t *testing.T) {
 		"brokerList=h topic=logs/%{app}":                         `logs/%{app} becomes a name such as this: "logs/x" cannot`,
 		"brokerList=h topic=logs-%D":                             "logs-%D becomes a name such as this",
 		"brokerList=h topic=logs-%Q":                             `there is no escape "%Q"`,
-		"brokerList=h kafka.producer.security.protocol=SASL_SSL": "SASL_SSL is not supported yet",
-		"brokerList=h kafka.producer.security.protocol=ssl":      "SSL is not supported yet",
-		"brokerList=h defaultPartitionId=3000000000":             "no topic has a partition",
+		"brokerList=h kafka.producer.security.protocol=SASL_SSL": "Kerberos (GSSAPI) is not spoken",
+		"brokerList=h kafka.producer.security.protocol=SASL_SSL kafka.producer.sasl.mechanism=PLAIN": "there is no sasl.jaas.config",
+		"brokerList=h defaultPartitionId=3000000000":                                                 "no topic has a partition",
 	} {
 		s := configure(t, NewKafka, strings.Fields(settings)...).(*Kafka)
 		if problems := s.Check(); len(problems) != 1 || !strings.Contains(problems[0].Message, want) || problems[0].Fix == "" {

@@ -255,7 +255,8 @@ func TestKafkaCheck(t *testing.T) {
 		{"kafka.topic=t", ""},
 		{"kafka.bootstrap.servers= , ", "no broker"},
 		{"useFlumeEventFormat=true", ""},
-		{"kafka.producer.security.protocol=SASL_SSL", "not supported yet"},
+		{"kafka.producer.security.protocol=SASL_SSL", "GSSAPI"},
+		{"kafka.producer.security.protocol=SSL", ""},
 		{"kafka.producer.retries=3", ""},
 	}
 	for _, test := range tests {

@@ -30,6 +30,7 @@ type Kafka struct {
 	topicHeader string
 	copied      map[string]string // event header -> record header
 	settings    map[string]string // kafka.consumer.*
+	security    kafka.JavaSecurity
 
 	env        flume.Env
 	counters   counters
@@ -49,6 +50,7 @@ func NewKafka(p *flume.Properties) Source {
 	p.Bool(&s.setTopic, "setTopicHeader", true, "set a header to the topic")
 	p.String(&s.topicHeader, "topicHeader", "topic", "the header for the topic")
 	p.Family(&s.copied, "header.", "the record header that becomes the event header of this name")
+	s.security.Describe(p, "kafka.consumer.")
 	p.Family(&s.settings, "kafka.consumer.", "settings of Kafka's consumer")
 	var number int
 	p.Int(&number, "batchDurationMillis", 1000, 0, "longest wait for a full batch").In("ms").Without("records go on as soon as they arrive")
@@ -84,8 +86,11 @@ func (s *Kafka) Check() []flume.Problem {
 	if _, err := newWholePattern(s.pattern); err != nil {
 		report("kafka.topics.regex", fixPattern, "%v", err)
 	}
-	if protocol := s.settings["security.protocol"]; protocol != "" && !strings.EqualFold(protocol, "PLAINTEXT") {
-		report("kafka.consumer.security.protocol", "use a PLAINTEXT listener", "security protocol %s is not supported yet", protocol)
+	all = append(all, s.security.Check("kafka.consumer.")...)
+	switch level := s.settings["isolation.level"]; level {
+	case "", "read_uncommitted", "read_committed":
+	default:
+		report("kafka.consumer.isolation.level", "write read_uncommitted or read_committed", "want read_uncommitted or read_committed, not %q", level)
 	}
 	switch reset := s.settings["auto.offset.reset"]; reset {
 	case "", "earliest", "latest":
@@ -153,7 +158,7 @@ func (s *Kafka) Run(ctx context.Context, out *Output) error {
 // session is one membership of the group. It ends without an error when the
 // topics of a pattern have changed.
 func (s *Kafka) session(ctx context.Context, out *Output, working func()) error {
-	cfg := kafka.Config{Brokers: listOf(s.brokers), ClientID: s.settings["client.id"]}
+	cfg := kafka.Config{Brokers: listOf(s.brokers), ClientID: s.settings["client.id"], Security: s.security.Security()}
 	topics, err := s.findTopics(ctx, cfg)
 	if err != nil {
 		return err
@@ -184,7 +189,8 @@ func (s *Kafka) consumerConfig(topics []string) kafka.ConsumerConfig {
 		return n
 	}
 	cc := kafka.ConsumerConfig{Topics: topics, Group: s.group, From: kafka.End, Instance: s.settings["group.instance.id"],
-		FetchBytes: int32(number("max.partition.fetch.bytes")), Session: time.Duration(number("session.timeout.ms")) * time.Millisecond}
+		FetchBytes: int32(number("max.partition.fetch.bytes")), Session: time.Duration(number("session.timeout.ms")) * time.Millisecond,
+		Open: s.settings["isolation.level"] != "read_committed"}
 	if s.settings["auto.offset.reset"] == "earliest" {
 		cc.From = kafka.Beginning
 	}

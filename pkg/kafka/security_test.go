@@ -1,0 +1,155 @@
+package kafka
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kfake"
+	"software.sslmate.com/src/go-pkcs12"
+
+	"github.com/logpipe/logpipe/pkg/fault"
+	"github.com/logpipe/logpipe/pkg/logpipetest"
+)
+
+// stores writes a certificate with its key as NAME.p12, and the authority's own
+// as trust.p12.
+func stores(t *testing.T, a *logpipetest.Authority, name string, pair tls.Certificate) {
+	t.Helper()
+	store, err := pkcs12.Modern.Encode(pair.PrivateKey, pair.Leaf, []*x509.Certificate{a.Cert}, "changeit")
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.Write(name+".p12", store)
+	if store, err = pkcs12.Modern.EncodeTrustStore([]*x509.Certificate{a.Cert}, "changeit"); err != nil {
+		t.Fatal(err)
+	}
+	a.Write("trust.p12", store)
+}
+
+// secured starts a broker and returns its address.
+func secured(t *testing.T, opts ...kfake.Opt) string {
+	t.Helper()
+	c, err := kfake.NewCluster(append(opts, kfake.NumBrokers(1), kfake.SeedTopics(1, "t"))...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	return c.ListenAddrs()[0]
+}
+
+func users() []kfake.Opt {
+	return []kfake.Opt{kfake.EnableSASL(), kfake.Superuser(Plain, "ann", "secret-a"),
+		kfake.Superuser(ScramSHA256, "bob", "secret-b"), kfake.Superuser(ScramSHA512, "eve=,x", "secret-e")}
+}
+
+// TestSecurity sends and reads records in every way of speaking.
+func TestSecurity(t *testing.T) {
+	a := logpipetest.NewAuthority(t)
+	server := a.Serving(a.Pair("server", "127.0.0.1"), tls.NoClientCert)
+	mutual := a.Serving(a.Pair("server", "127.0.0.1"), tls.RequireAndVerifyClientCert)
+	named := a.Serving(a.Pair("named", "kafka.example"), tls.NoClientCert)
+	stores(t, a, "client", a.Pair("client"))
+	password := a.Write("password", []byte("secret-b\n"))
+	store := a.Write("changeit", []byte("changeit\n"))
+	ca := a.Path("ca.pem")
+	for _, c := range []struct {
+		name   string
+		server []kfake.Opt
+		s      Security
+	}{
+		{"TLS", []kfake.Opt{kfake.TLS(server)}, Security{TLS: true, CA: ca}},
+		{"a store", []kfake.Opt{kfake.TLS(server)}, Security{TLS: true, CA: a.Path("trust.p12"), KeyPasswordFile: store}},
+		{"another name", []kfake.Opt{kfake.TLS(named)}, Security{TLS: true, CA: ca, ServerName: "kafka.example"}},
+		{"any name", []kfake.Opt{kfake.TLS(named)}, Security{TLS: true, CA: ca, AnyServerName: true}},
+		{"mutual", []kfake.Opt{kfake.TLS(mutual)}, Security{TLS: true, CA: ca, Cert: a.Path("client.pem"), Key: a.Path("client.key")}},
+		{"mutual with a store", []kfake.Opt{kfake.TLS(mutual)}, Security{TLS: true, CA: ca, Cert: a.Path("client.p12"), KeyPassword: "changeit"}},
+		{"PLAIN", users(), Security{Mechanism: Plain, User: "ann", Password: "secret-a"}},
+		{"SCRAM-SHA-256", users(), Security{Mechanism: ScramSHA256, User: "bob", PasswordFile: password}},
+		{"SCRAM-SHA-512", users(), Security{Mechanism: ScramSHA512, User: "eve=,x", Password: "secret-e"}},
+		{"SCRAM over TLS", append(users(), kfake.TLS(server)), Security{TLS: true, CA: ca, Mechanism: ScramSHA256, User: "bob", Password: "secret-b"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			cfg := Config{Brokers: []string{secured(t, c.server...)}, Security: c.s}
+			produce(t, cfg, "t", 0, 3)
+			for _, group := range []string{"", "g"} {
+				got := values(readAll(t, consumer(t, cfg, ConsumerConfig{Topics: []string{"t"}, Group: group, From: Beginning, ExitAtEnd: true})))
+				if !slices.Equal(got, numbered(0, 3)) {
+					t.Errorf("group %q reads %v", group, got)
+				}
+			}
+			if list, err := admin(t, cfg).ListGroups(soon(t)); err != nil || len(list) != 1 {
+				t.Errorf("groups %v, %v", list, err)
+			}
+		})
+	}
+}
+
+// TestSecurityMistakes holds what is said, within a second, of what does not fit;
+// no secret is in it.
+func TestSecurityMistakes(t *testing.T) {
+	a := logpipetest.NewAuthority(t)
+	plainPort := secured(t)
+	tlsPort := secured(t, kfake.TLS(a.Serving(a.Pair("server", "127.0.0.1"), tls.NoClientCert)))
+	namedPort := secured(t, kfake.TLS(a.Serving(a.Pair("named", "kafka.example"), tls.NoClientCert)))
+	mutualPort := secured(t, kfake.TLS(a.Serving(a.Pair("mutual", "127.0.0.1"), tls.RequireAndVerifyClientCert)))
+	userPort := secured(t, users()...)
+	stores(t, a, "server", a.Pair("server"))
+	ca, other := a.Path("ca.pem"), logpipetest.NewAuthority(t)
+	other.Pair("client")
+	for _, c := range []struct {
+		name, addr string
+		s          Security
+		code       fault.Code
+		says, hint string
+	}{
+		{"plain to TLS", tlsPort, Security{}, fault.Unreachable, "expects TLS", "--tls"},
+		{"TLS to plain", plainPort, Security{TLS: true, CA: ca}, fault.Unreachable, "does not speak TLS", "leave --tls out"},
+		{"unknown authority", tlsPort, Security{TLS: true}, fault.Unreachable, "signed by nobody who is trusted", "--tls-ca FILE"},
+		{"another authority", tlsPort, Security{TLS: true, CA: other.Path("ca.pem")}, fault.Unreachable, "signed by nobody who stands in", "--tls-ca FILE"},
+		{"another name", namedPort, Security{TLS: true, CA: ca}, fault.Unreachable, "certificate", "--tls-name"},
+		{"no certificate of ours", mutualPort, Security{TLS: true, CA: ca}, fault.Unreachable, "wants a certificate of ours", "--tls-cert"},
+		{"a foreign certificate of ours", mutualPort, Security{TLS: true, CA: ca, Cert: other.Path("client.pem"), Key: other.Path("client.key")},
+			fault.Unreachable, "the broker ends TLS", "--tls-cert"},
+		{"no user", userPort, Security{}, fault.Unreachable, "wants to know who we are", "plain, scram-sha-256"},
+		{"a user where none are", plainPort, Security{Mechanism: OAuthBearer, TokenFile: ca}, fault.Unreachable, "OAUTHBEARER", "--sasl"},
+		{"wrong password", userPort, Security{Mechanism: Plain, User: "ann", Password: "geheim"}, fault.Failed, `refuses user "ann" (PLAIN)`, "--sasl-user"},
+		{"wrong password", userPort, Security{Mechanism: ScramSHA256, User: "bob", Password: "geheim"}, fault.Failed, `refuses user "bob" (SCRAM-SHA-256)`, "--sasl-user"},
+		{"unknown user", userPort, Security{Mechanism: ScramSHA512, User: "nobody", Password: "geheim"}, fault.Failed, `refuses user "nobody"`, "--sasl-user"},
+		{"missing file", tlsPort, Security{TLS: true, CA: "nowhere.pem"}, fault.Usage, "nowhere.pem: no such file", ""},
+		{"no certificate in it", tlsPort, Security{TLS: true, CA: a.Path("server.key")}, fault.Usage, "holds no certificate", ""},
+		{"wrong store password", tlsPort, Security{TLS: true, CA: a.Path("trust.p12"), CAPassword: "geheim"}, fault.Usage, "trust.p12", "keytool -list"},
+		{"key without certificate", tlsPort, Security{TLS: true, Key: a.Path("client.key")}, fault.Usage, "no certificate", "--tls-cert"},
+		{"files without TLS", tlsPort, Security{CA: ca}, fault.Usage, "TLS is off", "--tls"},
+		{"user without mechanism", userPort, Security{User: "ann"}, fault.Usage, "no mechanism", "--sasl takes"},
+		{"no password", userPort, Security{Mechanism: Plain, User: "ann"}, fault.Usage, "needs a password", "--sasl-password-file"},
+		{"no token", userPort, Security{Mechanism: OAuthBearer}, fault.Usage, "needs a token", "--sasl-token-file"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			begun := time.Now()
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			defer cancel()
+			b, err := NewAdmin(ctx, Config{Brokers: []string{c.addr}, Security: c.s})
+			if err == nil {
+				b.Close()
+				t.Fatal("no error")
+			}
+			if took := time.Since(begun); took > time.Second {
+				t.Errorf("it takes %v", took)
+			}
+			if fault.CodeOf(err) != c.code || !strings.Contains(err.Error(), c.says) || !strings.Contains(fault.HintOf(err), c.hint) {
+				t.Errorf("code %d: %v\nhint: %s", fault.CodeOf(err), err, fault.HintOf(err))
+			}
+			for _, text := range []string{err.Error(), fault.HintOf(err), fmt.Sprintf("%v %+v %#v", c.s, c.s, c.s)} {
+				if strings.Contains(text, "geheim") {
+					t.Errorf("a secret is shown: %s", text)
+				}
+			}
+		})
+	}
+}
