@@ -30,6 +30,7 @@ type postgres struct {
 	raw        net.Conn
 	front      *pgproto3.Frontend
 	address    string
+	most       int // bytes of a message
 	timeout    time.Duration
 	statements map[string]*pgStatement
 	broken     error // the connection is no more

@@ -21,12 +21,19 @@ import (
 	"github.com/jackc/pgx/v5/pgproto3"
 )
 
+// The longest messages that a server may send: before it is known to be one, and
+// then, where a row may have a gigabyte.
+const (
+	loginBytes  = 64 << 10
+	answerBytes = 1<<30 + 64<<10
+)
+
 func openPostgres(ctx context.Context, c Config, address string) (Conn, error) {
 	raw, err := dial(ctx, PostgreSQL, address)
 	if err != nil {
 		return nil, err
 	}
-	p := &postgres{raw: raw, address: address, timeout: c.timeout(), statements: map[string]*pgStatement{}}
+	p := &postgres{raw: raw, address: address, most: answerBytes, timeout: c.timeout(), statements: map[string]*pgStatement{}}
 	end, err := p.begin(ctx)
 	if err != nil {
 		return nil, errors.Join(err, raw.Close())
@@ -64,6 +71,7 @@ func (p *postgres) login(ctx context.Context, c Config) error {
 		return err
 	}
 	p.front = pgproto3.NewFrontend(p.raw, p.raw)
+	p.front.SetMaxBodyLen(loginBytes)
 	start := &pgproto3.StartupMessage{ProtocolVersion: pgproto3.ProtocolVersion30, Parameters: map[string]string{
 		"user": c.User, "database": c.Database, "application_name": "logpipe", "client_encoding": "UTF8"}}
 	if c.Schema != "" {
@@ -84,6 +92,7 @@ func (p *postgres) login(ctx context.Context, c Config) error {
 		}
 		switch m := message.(type) {
 		case *pgproto3.ReadyForQuery:
+			p.front.SetMaxBodyLen(p.most)
 			return nil
 		case *pgproto3.ErrorResponse:
 			return p.refused(m)
@@ -177,7 +186,7 @@ type scram struct {
 const scramName = "SCRAM-SHA-256"
 
 // scramMost bounds the work that a server may ask for.
-const scramMost = 10_000_000
+const scramMost = 1_000_000
 
 func (s *scram) first(mechanisms []string) (pgproto3.FrontendMessage, error) {
 	for _, m := range mechanisms {

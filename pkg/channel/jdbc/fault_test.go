@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -232,6 +234,47 @@ func TestNoSpace(t *testing.T) {
 	}
 	if !strings.Contains(said.text(), "the database works again") {
 		t.Errorf("told %s", said.text())
+	}
+	if err := c.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestShrink holds that the space of events that were taken is given back.
+func TestShrink(t *testing.T) {
+	dir := t.TempDir()
+	c, _, _ := openFaulty(t, dir)
+	body := make([]byte, 1<<20)
+	for range 60 {
+		if err := c.Put(t.Context(), []flume.Event{{Body: body}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for c.Size() > 0 {
+		tx, err := c.Take(t.Context(), 20)
+		if err == nil {
+			err = tx.Commit()
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	steps := 0
+	for more := true; more; steps++ {
+		err := c.writer.do(t.Context(), func(conn database.Conn) (err error) {
+			more, err = c.sql.shrink(t.Context(), conn)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	info, err := os.Stat(filepath.Join(dir, "events.sqlite"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info.Size() > (sparePages+100)*4096 || steps < 2 {
+		t.Errorf("the file of an empty channel has %d bytes after %d steps", info.Size(), steps)
 	}
 	if err := c.Close(); err != nil {
 		t.Error(err)

@@ -78,6 +78,8 @@ type Channel struct {
 	work   chan struct{} // wakes the writer
 	counts counters
 
+	removed int // events since tidy was done; of the writer
+
 	mu       sync.Mutex
 	queue    queue
 	puts     []*request // in order

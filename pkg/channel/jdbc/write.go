@@ -103,8 +103,31 @@ func (c *Channel) gather() *group {
 		case ready:
 			return g
 		}
-		<-c.work
+		if !c.tidy() {
+			<-c.work
+		}
 	}
+}
+
+// tidyEvents is how many takes go by until it is looked whether the file of an
+// empty channel is larger than it need be.
+const tidyEvents = 10_000
+
+// tidy gives a piece of an empty file back to the disk while there is nothing
+// else to do; more tells that there is a next one.
+func (c *Channel) tidy() (more bool) {
+	if c.removed < tidyEvents || c.sql.shared || c.Size() > 0 || c.over() {
+		return false
+	}
+	err := c.writer.do(c.ctx, func(conn database.Conn) (err error) {
+		more, err = c.sql.shrink(c.ctx, conn)
+		return err
+	})
+	if err != nil || !more { // the next attempt comes with the next takes
+		c.removed = 0
+		return false
+	}
+	return true
 }
 
 // refuse answers what nobody will do; the lock is held.
@@ -301,6 +324,7 @@ func (c *Channel) finish(g *group) {
 	c.mu.Lock()
 	c.queue.grown(n)
 	for _, r := range g.deletes {
+		c.removed += r.span.events
 		c.queue.commit(r.span)
 		r.done <- nil
 	}
