@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -47,8 +48,16 @@ func openSQLite(c Config) (Conn, error) {
 			return nil, errors.Join(sqliteError(c.Path, err), conn.Close())
 		}
 	}
+	// The driver means to sync the folder when it makes the log, and syncs the file.
+	if err := syncFolder(filepath.Dir(c.Path)); err != nil {
+		return nil, errors.Join(fmt.Errorf("SQLite file %s: %w", c.Path, err), conn.Close())
+	}
 	return &sqlite{conn: conn, path: c.Path, statements: map[string]*sqlite3.Stmt{}}, nil
 }
+
+// FreeSpace is how much more may be written to the disk of an SQLite file, in
+// bytes.
+func (c *Config) FreeSpace() (int64, error) { return freeSpace(filepath.Dir(c.Path)) }
 
 func sqliteError(path string, err error) error {
 	if err == nil {

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -234,6 +235,45 @@ func TestNoSpace(t *testing.T) {
 	}
 	if !strings.Contains(said.text(), "the database works again") {
 		t.Errorf("told %s", said.text())
+	}
+	if err := c.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestSpare holds that puts wait while the disk has little left, that takes go on
+// meanwhile, and that the puts come when there is space again.
+func TestSpare(t *testing.T) {
+	c, _, said := openFaulty(t, t.TempDir())
+	if err := c.Put(t.Context(), logpipetest.Events("a b c")); err != nil {
+		t.Fatal(err)
+	}
+	var free atomic.Int64
+	free.Store(5 << 20)
+	c.free = func() (int64, error) { return free.Load(), nil }
+	said.told = make(chan string, 100)
+	done := make(chan error, 1)
+	go func() { done <- c.Put(t.Context(), logpipetest.Events("d")) }()
+	if line := <-said.told; !strings.Contains(line, "puts wait, nothing is lost") || !strings.Contains(line, "has 5 MiB left") {
+		t.Errorf("told %s", line)
+	}
+	for _, want := range []string{"a", "b", "c"} {
+		tx, err := c.Take(t.Context(), 1)
+		if err != nil || string(tx.Events()[0].Body) != want {
+			t.Fatal(want, err)
+		}
+		if err := tx.Commit(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	select {
+	case err := <-done:
+		t.Fatalf("a put took the last space: %v", err)
+	default:
+	}
+	free.Store(1 << 40)
+	if err := <-done; err != nil || c.Size() != 1 {
+		t.Errorf("%v, size %d", err, c.Size())
 	}
 	if err := c.Close(); err != nil {
 		t.Error(err)

@@ -14,6 +14,8 @@
 // = off), so that a loss of power may bring the last takes again. A take that was
 // open comes again, at the head.
 //
+// On a full disk puts wait: they leave 64 MiB beside an SQLite file free, without
+// which takes could not be deleted, so that sinks empty the channel all the same.
 // While the database is gone, puts and takes wait; the message names where it
 // was. What the connection's end left open is looked up when there is a new one:
 // a put is neither lost nor stored twice.
@@ -68,6 +70,7 @@ type Channel struct {
 	sql       *dialect
 	owner     string
 	open      func(context.Context, database.Config) (database.Conn, error)
+	free      func() (int64, error) // bytes on the disk of an SQLite file
 
 	ctx    context.Context // ends when the channel gives up
 	giveUp context.CancelFunc
@@ -75,10 +78,12 @@ type Channel struct {
 	reader *link // the writer itself where there is one connection
 	ended  chan struct{}
 	token  chan struct{} // held by the take that reads
+	taking teller        // of whoever holds the token
 	work   chan struct{} // wakes the writer
 	counts counters
 
-	removed int // events since tidy was done; of the writer
+	removed int    // events since tidy was done; of the writer
+	writing teller // of the writer
 
 	mu       sync.Mutex
 	queue    queue
@@ -95,6 +100,7 @@ type Channel struct {
 func New(p *flume.Properties) flume.Channel {
 	c := &Channel{open: database.Open, batch: mostBatch, keepAlive: keepAlive, changed: make(chan struct{}),
 		token: make(chan struct{}, 1), work: make(chan struct{}, 1)}
+	c.free = func() (int64, error) { return c.target.FreeSpace() }
 	c.settings.describe(p)
 	return c
 }
@@ -144,7 +150,7 @@ func (c *Channel) Open(env flume.Env) error {
 	}
 	if err != nil {
 		c.counts.unhealthy.Store(true)
-		c.env.Logf("waits for the database: %v", err)
+		c.writing.failed(c.env.Logf, "waits for the database", err)
 	}
 	c.ended = make(chan struct{})
 	go c.write()

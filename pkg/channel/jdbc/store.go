@@ -142,34 +142,6 @@ func (d *dialect) remove(ctx context.Context, conn database.Conn, s span) error 
 	return err
 }
 
-// Sizes in pages of 4 KiB: what a file may have to spare, and what is given back
-// at a time.
-const (
-	sparePages  = 4096
-	shrinkPages = 5000
-)
-
-// shrink gives pages of SQLite's file back that hold nothing; more tells that
-// there are others.
-func (d *dialect) shrink(ctx context.Context, conn database.Conn) (more bool, err error) {
-	spare := int64(0)
-	pages := func(v []any) error {
-		spare = number(v[0])
-		return nil
-	}
-	if err := conn.Query(ctx, pages, "PRAGMA freelist_count"); err != nil || spare < sparePages {
-		return false, err
-	}
-	nothing := func([]any) error { return nil }
-	if err := conn.Query(ctx, nothing, fmt.Sprintf("PRAGMA incremental_vacuum(%d)", shrinkPages)); err != nil {
-		return false, err
-	}
-	if spare-shrinkPages >= sparePages {
-		return true, nil
-	}
-	return false, conn.Query(ctx, nothing, "PRAGMA wal_checkpoint(TRUNCATE)")
-}
-
 var errEnough = errors.New("enough")
 
 // read reads the first events of a span; whole tells that there are no more.

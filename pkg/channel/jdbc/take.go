@@ -50,13 +50,14 @@ func (c *Channel) Take(ctx context.Context, max int) (flume.Transaction, error) 
 		c.mu.Unlock()
 		switch {
 		case err == nil && len(events) > 0 && valid:
+			c.taking.works(c.env.Logf)
 			c.counts.takeAttempt.Add(int64(len(events)))
 			return &transaction{c, taken, epoch, events}, nil
 		case err == nil:
 			continue
 		}
 		failures++
-		if err := c.pause(ctx, failures, "cannot take events", err); err != nil {
+		if err := c.pause(ctx, failures, err); err != nil {
 			return nil, err
 		}
 	}
@@ -84,13 +85,10 @@ func (c *Channel) await(ctx context.Context) (s span, again bool, epoch int, err
 	}
 }
 
-// pause waits longer after each failure in a row, up to two seconds. It tells the
-// first one, and later ones ever more seldom.
-func (c *Channel) pause(ctx context.Context, failures int, what string, err error) error {
-	if failures&(failures-1) == 0 {
-		c.env.Logf("%s, nothing is lost, tries again: %v", what, err)
-	}
-	timer := time.NewTimer(min(time.Duration(failures)*100*time.Millisecond, 2*time.Second))
+// pause waits after failures of a take.
+func (c *Channel) pause(ctx context.Context, failures int, err error) error {
+	c.taking.failed(c.env.Logf, "cannot take events", err)
+	timer := time.NewTimer(delay(failures))
 	defer timer.Stop()
 	select {
 	case <-timer.C:

@@ -1,9 +1,9 @@
 package jdbc
 
 import (
-	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/logpipe/logpipe/pkg/database"
 	"github.com/logpipe/logpipe/pkg/flume"
@@ -46,10 +46,8 @@ func (c *Channel) write() {
 		}
 		err := c.writer.do(c.ctx, func(conn database.Conn) error { return c.apply(conn, held) })
 		if err == nil {
-			if failures > 0 {
-				c.counts.unhealthy.Store(false)
-				c.env.Logf("the database works again")
-			}
+			c.counts.unhealthy.Store(false)
+			c.writing.works(c.env.Logf)
 			failures, held = 0, nil
 			continue
 		}
@@ -59,9 +57,37 @@ func (c *Channel) write() {
 			c.release(held)
 			held = nil
 		}
-		if c.ctx.Err() != nil || c.over() || c.pause(c.ctx, failures, "puts and takes wait", err) != nil {
+		if c.ctx.Err() != nil || c.over() || c.rest(failures, err) != nil {
 			c.abandon(held)
 			return
+		}
+	}
+}
+
+// rest is pause for the writer. Takes that are to be deleted end it where the
+// database is there: they may go where puts do not, and make room for them.
+func (c *Channel) rest(failures int, err error) error {
+	what := "puts and takes wait"
+	var told *database.ServerError
+	if errors.As(err, &told) && told.Full {
+		what = "puts wait"
+	}
+	c.writing.failed(c.env.Logf, what, err)
+	timer := time.NewTimer(delay(failures))
+	defer timer.Stop()
+	for {
+		select {
+		case <-timer.C:
+			return nil
+		case <-c.ctx.Done():
+			return errClosed
+		case <-c.work: // seen by gather too, which looks first
+		}
+		c.mu.Lock()
+		over, more := c.closed, len(c.deletes) > 0
+		c.mu.Unlock()
+		if over || more && !database.Lost(err) {
+			return nil
 		}
 	}
 }
@@ -107,27 +133,6 @@ func (c *Channel) gather() *group {
 			<-c.work
 		}
 	}
-}
-
-// tidyEvents is how many takes go by until it is looked whether the file of an
-// empty channel is larger than it need be.
-const tidyEvents = 10_000
-
-// tidy gives a piece of an empty file back to the disk while there is nothing
-// else to do; more tells that there is a next one.
-func (c *Channel) tidy() (more bool) {
-	if c.removed < tidyEvents || c.sql.shared || c.Size() > 0 || c.over() {
-		return false
-	}
-	err := c.writer.do(c.ctx, func(conn database.Conn) (err error) {
-		more, err = c.sql.shrink(c.ctx, conn)
-		return err
-	})
-	if err != nil || !more { // the next attempt comes with the next takes
-		c.removed = 0
-		return false
-	}
-	return true
 }
 
 // refuse answers what nobody will do; the lock is held.
@@ -260,6 +265,9 @@ func (c *Channel) commit(conn database.Conn, g *group) error {
 	if len(g.deletes)+len(g.puts) == 0 {
 		return nil
 	}
+	if err := c.checkSpace(conn, g); err != nil {
+		return err
+	}
 	c.number(g)
 	if err := c.change(conn, g); err != nil {
 		if database.Lost(err) {
@@ -275,11 +283,6 @@ func (c *Channel) commit(conn database.Conn, g *group) error {
 	c.finish(g)
 	return nil
 }
-
-// stuckError is a connection whose transaction does not end.
-type stuckError struct{ error }
-
-func (e *stuckError) Unwrap() error { return e.error }
 
 // number gives ids to the events of puts.
 func (c *Channel) number(g *group) {
@@ -342,50 +345,4 @@ func (c *Channel) answer(puts []*request, err error) {
 		r.done <- err
 	}
 	c.announce()
-}
-
-// link is a connection that is made again when it is lost.
-type link struct {
-	open func(context.Context) (database.Conn, error)
-	turn chan struct{}
-	conn database.Conn // by whoever holds turn
-}
-
-// do lets work have the connection, alone.
-func (l *link) do(ctx context.Context, work func(database.Conn) error) error {
-	select {
-	case l.turn <- struct{}{}:
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	defer func() { <-l.turn }()
-	if l.conn == nil {
-		conn, err := l.open(ctx)
-		if err != nil {
-			return err
-		}
-		l.conn = conn
-	}
-	err := work(l.conn)
-	var stuck *stuckError
-	if database.Lost(err) || errors.As(err, &stuck) {
-		err = errors.Join(err, l.conn.Close())
-		l.conn = nil
-	}
-	return err
-}
-
-func newLink(open func(context.Context) (database.Conn, error)) *link {
-	return &link{open: open, turn: make(chan struct{}, 1)}
-}
-
-func (l *link) close() error {
-	l.turn <- struct{}{}
-	defer func() { <-l.turn }()
-	if l.conn == nil {
-		return nil
-	}
-	conn := l.conn
-	l.conn = nil
-	return conn.Close()
 }
