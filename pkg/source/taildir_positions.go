@@ -118,6 +118,7 @@ func (s *Taildir) resume(stored []tailPosition) {
 	for id, f := range s.files {
 		byInode[id.Inode] = append(byInode[id.Inode], f)
 	}
+	renamed := strays{}
 	for _, p := range stored {
 		mark, marked := marks[p.Inode]
 		done := false
@@ -129,7 +130,7 @@ func (s *Taildir) resume(stored []tailPosition) {
 			s.resumeFile(f, p, mark, marked)
 		}
 		if !done {
-			s.resumeRenamed(p, mark, marked)
+			s.resumeRenamed(p, mark, marked, renamed.of(filepath.Dir(p.File), s.files)[p.Inode])
 		}
 	}
 }
@@ -198,22 +199,40 @@ func (s *Taildir) wasRenamed(file *os.File, f *tailFile, p tailPosition) bool {
 	return err == nil && id != f.id
 }
 
-// resumeRenamed looks for a file that was renamed, while nobody looked, to a
-// name that no pattern has, and reads its rest.
-func (s *Taildir) resumeRenamed(p tailPosition, mark tailMark, marked bool) {
-	folder := filepath.Dir(p.File)
-	entries, err := os.ReadDir(folder)
-	if err != nil {
-		return
+// strays are the names of the files in a folder that are not followed, by inode.
+// Each folder is listed once, however many positions lead to it.
+type strays map[string]map[uint64][]string
+
+func (l strays) of(folder string, followed map[tail.FileID]*tailFile) map[uint64][]string {
+	if names, listed := l[folder]; listed {
+		return names
 	}
+	names := map[uint64][]string{}
+	l[folder] = names
+	entries, _ := os.ReadDir(folder) // one that is gone has none
 	for _, e := range entries {
 		st, err := e.Info()
-		if err != nil || !st.Mode().IsRegular() || st.Size() <= p.Pos {
+		if err != nil || !st.Mode().IsRegular() {
 			continue
 		}
 		path := filepath.Join(folder, e.Name())
+		if id, err := tail.IdentifyPath(path, st); err == nil && followed[id] == nil && !compressed(path) {
+			names[id.Inode] = append(names[id.Inode], path)
+		}
+	}
+	return names
+}
+
+// resumeRenamed looks for a file that was renamed, while nobody looked, to a
+// name that no pattern has, and reads its rest.
+func (s *Taildir) resumeRenamed(p tailPosition, mark tailMark, marked bool, paths []string) {
+	for _, path := range paths {
+		st, err := os.Lstat(path)
+		if err != nil || st.Size() <= p.Pos {
+			continue
+		}
 		id, err := tail.IdentifyPath(path, st)
-		if err != nil || id.Inode != p.Inode || marked && id.Dev != mark.Dev || s.files[id] != nil || compressed(path) {
+		if err != nil || id.Inode != p.Inode || marked && id.Dev != mark.Dev || s.files[id] != nil {
 			continue
 		}
 		g := s.groupOf(p.File)

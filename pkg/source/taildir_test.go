@@ -517,3 +517,25 @@ func TestTaildirRenamedWhileItResumes(t *testing.T) {
 		}
 	}
 }
+
+// Positions of files that are gone cost one look at their folder, not one each.
+func TestTaildirStalePositions(t *testing.T) {
+	const n = 2000
+	x := newTailTest(t)
+	var stale []tailPosition
+	for i := range n {
+		x.add(fmt.Sprintf("%d.log", i), "line\n")
+		stale = append(stale, tailPosition{1<<40 + uint64(i), 5, x.path(fmt.Sprintf("gone-%d.log", i))})
+	}
+	text, err := json.Marshal(stale)
+	x.must(err)
+	x.must(os.MkdirAll(filepath.Dir(x.pos), 0o777))
+	x.must(os.WriteFile(x.pos, text, 0o666))
+	begun := time.Now()
+	s := x.source(`.*\.log`)
+	x.must(s.Open(flume.Env{Logf: t.Logf}))
+	defer s.Close()
+	if took := time.Since(begun); took > 5*time.Second {
+		t.Errorf("it took %v", took)
+	}
+}
