@@ -3,10 +3,12 @@ package agent
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/logpipe/logpipe/pkg/fault"
 	"github.com/logpipe/logpipe/pkg/flume"
 )
 
@@ -219,7 +221,7 @@ func (a *change) startRest() {
 		}
 		s := a.newSource(n)
 		if err := s.openSource(); err != nil {
-			a.logf("%v; tries again every %v", err, retryPause)
+			a.logf("%s", fault.Line(fmt.Errorf("%w; tries again every %v", err, retryPause)))
 		}
 		a.runSource(s)
 		a.started = append(a.started, "source "+n.name)

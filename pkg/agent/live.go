@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/logpipe/logpipe/pkg/fault"
 	"github.com/logpipe/logpipe/pkg/flume"
 	"github.com/logpipe/logpipe/pkg/sink"
 	"github.com/logpipe/logpipe/pkg/source"
@@ -241,7 +242,7 @@ func (r *running) runRunner(l *liveRunner, retry bool) error {
 		return errors.Join(err, l.close())
 	}
 	if err != nil {
-		r.logf("%v; tries again every %v", err, retryPause)
+		r.logf("%s", fault.Line(fmt.Errorf("%w; tries again every %v", err, retryPause)))
 	}
 	r.mu.Lock()
 	r.runners = append(r.runners, l)

@@ -266,23 +266,31 @@ const retryPause = 3 * time.Second
 // supervise runs a source, and opens it again when it fails. Open says that it
 // is open now, the result whether it is in the end; working tells others.
 func supervise(ctx context.Context, s source.Source, out *source.Output, env flume.Env, open bool, working *atomic.Bool) (stillOpen bool) {
+	before, alike := "", 0 // what it failed with, and how often in a row
 	for told := false; ; {
 		working.Store(open)
 		if open {
 			told = false
+			begun := time.Now()
 			err := s.Run(ctx, out)
 			if err == nil || ctx.Err() != nil {
 				return true
 			}
 			working.Store(false)
-			env.Logf("failed, starts again in %v: %v", retryPause, errors.Join(err, s.Close()))
+			err = errors.Join(err, s.Close())
+			if alike++; err.Error() != before || time.Since(begun) > time.Minute {
+				before, alike = err.Error(), 1
+			}
+			if alike&(alike-1) == 0 { // the first, second, fourth, eighth … of the same
+				env.Logf("failed, starts again in %v: %s", retryPause, fault.Line(err))
+			}
 		}
 		if !pause(ctx) {
 			return false
 		}
 		err := s.Open(env)
 		if open = err == nil; err != nil && !told {
-			env.Logf("cannot start: %v", err)
+			env.Logf("cannot start: %s", fault.Line(err))
 			told = true
 		}
 	}

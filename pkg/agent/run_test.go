@@ -312,6 +312,7 @@ func processesNaming(t *testing.T, text string) []string {
 type failing struct {
 	opens, runs int
 	openErr     error
+	failures    int // of Run, before it goes on
 }
 
 func (f *failing) Open(flume.Env) error {
@@ -323,8 +324,8 @@ func (f *failing) Open(flume.Env) error {
 }
 func (f *failing) Close() error { return nil }
 func (f *failing) Run(ctx context.Context, _ *source.Output) error {
-	if f.runs++; f.runs == 1 {
-		return errors.New("lost")
+	if f.runs++; f.runs <= f.failures {
+		return fault.Hint(errors.New("lost"), "look for it")
 	}
 	<-ctx.Done()
 	return nil
@@ -335,13 +336,27 @@ func TestFailedSourceStartsAgain(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		var told []string
-		f := &failing{openErr: errors.New("port in use")}
+		f := &failing{openErr: errors.New("port in use"), failures: 1}
 		supervise(ctx, f, nil, flume.Env{Logf: func(format string, args ...any) { told = append(told, fmt.Sprintf(format, args...)) }}, true, new(atomic.Bool))
 		if f.opens != 3 || f.runs != 2 {
 			t.Fatalf("%d opens, %d runs", f.opens, f.runs)
 		}
-		if got := strings.Join(told, "|"); got != "failed, starts again in 3s: lost|cannot start: port in use" {
+		if got := strings.Join(told, "|"); got != "failed, starts again in 3s: lost; look for it|cannot start: port in use" {
 			t.Fatalf("told %s", got)
+		}
+	})
+}
+
+// A source that fails again and again is told of ever more rarely.
+func TestFailuresAreToldRarely(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		told := 0
+		f := &failing{opens: 3, failures: 1000}
+		supervise(ctx, f, nil, flume.Env{Logf: func(string, ...any) { told++ }}, true, new(atomic.Bool))
+		if told != 10 { // the first, second, fourth … 512th
+			t.Fatalf("told %d times of %d failures", told, f.failures)
 		}
 	})
 }

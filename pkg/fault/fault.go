@@ -77,6 +77,14 @@ func CodeOf(err error) Code {
 	return Failed
 }
 
+// Line is err with its hint, for messages of what goes on by itself.
+func Line(err error) string {
+	if hint := HintOf(err); hint != "" {
+		return err.Error() + "; " + hint
+	}
+	return err.Error()
+}
+
 // HintOf is the outermost hint of err, or "".
 func HintOf(err error) string {
 	var h hinted

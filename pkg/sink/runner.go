@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/logpipe/logpipe/pkg/fault"
 	"github.com/logpipe/logpipe/pkg/flume"
 )
 
@@ -141,7 +142,7 @@ func (r *Runner) Run(ctx context.Context) error {
 		r.failing.Store(int64(failures))
 		pause := min(time.Duration(failures)*backoffStep, backoffMost)
 		if failures&(failures-1) == 0 { // the first, second, fourth, eighth …
-			r.logf("cannot deliver (attempt %d), tries again in %v: %v", failures, pause, err)
+			r.logf("cannot deliver (attempt %d), tries again in %v: %s", failures, pause, fault.Line(err))
 		}
 		if !rest(taking, pause) {
 			return nil

@@ -167,7 +167,7 @@ func (s *Taildir) sameHead(f *tailFile) bool {
 // restart begins anew in a file that was truncated.
 func (s *Taildir) restart(f *tailFile, why string) {
 	s.truncated.Add(1)
-	s.env.Logf("%s was truncated: it %s; reads it from its beginning, what was written between is lost", f.path, why)
+	s.env.Logf("%s was truncated: it %s; reads it from its beginning; what was not read of it before is lost", f.path, why)
 	s.mu.Lock()
 	f.pos, f.bare, f.head = 0, 0, nil
 	s.mu.Unlock()
