@@ -26,6 +26,9 @@ type Sink interface {
 // own takes at once.
 const defaultBatch = 100
 
+const insteadOfHBase = "type org.apache.flume.sink.kafka.KafkaSink into a topic from which a connector writes into HBase, " +
+	"or type hdfs with hdfs.fileType = DataStream, whose files ImportTsv of HBase loads"
+
 // Types is the table of sink types.
 func Types() flume.Table[Sink] {
 	const class = "org.apache.flume.sink."
@@ -49,15 +52,23 @@ func Types() flume.Table[Sink] {
 			Help: "writes files into HDFS or a folder, sorted by time and headers"},
 		{Alias: "http", Classes: []string{class + "http.HttpSink"}, New: NewHTTP,
 			Help: "posts each body to a URL"},
-		{Alias: "elasticsearch", Classes: []string{class + "elasticsearch.ElasticSearchSink"}},
+		{Alias: "elasticsearch", Classes: []string{class + "elasticsearch.ElasticSearchSink"},
+			Instead: "type http with endpoint = http://HOST:9200/INDEX/_doc, contentTypeHeader = application/json, backoff.2XX = false, " +
+				"rollback.2XX = false and incrementMetrics.2XX = true; bodies have to be JSON: an interceptor of type pipe with command = parse access, or the like, makes them so"},
 
-		{Alias: "hbase", Classes: []string{class + "hbase.HBaseSink"}, Instead: "a Kafka topic and a connector for HBase"},
-		{Alias: "asynchbase", Classes: []string{class + "hbase.AsyncHBaseSink"}, Instead: "a Kafka topic and a connector for HBase"},
-		{Alias: "hbase2", Classes: []string{class + "hbase2.HBase2Sink"}, Instead: "a Kafka topic and a connector for HBase"},
-		{Alias: "hive", Classes: []string{class + "hive.HiveSink"}, Instead: "files that a Hive table reads"},
-		{Alias: "irc", Classes: []string{class + "irc.IRCSink"}, Instead: "type http to a gateway"},
-		{Alias: "morphline_solr", Classes: []string{class + "solr.morphline.MorphlineSolrSink"}, Instead: "the operators of logpipe run"},
-		{Classes: []string{class + "kite.DatasetSink", "org.apache.flume.sink.kite.DatasetSink"}, Instead: "files"},
-		{Classes: []string{"org.apache.kudu.flume.sink.KuduSink", class + "kudu.KuduSink"}, Instead: "a Kafka topic and a connector for Kudu"},
+		{Alias: "hbase", Classes: []string{class + "hbase.HBaseSink"}, Instead: insteadOfHBase},
+		{Alias: "asynchbase", Classes: []string{class + "hbase.AsyncHBaseSink"}, Instead: insteadOfHBase},
+		{Alias: "hbase2", Classes: []string{class + "hbase2.HBase2Sink"}, Instead: insteadOfHBase},
+		{Alias: "hive", Classes: []string{class + "hive.HiveSink"},
+			Instead: "type hdfs with hdfs.fileType = DataStream and hdfs.path = hdfs://HOST:8020/TABLE/day=%Y-%m-%d, below which a Hive table lies (EXTERNAL … PARTITIONED BY (day string))"},
+		{Alias: "irc", Classes: []string{class + "irc.IRCSink"},
+			Instead: "type http with endpoint = the webhook of a chat"},
+		{Alias: "morphline_solr", Classes: []string{class + "solr.morphline.MorphlineSolrSink"},
+			Instead: "type http with endpoint = http://HOST:8983/solr/COLLECTION/update/json/docs, contentTypeHeader = application/json, backoff.200 = false, " +
+				"rollback.200 = false and incrementMetrics.200 = true; an interceptor of type pipe, with a command such as parse access | enrich, does what a morphline does"},
+		{Classes: []string{class + "kite.DatasetSink"},
+			Instead: "type hdfs with hdfs.fileType = DataStream and serializer = org.apache.flume.sink.hdfs.AvroEventSerializer$Builder"},
+		{Classes: []string{"org.apache.kudu.flume.sink.KuduSink", class + "kudu.KuduSink"},
+			Instead: "type " + class + "kafka.KafkaSink into a topic from which a connector writes into Kudu"},
 	}
 }

@@ -43,7 +43,7 @@ func Interceptors() flume.Table[Interceptor] {
 		{Alias: "uuid", Classes: []string{morphline + "UUIDInterceptor$Builder", morphline + "UUIDInterceptor"}, New: newUUID,
 			Help: "sets a header to an id of its own"},
 		{Classes: []string{morphline + "MorphlineInterceptor$Builder", morphline + "MorphlineInterceptor"},
-			Instead: "the operators of logpipe run"},
+			Instead: "an interceptor of type pipe with a command such as parse access | where 'status >= 500' | set kind=error"},
 	}
 }
 

@@ -57,11 +57,11 @@ func Types() flume.Table[Source] {
 			Help: "equal events, as many as the channels take"},
 
 		{Alias: "jms", Classes: []string{class + "jms.JMSSource"},
-			Instead: "bridge the queue into Kafka or read it with a command and type exec"},
+			Instead: "let a client of the message broker print a message a line and run it with type exec, or bridge the queue into a Kafka topic and read that with type " + class + "kafka.KafkaSource"},
 		{Classes: []string{class + "twitter.TwitterSource"},
-			Instead: "the service behind it is gone; type exec runs any client of another one"},
-		{Classes: []string{class + "scribe.ScribeSource"}, Instead: "type thrift or type syslogtcp"},
-		{Classes: []string{class + "avroLegacy.AvroLegacySource"}, Instead: "type avro"},
-		{Classes: []string{class + "thriftLegacy.ThriftLegacySource"}, Instead: "type thrift"},
+			Instead: "the service behind it is gone; type exec runs a client that prints one post a line"},
+		{Classes: []string{class + "scribe.ScribeSource"}, Instead: "let the senders speak syslog to type syslogtcp, or write files that type TAILDIR follows"},
+		{Classes: []string{class + "avroLegacy.AvroLegacySource"}, Instead: "type avro, to which the avro sinks of Flume 1 speak; agents of Flume 0.9 cannot"},
+		{Classes: []string{class + "thriftLegacy.ThriftLegacySource"}, Instead: "type thrift, to which the thrift sinks of Flume 1 speak; agents of Flume 0.9 cannot"},
 	}
 }
