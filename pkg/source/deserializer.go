@@ -129,22 +129,22 @@ type lines struct {
 
 func (l *lines) next(most int, final bool) ([]flume.Event, int64, error) {
 	w := l.w
-	for {
+	var readErr error
+	for more := true; ; {
 		l.cut(most)
-		if len(w.ends) > 0 {
+		if n := len(w.ends); n == most || n > 0 && (!more || w.full()) {
 			break
 		}
-		n, err := w.fill(l.r, l.at)
-		if err != nil {
-			return nil, l.at, err
+		if !more && (readErr != nil || !final || w.start == w.end) {
+			return nil, l.at, readErr
 		}
-		if n == 0 {
-			if !final || w.start == w.end {
-				return nil, l.at, nil
-			}
+		if !more {
 			w.ends = append(w.ends, w.end)
 			break
 		}
+		var n int
+		n, readErr = w.fill(l.r, l.at)
+		more = n > 0 && readErr == nil
 	}
 	end := w.ends[len(w.ends)-1]
 	block := w.blocks.Copy(w.buf[w.start:end])

@@ -101,3 +101,41 @@ func compareBodies(t *testing.T, got, want []string) {
 		}
 	}
 }
+
+// TestLinesFillBatches holds that the window's end does not cut a batch short.
+func TestLinesFillBatches(t *testing.T) {
+	const size, count = 1000, 5500
+	var text strings.Builder
+	for n := range count {
+		fmt.Fprintf(&text, "%0200d\n", n)
+	}
+	how := deserializers{kind: lineDeserializer, maxLine: 2048, input: "UTF-8", output: "UTF-8", onBad: "FAIL"}
+	if problems := how.check(); len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	var window fileWindow
+	d, err := how.open(strings.NewReader(text.String()), 0, &window, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	next := 0
+	for next < count {
+		events, end, err := d.next(size, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := min(size, count-next); len(events) != want {
+			t.Fatalf("a batch of %d events behind %d, want %d", len(events), next, want)
+		}
+		for _, e := range events {
+			if string(e.Body) != fmt.Sprintf("%0200d", next) {
+				t.Fatalf("event %d is %q", next, e.Body)
+			}
+			next++
+		}
+		if end != int64(next)*201 {
+			t.Fatalf("goes on at %d behind %d events", end, next)
+		}
+		flume.Release(events)
+	}
+}

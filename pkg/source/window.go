@@ -30,6 +30,9 @@ func (w *fileWindow) clear() {
 	}
 }
 
+// full reports whether fill would need a larger buffer.
+func (w *fileWindow) full() bool { return w.start == 0 && w.end == len(w.buf) }
+
 // fill reads on; at is where in the file the window starts. It returns 0 at the
 // end of the file.
 func (w *fileWindow) fill(r io.ReaderAt, at int64) (int, error) {
