@@ -20,6 +20,10 @@ import (
 // process it stays below a second.
 const firstContact = 900 * time.Millisecond
 
+// secureContact is how long it tries where a connection is there and TLS is to be
+// spoken: a broker that has just started takes seconds for its first handshake.
+const secureContact = 5 * time.Second
+
 // apiVersions maps the key of a request to the highest version that a broker
 // understands; a key that is absent is unknown to it.
 type apiVersions map[int16]int16
@@ -47,7 +51,11 @@ func (e *contactError) Error() string { return fmt.Sprintf("broker %s: %s", e.ad
 // reach asks all addresses at once and returns those that answered by the time
 // the first did. It tries again until wait is over.
 func reach(ctx context.Context, addrs []string, wait time.Duration, way *access) ([]string, apiVersions, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, max(wait, firstContact), errGaveUp)
+	limit := firstContact
+	if way != nil && way.tls != nil {
+		limit = secureContact
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, max(wait, limit), errGaveUp)
 	defer cancel()
 	for again := 100 * time.Millisecond; ; again = min(2*again, time.Second) {
 		ok, versions, failures := probeAll(ctx, addrs, way)
@@ -163,7 +171,11 @@ func probe(ctx context.Context, addr string, way *access) (apiVersions, *contact
 
 // dial opens a connection whose reads and writes end with ctx.
 func (a *access) dial(ctx context.Context, addr string) (net.Conn, *contactError) {
-	conn, err := new(net.Dialer).DialContext(ctx, "tcp", addr)
+	var d net.Dialer
+	if end, ok := ctx.Deadline(); ok && time.Until(end) <= secureContact {
+		d.Timeout = firstContact
+	}
+	conn, err := d.DialContext(ctx, "tcp", addr)
 	if err != nil {
 		return nil, dialFailure(addr, err)
 	}

@@ -74,10 +74,10 @@ func (a *access) ownCertificate(f *contactError, err error) bool {
 	f.final = true
 	if a.Cert == "" && a.CertText == "" && (strings.Contains(alert, "certificate required") || strings.Contains(alert, "bad certificate") ||
 		strings.Contains(alert, "handshake failure")) {
-		f.cause, f.hint = "the broker wants a certificate of ours", "--tls-cert and --tls-key name one"
+		f.cause, f.hint = "wants a certificate of ours", "--tls-cert and --tls-key name one"
 		return true
 	}
-	f.cause, f.hint = "the broker ends TLS: "+alert, "--tls-cert and --tls-key name our certificate, which it has to trust"
+	f.cause, f.hint = "ends TLS: "+alert, "--tls-cert and --tls-key name our certificate, which it has to trust"
 	return true
 }
 
@@ -122,7 +122,7 @@ func (a *access) greet(c net.Conn, addr string, dial func() (net.Conn, error)) *
 	if !ok || code != sarama.ErrUnsupportedSASLMechanism {
 		return nil
 	}
-	return &contactError{addr: addr, final: true, cause: "the broker wants to know who we are (SASL)",
+	return &contactError{addr: addr, final: true, cause: "wants to know who we are (SASL)",
 		hint: "--sasl takes the mechanism" + oneOf(offered)}
 }
 
@@ -133,7 +133,7 @@ func (a *access) shake(c net.Conn, addr string) *contactError {
 	code, offered, ok := handshakeFor(c, a.Mechanism)
 	switch {
 	case ok && code == sarama.ErrUnsupportedSASLMechanism:
-		f.cause, f.hint = "the broker does not have the mechanism "+a.Mechanism, "--sasl takes another one"+oneOf(offered)
+		f.cause, f.hint = "does not have the mechanism "+a.Mechanism, "--sasl takes another one"+oneOf(offered)
 	case ok && code == sarama.ErrIllegalSASLState:
 		f.cause, f.hint = "the port knows no users (SASL)", "leave --sasl out, or name the port for it with -b HOST:PORT"
 	case ok && code == sarama.ErrNoError:
@@ -175,7 +175,10 @@ func (a *access) authenticate(c net.Conn) error {
 	if err != nil {
 		return err
 	}
-	_, err = authenticateStep(c, "n,,\x01auth=Bearer "+token.Token+"\x01\x01")
+	answer, err := authenticateStep(c, "n,,\x01auth=Bearer "+token.Token+"\x01\x01")
+	if err == nil && answer != "" { // RFC 7628: a refusal, as JSON
+		return errors.New(answer)
+	}
 	return err
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/base64"
 	"fmt"
 	"slices"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"software.sslmate.com/src/go-pkcs12"
 
+	"github.com/logpipe/logpipe/pkg/broker"
 	"github.com/logpipe/logpipe/pkg/fault"
 	"github.com/logpipe/logpipe/pkg/logpipetest"
 )
@@ -94,7 +96,8 @@ func TestSecurity(t *testing.T) {
 // no secret is in it.
 func TestSecurityMistakes(t *testing.T) {
 	a := logpipetest.NewAuthority(t)
-	plainPort := secured(t)
+	plain, _ := cluster(t, broker.Config{})
+	plainPort := plain.Brokers[0]
 	tlsPort := secured(t, kfake.TLS(a.Serving(a.Pair("server", "127.0.0.1"), tls.NoClientCert)))
 	namedPort := secured(t, kfake.TLS(a.Serving(a.Pair("named", "kafka.example"), tls.NoClientCert)))
 	mutualPort := secured(t, kfake.TLS(a.Serving(a.Pair("mutual", "127.0.0.1"), tls.RequireAndVerifyClientCert)))
@@ -115,7 +118,7 @@ func TestSecurityMistakes(t *testing.T) {
 		{"another name", namedPort, Security{TLS: true, CA: ca}, fault.Unreachable, "certificate", "--tls-name"},
 		{"no certificate of ours", mutualPort, Security{TLS: true, CA: ca}, fault.Unreachable, "wants a certificate of ours", "--tls-cert"},
 		{"a foreign certificate of ours", mutualPort, Security{TLS: true, CA: ca, Cert: other.Path("client.pem"), Key: other.Path("client.key")},
-			fault.Unreachable, "the broker ends TLS", "--tls-cert"},
+			fault.Unreachable, "ends TLS", "--tls-cert"},
 		{"no user", userPort, Security{}, fault.Unreachable, "wants to know who we are", "plain, scram-sha-256"},
 		{"a user where none are", plainPort, Security{Mechanism: OAuthBearer, TokenFile: ca}, fault.Unreachable, "OAUTHBEARER", "--sasl"},
 		{"wrong password", userPort, Security{Mechanism: Plain, User: "ann", Password: "geheim"}, fault.Failed, `refuses user "ann" (PLAIN)`, "--sasl-user"},
@@ -151,5 +154,87 @@ func TestSecurityMistakes(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestRealSecurity speaks TLS and SASL with Apache Kafka: every mechanism, the
+// users that it refuses, and one who may not.
+func TestRealSecurity(t *testing.T) {
+	real := logpipetest.StartSecuredKafka(t)
+	create(t, Config{Brokers: real.Brokers()}, "t", 2)
+	ca := real.Authority.Path("ca.pem")
+	way := func(mechanism, user, password string) Config {
+		return Config{Brokers: []string{real.Secured}, Security: Security{TLS: true, CA: ca, Mechanism: mechanism, User: user, Password: Secret(password)}}
+	}
+	token := real.Authority.Write("token", []byte(unsecured("ann", time.Now().Add(time.Hour))))
+	old := real.Authority.Write("old", []byte(unsecured("ann", time.Now().Add(-time.Hour))))
+	bearer := way(OAuthBearer, "", "")
+	bearer.Security.TokenFile = token
+	expired := bearer
+	expired.Security.TokenFile = old
+	produce(t, bearer, "t", 0, 3)
+	sent := 3
+	for _, mechanism := range []string{Plain, ScramSHA256, ScramSHA512} {
+		cfg := way(mechanism, "ann", real.Password)
+		produce(t, cfg, "t", sent, sent+3)
+		sent += 3
+		for _, group := range []string{"", "g" + mechanism} {
+			if got := values(readAll(t, consumer(t, cfg, ConsumerConfig{Topics: []string{"t"}, Group: group, From: Beginning, ExitAtEnd: true}))); len(got) != sent {
+				t.Errorf("%s, group %q reads %v", mechanism, group, got)
+			}
+		}
+		if list, err := admin(t, cfg).ListTopics(soon(t), false); err != nil || !slices.Equal(list, []string{"t"}) {
+			t.Errorf("topics %v, %v", list, err)
+		}
+	}
+	trust := real.Authority.Path("ca.pem")
+	for _, c := range []struct {
+		cfg        Config
+		code       fault.Code
+		says, hint string
+	}{
+		{way(Plain, "ann", "wrong"), fault.Failed, `refuses user "ann" (PLAIN)`, "--sasl-user"},
+		{way(ScramSHA512, "ann", "wrong"), fault.Failed, `refuses user "ann" (SCRAM-SHA-512)`, "--sasl-user"},
+		{expired, fault.Failed, "refuses the token of " + old, "not too old"},
+		{way(OAuthBearer, "", ""), fault.Usage, "needs a token", "--sasl-token-file"},
+		{Config{Brokers: []string{real.Secured}, Security: Security{TLS: true, CA: trust}}, fault.Unreachable, "wants to know who we are",
+			"oauthbearer, plain, scram-sha-256, scram-sha-512"},
+		{Config{Brokers: []string{real.Secured}}, fault.Unreachable, "TLS", "--tls"},
+		{Config{Brokers: real.Brokers(), Security: Security{TLS: true, CA: trust}}, fault.Unreachable, "does not speak TLS", "leave --tls out"},
+		{Config{Brokers: real.Brokers(), Security: Security{Mechanism: Plain, User: "ann", Password: "x"}}, fault.Unreachable, "knows no users", "leave --sasl out"},
+	} {
+		begun := time.Now()
+		a, err := NewAdmin(soon(t), c.cfg)
+		took := time.Since(begun)
+		if err == nil {
+			a.Close()
+		}
+		t.Logf("%.3f s: %v", took.Seconds(), err)
+		if err == nil || fault.CodeOf(err) != c.code || !strings.Contains(err.Error(), c.says) || !strings.Contains(fault.HintOf(err), c.hint) || took > time.Second {
+			t.Errorf("code %d after %v: %v\nhint: %s", fault.CodeOf(err), took, err, fault.HintOf(err))
+		}
+	}
+	unauthorised(t, way(ScramSHA256, "bob", real.Password))
+}
+
+// unsecured is a token without a signature, which Kafka takes where nobody has
+// configured otherwise.
+func unsecured(user string, until time.Time) string {
+	part := func(text string) string { return base64.RawURLEncoding.EncodeToString([]byte(text)) }
+	return part(`{"alg":"none"}`) + "." + part(fmt.Sprintf(`{"sub":%q,"iat":%d,"exp":%d}`, user, until.Add(-2*time.Hour).Unix(), until.Unix())) + "."
+}
+
+// unauthorised holds what is said to one who may nothing.
+func unauthorised(t *testing.T, cfg Config) {
+	t.Helper()
+	a := admin(t, cfg)
+	_, described := a.DescribeTopics(soon(t), "t")
+	_, consumed := NewConsumer(soon(t), cfg, ConsumerConfig{Topics: []string{"t"}})
+	_, grouped := a.DescribeGroups(soon(t), "gPLAIN")
+	for what, err := range map[string]error{"describe": described, "consume": consumed, "group": grouped,
+		"create": a.CreateTopic(soon(t), "new", 1, 1, nil), "delete": a.DeleteTopics(soon(t), "t"), "alter": a.AlterTopic(soon(t), "t", map[string]string{"retention.ms": "1"}, nil)} {
+		if err == nil || fault.CodeOf(err) != fault.Failed || !strings.Contains(err.Error(), "not authorized") || fault.HintOf(err) == "" {
+			t.Errorf("%s: code %d: %v\nhint: %s", what, fault.CodeOf(err), err, fault.HintOf(err))
+		}
 	}
 }

@@ -130,6 +130,9 @@ func (k *KafkaTools) run(ctx context.Context, in, tool string, args ...string) (
 type Kafka struct {
 	Tools *KafkaTools
 	nodes []*kafkaNode
+
+	more   func(*kafkaNode) string // settings behind the usual ones
+	format []string                // flags of kafka-storage format
 }
 
 type kafkaNode struct {
@@ -148,15 +151,21 @@ var errPortTaken = errors.New("a port was taken meanwhile")
 // ready. It ends with the test. Three nodes are the least of which one may fail.
 func StartKafka(t testing.TB, nodes int) *Kafka {
 	t.Helper()
-	tools := NewKafkaTools(t)
+	return startKafka(t, nodes, Kafka{})
+}
+
+func startKafka(t testing.TB, nodes int, like Kafka) *Kafka {
+	t.Helper()
+	like.Tools = NewKafkaTools(t)
 	for try := 1; ; try++ {
-		k := &Kafka{Tools: tools}
+		k := &like
+		k.nodes = nil
 		err := k.start(t, nodes)
 		if err == nil {
 			return k
 		}
 		if strings.Contains(err.Error(), "UnsupportedClassVersionError") {
-			t.Skipf("%s, and %s is older", javaFor, tools.java)
+			t.Skipf("%s, and %s is older", javaFor, k.Tools.java)
 		}
 		if !errors.Is(err, errPortTaken) || try == 3 {
 			t.Fatal(err)
@@ -179,7 +188,7 @@ func (k *Kafka) start(t testing.TB, nodes int) error {
 	t.Cleanup(func() { k.close(t) })
 	ctx, cancel := context.WithTimeoutCause(t.Context(), startLimit, fmt.Errorf("%v are over", startLimit))
 	defer cancel()
-	if err := k.format(ctx); err != nil {
+	if err := k.formatAll(ctx); err != nil {
 		return err
 	}
 	for _, n := range k.nodes {
@@ -198,8 +207,8 @@ func (k *Kafka) start(t testing.TB, nodes int) error {
 	return nil
 }
 
-// format prepares the folders of the nodes.
-func (k *Kafka) format(ctx context.Context) error {
+// formatAll prepares the folders of the nodes.
+func (k *Kafka) formatAll(ctx context.Context) error {
 	cluster, err := clusterID()
 	if err != nil {
 		return err
@@ -212,7 +221,7 @@ func (k *Kafka) format(ctx context.Context) error {
 				err = os.WriteFile(n.properties(), k.properties(n), 0o666)
 			}
 			if err == nil {
-				_, err = k.Tools.run(ctx, "", "kafka-storage", "format", "-t", cluster, "-c", n.properties())
+				_, err = k.Tools.run(ctx, "", "kafka-storage", append([]string{"format", "-t", cluster, "-c", n.properties()}, k.format...)...)
 			}
 			results <- err
 		}()
@@ -246,7 +255,10 @@ func (k *Kafka) properties(n *kafkaNode) []byte {
 	for _, v := range k.nodes {
 		voters = append(voters, fmt.Sprintf("%d@%s", v.id, loopback(v.controller)))
 	}
-	copies := min(len(k.nodes), 3)
+	copies, more := min(len(k.nodes), 3), ""
+	if k.more != nil {
+		more = k.more(n)
+	}
 	return fmt.Appendf(nil, `process.roles=broker,controller
 node.id=%d
 controller.quorum.voters=%s
@@ -269,7 +281,7 @@ group.initial.rebalance.delay.ms=0
 broker.session.timeout.ms=4000
 broker.heartbeat.interval.ms=1000
 log.cleaner.dedupe.buffer.size=16777216
-`, n.id, strings.Join(voters, ","), loopback(n.broker), loopback(n.controller), filepath.ToSlash(filepath.Join(n.dir, "logs")), copies)
+%[7]s`, n.id, strings.Join(voters, ","), loopback(n.broker), loopback(n.controller), filepath.ToSlash(filepath.Join(n.dir, "logs")), copies, more)
 }
 
 func (k *Kafka) startNode(n *kafkaNode) error {
