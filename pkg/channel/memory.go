@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -117,13 +118,28 @@ func (m *Memory) Put(ctx context.Context, batch []flume.Event) error {
 	for i := range batch {
 		bytes += len(batch[i].Body)
 	}
+	queued, err := m.put(ctx, batch, bytes)
+	if queued > manyQueued {
+		runtime.Gosched()
+	}
+	return err
+}
+
+// manyQueued is how many events may wait before a put lets another goroutine go
+// first, which mostly is the taker that it has woken. Without that a fast source
+// fills the channel before its sink runs at all, and the memory is that of a full
+// channel.
+const manyQueued = 1000
+
+// put stores the batch with that many bytes, and returns how many events wait.
+func (m *Memory) put(ctx context.Context, batch []flume.Event, bytes int) (queued int, err error) {
 	limit := m.byteCapacity - m.byteCapacity/100*m.byteReserve
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	var timeout <-chan time.Time // started when the first wait begins
 	for m.queued+m.open+len(batch) > m.capacity || m.byteCapacity > 0 && m.bytes > 0 && m.bytes+bytes > limit {
 		if m.keepAlive == 0 {
-			return flume.ErrFull
+			return 0, flume.ErrFull
 		}
 		if timeout == nil {
 			timer := time.NewTimer(m.keepAlive)
@@ -131,14 +147,14 @@ func (m *Memory) Put(ctx context.Context, batch []flume.Event) error {
 			timeout = timer.C
 		}
 		if err := m.wait(ctx, timeout); err != nil {
-			return err
+			return 0, err
 		}
 	}
 	m.push(batch)
 	m.bytes += bytes
 	m.puts.Add(int64(len(batch)))
 	m.announce()
-	return nil
+	return m.queued, nil
 }
 
 // Take moves out what is there, up to max events, and waits only for the first.
