@@ -162,6 +162,11 @@ func (l *linter) checkReferences(p *part, name string) {
 	for _, r := range e.unresolved {
 		text := "${" + r.name + "}"
 		plain := r.why == "" && !strings.ContainsAny(r.name, ".:[")
+		// In the name of a place it leads events to another one.
+		level := Warning
+		if isPlace(name) {
+			level = Error
+		}
 		shell := name == "command" || name == "shell" || strings.HasSuffix(name, "replaceString")
 		_, inEnv := os.LookupEnv(r.name)
 		switch {
@@ -170,9 +175,9 @@ func (l *linter) checkReferences(p *part, name string) {
 		case r.why != "":
 			l.report(Error, e.valueAt, "", "%s of %s %s: nothing replaces %s: %s", name, singular[p.kind], p.name, text, r.why)
 		case plain && inEnv:
-			l.report(Warning, e.valueAt, "write ${env:"+r.name+"}", "%s of %s %s: %s is no reference and stays as it is", name, singular[p.kind], p.name, text)
+			l.note(level, e.valueAt, "write ${env:"+r.name+"}", "%s of %s %s: %s is no reference and stays as it is", name, singular[p.kind], p.name, text)
 		case plain:
-			l.report(Warning, e.valueAt, "write ${env:NAME}, ${sys:NAME} or a key of the file", "%s of %s %s: nothing replaces %s, it stays as it is", name, singular[p.kind], p.name, text)
+			l.note(level, e.valueAt, "write ${env:NAME}, ${sys:NAME} or a key of the file", "%s of %s %s: nothing replaces %s, it stays as it is", name, singular[p.kind], p.name, text)
 		case strings.Contains(r.name, "["):
 			filter, _, _ := strings.Cut(r.name, "[")
 			l.report(Error, e.valueAt, fmt.Sprintf("list it: %s.configfilters = %s", l.name, filter),

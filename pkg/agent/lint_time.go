@@ -16,6 +16,11 @@ func (l *linter) checkTimes(p *plan) {
 		if !n.ok() || !ok || n.channel == nil || !n.channel.ok() || strings.HasSuffix(n.channel.typ.Name(), "KafkaChannel") {
 			continue
 		}
+		const local = "hdfs.useLocalTimeStamp"
+		clock, _ := n.props.Lookup(local)
+		if clock != nil && l.triedToSet(clock, scope{values: n.part.values}) && !clock.IsSet() {
+			continue // what it should be was reported
+		}
 		property := timed.NeedsTime()
 		feeds := slices.DeleteFunc(slices.Clone(p.sources), func(s *sourceNode) bool {
 			return !slices.Contains(s.required, n.channel) && !slices.Contains(s.optional, n.channel)
@@ -24,8 +29,8 @@ func (l *linter) checkTimes(p *plan) {
 			continue
 		}
 		fix := "add a timestamp interceptor to source " + feeds[0].name
-		if q, _ := n.props.Lookup("hdfs.useLocalTimeStamp"); q != nil {
-			fix = "add " + join(l.name, sinks, n.name, "hdfs.useLocalTimeStamp") + " = true, or a timestamp interceptor to source " + feeds[0].name
+		if clock != nil {
+			fix = "add " + join(l.name, sinks, n.name, local) + " = true, or a timestamp interceptor to source " + feeds[0].name
 		}
 		l.diverts(n.part.valueAt(property), fix, "%s of sink %s has times in it, and its events have no header %s", property, n.name, timeHeader)
 	}

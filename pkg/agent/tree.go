@@ -275,8 +275,8 @@ func (e *entry) as(key, value string) *entry {
 func (l *linter) routeOwn(e *entry, rest string) {
 	if fixed, value, ok := blankInside(e, rest); ok {
 		if w := strings.SplitN(fixed, ".", 3); len(w) == 3 && slices.Contains(kinds, w[0]) {
-			if meant := l.otherKind(w[0], w[1]); meant != "" {
-				fixed = join(w[0], meant, w[2])
+			if meant, component := l.otherKind(w[0], w[1], w[2]); meant != "" {
+				fixed = join(meant, component, w[2])
 			}
 		}
 		at := e.at
@@ -316,10 +316,10 @@ func (l *linter) routeOwn(e *entry, rest string) {
 		l.nameless(e, kind, component)
 		return
 	}
-	if meant := l.otherKind(kind, component); meant != "" {
-		fixed := join(kind, meant, property)
+	if meant, name := l.otherKind(kind, component, property); meant != "" {
+		fixed := join(meant, name, property)
 		if l.misspelt(e, l.name+"."+fixed, fmt.Sprintf("%s is no %s", component, singular[kind])) {
-			e, component = e.as(l.name+"."+fixed, e.value), meant
+			e, kind, component = e.as(l.name+"."+fixed, e.value), meant, name
 		}
 	}
 	if before := l.add(kind, component, property, e); before != nil {
@@ -327,19 +327,25 @@ func (l *linter) routeOwn(e *entry, rest string) {
 	}
 }
 
-// otherKind recognises `a1.sinks.c1.channel` where c1 is a channel, and returns
-// the only component of the kind, which must be meant.
-func (l *linter) otherKind(kind, component string) string {
+// otherKind recognises `a1.sinks.c1.channel` and `a1.sinks.c1.capacity` where c1
+// is a channel: the first must mean the only sink, the second the channel.
+func (l *linter) otherKind(kind, component, property string) (meant, name string) {
 	names := l.listed(kind)
-	if len(names) != 1 || names[0] == component {
-		return ""
+	if slices.Contains(names, component) {
+		return "", ""
 	}
+	word, _, _ := strings.Cut(property, ".")
+	wiring := slices.Contains([]string{"channel", "channels", "selector", "interceptors", "sinks", "processor"}, word)
 	for _, other := range kinds {
-		if other != kind && slices.Contains(l.listed(other), component) {
-			return names[0]
+		switch {
+		case other == kind || !slices.Contains(l.listed(other), component):
+		case !wiring && property != "type":
+			return other, component
+		case len(names) == 1:
+			return kind, names[0]
 		}
 	}
-	return ""
+	return "", ""
 }
 
 // nameless handles `agent.kind.word = value`: without a property it says

@@ -2,6 +2,7 @@ package flume
 
 import (
 	"fmt"
+	"net"
 	"strconv"
 	"strings"
 	"time"
@@ -184,6 +185,9 @@ func (v *hostName) Set(s string) error {
 	}
 	if strings.ContainsAny(s, " \t") {
 		return fmt.Errorf("want a host name or an address, not %q", s)
+	}
+	if digits := strings.Trim(s, "0123456789."); digits == "" && strings.Contains(s, ".") && net.ParseIP(s) == nil {
+		return fmt.Errorf("%q is no address", s)
 	}
 	*v = hostName(s)
 	return nil
