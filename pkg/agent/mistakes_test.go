@@ -89,6 +89,7 @@ func TestMistakeTable(t *testing.T) {
 		{"builder behind a dot", "= memory\n", "= memory\na1.sources.r1.interceptors = i1\na1.sources.r1.interceptors.i1.type = org.apache.flume.interceptor.HostInterceptor.Builder\n", `; did you mean "org.apache.flume.interceptor.HostInterceptor$Builder"?`},
 		{"a very long line", "= memory\n", "= memory\n" + strings.Repeat("x", 1<<20) + "\n", ":11:1: error: xxx"},
 		{"capacity of a channel under sources", "= memory\n", "= memory\na1.sources.c1.capacity = 500\n", ":11:1: warning: a1.sources.c1.capacity: c1 is no source; it has no effect; did you mean a1.channels.c1.capacity?"},
+		{"second capacity of a channel under sources", "= memory\n", "= memory\na1.channels.c1.capacity = 500\na1.sources.c1.capacity = 5\n", ":12:1: warning: a1.sources.c1.capacity: c1 is no source; it has no effect"},
 		{"path of a sink under sources", "= logger", "= hdfs\na1.sources.k1.hdfs.path = /x", ":9:1: error: a1.sources.k1.hdfs.path: k1 is no source; did you mean a1.sinks.k1.hdfs.path?"},
 		{"channel of a sink under the channel's name", "a1.sinks.k1.channel", "a1.sinks.c1.channel", ":9:1: error: a1.sinks.c1.channel: c1 is no sink; did you mean a1.sinks.k1.channel?"},
 		{"no address", "= localhost", "= 192.168.1.300", `:5:22: error: bind of source r1 (netcat): "192.168.1.300" is no address`},

@@ -319,6 +319,9 @@ func (l *linter) routeOwn(e *entry, rest string) {
 	if meant, name := l.otherKind(kind, component, property); meant != "" {
 		fixed := join(meant, name, property)
 		if l.misspelt(e, l.name+"."+fixed, fmt.Sprintf("%s is no %s", component, singular[kind])) {
+			if l.part(meant, name).get(property) != nil {
+				return // it has its own value
+			}
 			e, kind, component = e.as(l.name+"."+fixed, e.value), meant, name
 		}
 	}
