@@ -114,9 +114,14 @@ func (k *KafkaTools) Run(t testing.TB, in, tool string, args ...string) string {
 	return out
 }
 
+// Command is a tool, ready to be run.
+func (k *KafkaTools) Command(ctx context.Context, tool string, args ...string) *exec.Cmd {
+	return k.command(ctx, "WARN", []string{"-Xmx128m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"}, toolClass(tool), args...)
+}
+
 func (k *KafkaTools) run(ctx context.Context, in, tool string, args ...string) (string, error) {
 	// The first compiler is enough for a process that lives for seconds.
-	cmd := k.command(ctx, "WARN", []string{"-Xmx128m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"}, toolClass(tool), args...)
+	cmd := k.Command(ctx, tool, args...)
 	var out, errs bytes.Buffer
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(in), &out, &errs
 	if err := cmd.Run(); err != nil {
