@@ -82,11 +82,13 @@ func NewFileRoll(p *flume.Properties) Sink {
 // Batch is the sink.batchSize.
 func (s *FileRoll) Batch() (string, int) { return "sink.batchSize", s.batch }
 
-// Borrows is true: a batch is in the file, or was taken back.
-func (s *FileRoll) Borrows() bool { return true }
+// Borrows is true where a batch is in the file, or was taken back: schemas are
+// kept, whose names come from the events.
+func (s *FileRoll) Borrows() bool { return !s.format.NeedsSchema() }
 
-// Gathers is true: one sync brings all that was written to the disk.
-func (s *FileRoll) Gathers() bool { return true }
+// Gathers is true where one sync brings all that was written to the disk: each
+// schema has a file of its own.
+func (s *FileRoll) Gathers() bool { return !s.format.NeedsSchema() }
 
 // Guarantee says what is on the disk when.
 func (s *FileRoll) Guarantee() string {

@@ -78,3 +78,18 @@ func TestRunnerRecyclesForBorrowers(t *testing.T) {
 		})
 	}
 }
+
+// TestFileRollBorrows holds that file_roll keeps nothing of an event, unless it
+// has to keep schemas.
+func TestFileRollBorrows(t *testing.T) {
+	for format, want := range map[string]bool{"TEXT": true, "avro_event": true, "org.apache.flume.sink.hdfs.AvroEventSerializer$Builder": false} {
+		s := configure(t, NewFileRoll, "sink.serializer="+format)
+		s.(flume.Checker).Check()
+		if got := s.(flume.Borrower).Borrows(); got != want {
+			t.Errorf("%s: borrows %v", format, got)
+		}
+		if got := s.(Gatherer).Gathers(); got != want {
+			t.Errorf("%s: gathers %v", format, got)
+		}
+	}
+}

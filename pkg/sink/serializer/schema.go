@@ -129,7 +129,7 @@ func (all *schemas) get(key string, read func() ([]byte, error)) (*Schema, error
 	if all.seen == nil || len(all.seen) >= mostSchemas {
 		all.seen = map[string]*Schema{}
 	}
-	all.seen[key] = s
+	all.seen[strings.Clone(key)] = s // its memory is the event's
 	return s, nil
 }
 
