@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/logpipe/logpipe/pkg/option"
 )
 
 // longestWord is the longest one that is compared: nobody types a longer one.
@@ -20,7 +22,7 @@ func nearest(word string, candidates []string) string {
 		if strings.HasSuffix(other, "."+lower) {
 			d = 0
 		} else if d < bestDistance && len(lower) <= longestWord {
-			d = distance(lower, other)
+			d = option.Distance(lower, other)
 		} else {
 			continue
 		}
@@ -45,32 +47,4 @@ func didYouMean(word string, candidates []string) string {
 		return "known: " + strings.Join(candidates, ", ")
 	}
 	return ""
-}
-
-// distance counts the edits between two words: insert, delete, replace or
-// swap neighbours.
-func distance(a, b string) int {
-	x, y := []rune(a), []rune(b)
-	rows := make([][]int, len(x)+1)
-	for i := range rows {
-		rows[i] = make([]int, len(y)+1)
-		rows[i][0] = i
-	}
-	for j := range rows[0] {
-		rows[0][j] = j
-	}
-	for i := 1; i <= len(x); i++ {
-		for j := 1; j <= len(y); j++ {
-			cost := 1
-			if x[i-1] == y[j-1] {
-				cost = 0
-			}
-			d := min(rows[i-1][j]+1, rows[i][j-1]+1, rows[i-1][j-1]+cost)
-			if i > 1 && j > 1 && x[i-1] == y[j-2] && x[i-2] == y[j-1] {
-				d = min(d, rows[i-2][j-2]+1)
-			}
-			rows[i][j] = d
-		}
-	}
-	return rows[len(x)][len(y)]
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/logpipe/logpipe/pkg/option"
 	"github.com/logpipe/logpipe/pkg/record"
 )
 
@@ -217,7 +218,7 @@ func suggest(name string) string {
 	}
 	best, found := 1+len(low)/3, ""
 	for i := range functions {
-		if d := distance(low, functions[i].Name); d <= best && (found == "" || d < best) {
+		if d := option.Distance(low, functions[i].Name); d <= best && (found == "" || d < best) {
 			best, found = d, functions[i].Name
 		}
 	}

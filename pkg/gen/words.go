@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/logpipe/logpipe/pkg/fault"
+	"github.com/logpipe/logpipe/pkg/option"
 )
 
 // ParseBatch reads the size of a batch: a number, or a range such as 0..50.
@@ -53,29 +54,9 @@ func closest(s string, words []string) string {
 		if len(s) > 2 && strings.HasPrefix(w, s) {
 			return w
 		}
-		if d := distance(s, w); d < best {
+		if d := option.Distance(s, w); d < best {
 			best, word = d, w
 		}
 	}
 	return word
-}
-
-// distance counts the letters to insert, delete or replace (Levenshtein).
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost = 1 + min(diagonal, row[j], row[j+1])
-			}
-			diagonal, row[j+1] = row[j+1], cost
-		}
-	}
-	return row[len(b)]
 }

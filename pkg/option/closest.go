@@ -5,7 +5,7 @@ package option
 func Closest(word string, list []string) string {
 	best, at := "", 1+max(1, len(word)/4)
 	for _, w := range list {
-		if d := distance(word, w); d < at {
+		if d := Distance(word, w); d < at {
 			best, at = w, d
 		}
 	}
@@ -20,9 +20,10 @@ func Closest(word string, list []string) string {
 	return ""
 }
 
-// distance is the optimal string alignment distance: insertions, deletions,
-// replacements and swaps of neighbours.
-func distance(a, b string) int {
+// Distance is the optimal string alignment distance: how many insertions,
+// deletions, replacements and swaps of neighbours make one word of the other.
+func Distance(one, other string) int {
+	a, b := []rune(one), []rune(other)
 	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
 	for j := range row {
 		last[j] = j
