@@ -97,10 +97,37 @@ func (f *agentFlags) declare(app *cli.App, s *option.Set) {
 func (f *agentFlags) run(ctx context.Context, app *cli.App) error {
 	app.Begin()
 	app.Closing(agentClosing)
+	o, extra, err := f.settle(app)
+	switch {
+	case err != nil:
+		return err
+	case f.explain != "":
+		return f.draw(app, o)
+	case f.check || f.java.dryRun:
+		return f.printCheck(app, o, extra)
+	}
+	for _, finding := range extra {
+		app.Say("%s", finding)
+	}
+	if err := f.beStrict(app, o, extra); err != nil {
+		return err
+	}
+	reload := make(chan os.Signal, 1)
+	if !signal.Ignored(syscall.SIGHUP) { // not nohup
+		signal.Notify(reload, syscall.SIGHUP)
+		defer signal.Stop(reload)
+	}
+	o.Reload, o.Ready = reload, forgetStart
+	o.Poll = time.Duration(f.java.interval) * time.Second
+	return agent.Run(ctx, o)
+}
+
+// settle makes the agent's options of the flags; the findings are about these.
+func (f *agentFlags) settle(app *cli.App) (agent.Options, []agent.Finding, error) {
 	o := f.options
 	o.Grace, o.Stdout, o.Stderr = app.Shared.Grace, app.Out, app.Err
 	if o.Grace < 0 {
-		return fault.Usagef("--grace cannot be negative")
+		return o, nil, fault.Usagef("--grace cannot be negative")
 	}
 	if o.State == "" {
 		home, err := os.UserHomeDir()
@@ -115,54 +142,47 @@ func (f *agentFlags) run(ctx context.Context, app *cli.App) error {
 		o.Properties[name] = value
 	}
 	if f.strict && o.Lenient {
-		return fault.Usagef("--strict and --lenient exclude each other")
+		return o, nil, fault.Usagef("--strict and --lenient exclude each other")
 	}
 	more, err := f.java.check(&o)
+	return o, append(f.checkConf(), more...), err
+}
+
+// printCheck prints all findings and starts nothing.
+func (f *agentFlags) printCheck(app *cli.App, o agent.Options, extra []agent.Finding) error {
+	report, err := agent.Check(o)
+	report.Findings = append(extra, report.Findings...)
+	if err := report.Write(app.Out); err != nil {
+		return err
+	}
+	err = f.judge(report, err)
+	switch n := report.Count(agent.Error); {
+	case err != nil:
+	case n == 0:
+		app.Say("agent %s in %s: no errors", o.Name, strings.Join(o.Files, ", "))
+	default:
+		app.Say("agent %s in %s: with --lenient the rest of it runs; errors: %d", o.Name, strings.Join(o.Files, ", "), n)
+	}
+	return err
+}
+
+// beStrict refuses to start with warnings where --strict asks for it. Errors are
+// told by the start itself.
+func (f *agentFlags) beStrict(app *cli.App, o agent.Options, extra []agent.Finding) error {
+	if !f.strict {
+		return nil
+	}
+	report, err := agent.Check(o)
 	if err != nil {
-		return err
+		return nil
 	}
-	extra := append(f.checkConf(), more...)
-	if f.explain != "" {
-		return f.draw(app, o)
-	}
-	if f.check || f.java.dryRun {
-		report, err := agent.Check(o)
-		report.Findings = append(extra, report.Findings...)
-		if printErr := report.Write(app.Out); printErr != nil {
-			return printErr
-		}
-		err = f.judge(report, err)
-		switch n := report.Count(agent.Error); {
-		case err != nil:
-		case n == 0:
-			app.Say("agent %s in %s: no errors", o.Name, strings.Join(o.Files, ", "))
-		default:
-			app.Say("agent %s in %s: with --lenient the rest of it runs; errors: %d", o.Name, strings.Join(o.Files, ", "), n)
-		}
-		return err
-	}
-	for _, finding := range extra {
-		app.Say("%s", finding)
-	}
-	if f.strict {
-		if report, err := agent.Check(o); err == nil {
-			report.Findings = append(extra, report.Findings...)
-			if err := f.judge(report, nil); err != nil {
-				for _, finding := range report.Findings[len(extra):] {
-					app.Say("%s", finding)
-				}
-				return err
-			}
+	report.Findings = append(extra, report.Findings...)
+	if err = f.judge(report, nil); err != nil {
+		for _, finding := range report.Findings[len(extra):] {
+			app.Say("%s", finding)
 		}
 	}
-	reload := make(chan os.Signal, 1)
-	if !signal.Ignored(syscall.SIGHUP) { // not nohup
-		signal.Notify(reload, syscall.SIGHUP)
-		defer signal.Stop(reload)
-	}
-	o.Reload, o.Ready = reload, forgetStart
-	o.Poll = time.Duration(f.java.interval) * time.Second
-	return agent.Run(ctx, o)
+	return err
 }
 
 // draw prints the flow; where the file has errors, it prints these.
