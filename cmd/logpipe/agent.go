@@ -96,6 +96,7 @@ func (f *agentFlags) declare(app *cli.App, s *option.Set) {
 // run checks or runs the agent.
 func (f *agentFlags) run(ctx context.Context, app *cli.App) error {
 	app.Begin()
+	app.Spare()
 	app.Closing(agentClosing)
 	o, extra, err := f.settle(app)
 	switch {

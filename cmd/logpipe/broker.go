@@ -49,6 +49,7 @@ func newBroker(app *cli.App) *cobra.Command {
 		DisableFlagsInUseLine: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			app.Begin()
+			app.Spare()
 			cfg.Logger = app.Log
 			if cmd.ArgsLenAtDash() < 0 && len(args) > 0 {
 				return fault.Hint(fault.Usagef("takes no word, but got %q", args[0]),

@@ -65,6 +65,7 @@ func newDemo(app *cli.App) *cobra.Command {
 // runDemo prints the commands and runs the demo.
 func runDemo(ctx context.Context, app *cli.App, o demo.Options) error {
 	app.Begin()
+	app.Spare()
 	app.Closing(5 * time.Second)
 	if err := o.Check(); err != nil {
 		return err

@@ -9,22 +9,12 @@ package main
 import (
 	"context"
 	"os"
-	"runtime/debug"
 	_ "time/tzdata" // --tz works where no time zones are installed
 
 	"github.com/logpipe/logpipe/pkg/cli"
 )
 
-// collectAt is the growth of the heap, in percent, at which garbage is collected
-// where GOGC does not say: what grows large here, group tables, holds no
-// pointers, so that collecting costs little and saves a quarter of the memory.
-const collectAt = 50
-
 func main() {
-	forgetStart() // of packages
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(collectAt)
-	}
 	app := cli.New(cli.System())
 	os.Exit(app.Main(func(ctx context.Context) error {
 		return execute(ctx, app, os.Args[1:])

@@ -17,7 +17,7 @@ import (
 
 // execute runs the command that args name.
 func execute(ctx context.Context, app *cli.App, args []string) error {
-	root := newRoot(app)
+	root := newRoot(app, args...)
 	root.SetArgs(args)
 	var helpErr error // cobra has no way for it
 	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) { helpErr = printHelp(app, cmd) })
@@ -29,8 +29,9 @@ func execute(ctx context.Context, app *cli.App, args []string) error {
 	return err
 }
 
-// newRoot makes the tree of commands.
-func newRoot(app *cli.App) *cobra.Command {
+// newRoot makes the tree of commands, or, where args begin with the name of one, as
+// much of it as they need: the whole costs two milliseconds.
+func newRoot(app *cli.App, args ...string) *cobra.Command {
 	var v bool // --version
 	root := &cobra.Command{
 		Use:           "logpipe",
@@ -60,40 +61,82 @@ func newRoot(app *cli.App) *cobra.Command {
 	for _, g := range catalog.Groups() {
 		root.AddGroup(&cobra.Group{ID: string(g.Group), Title: string(g.Group)})
 	}
-	root.AddCommand(subcommands(app)...)
+	root.AddCommand(subcommands(app, args)...)
 	return root
 }
 
-// subcommands makes the commands, in the order in which help shows them.
-func subcommands(app *cli.App) []*cobra.Command {
+// subcommands makes the commands, in the order in which help shows them; where args
+// begin with the name of one, that one alone.
+func subcommands(app *cli.App, args []string) []*cobra.Command {
 	var list []*cobra.Command
-	for _, c := range catalog.Commands() {
-		stage := newStage(app, c)
-		switch c.Name {
-		case "produce":
-			completeTopics(app, stage, 1)
-		case "consume":
-			completeTopics(app, stage, -1)
-			completeOffset(stage)
+	table := commandTable(app, listsOnly(args))
+	for i, c := range table {
+		if len(args) > 0 && c.name == args[0] {
+			table = table[i : i+1]
+			break
 		}
-		list = append(list, stage)
 	}
-	list = append(list,
-		newTopic(app),
-		newGroup(app),
-		newBroker(app),
-		newRun(app),
-		newAgent(app),
-		newAvroClient(app),
-		newDemo(app),
-		newConfig(app),
-		newVersion(app),
-		newCompletion(app),
-	)
-	for i, c := range list {
-		c.Annotations = map[string]string{orderKey: fmt.Sprintf("%03d", i)}
+	for i, c := range table {
+		cmd := c.make()
+		cmd.Annotations = map[string]string{orderKey: fmt.Sprintf("%03d", i)}
+		list = append(list, cmd)
 	}
 	return list
+}
+
+// namedCommand makes a command when it is needed.
+type namedCommand struct {
+	name string
+	make func() *cobra.Command
+}
+
+// listsOnly reports whether args ask for no more than the list of commands.
+func listsOnly(args []string) bool {
+	return len(args) == 1 && (args[0] == "--help" || args[0] == "-h" || args[0] == "help")
+}
+
+// commandTable lists all commands; those of stages without their flags where short.
+func commandTable(app *cli.App, short bool) []namedCommand {
+	var list []namedCommand
+	for _, c := range catalog.Commands() {
+		list = append(list, namedCommand{c.Name, func() *cobra.Command {
+			if short {
+				return &cobra.Command{Use: c.Usage, Short: c.Short, GroupID: string(c.Group), Run: func(*cobra.Command, []string) {}}
+			}
+			return newStageOf(app, c)
+		}})
+	}
+	for _, c := range []struct {
+		name string
+		make func(*cli.App) *cobra.Command
+	}{
+		{"topic", newTopic},
+		{"group", newGroup},
+		{"broker", newBroker},
+		{"run", newRun},
+		{"agent", newAgent},
+		{"avro-client", newAvroClient},
+		{"demo", newDemo},
+		{"config", newConfig},
+		{"version", newVersion},
+		{"completion", newCompletion},
+	} {
+		list = append(list, namedCommand{c.name, func() *cobra.Command { return c.make(app) }})
+	}
+	return list
+}
+
+// newStageOf makes the command of a stage, with what completes its words.
+func newStageOf(app *cli.App, c catalog.Command) *cobra.Command {
+	stage := newStage(app, c)
+	switch c.Name {
+	case "produce":
+		completeTopics(app, stage, 1)
+	case "consume":
+		completeTopics(app, stage, -1)
+		completeOffset(stage)
+	}
+	return stage
 }
 
 // orderKey is the annotation by which help orders commands.

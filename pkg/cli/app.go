@@ -33,6 +33,7 @@ type App struct {
 	passing atomic.Bool // signals are a child's
 	passed  atomic.Bool // they were
 	closing atomic.Int64
+	sparing sync.Once    // Spare
 	drawing atomic.Bool  // a stage draws on the terminal
 	broken  atomic.Int64 // inputs that were not read to their end
 }

@@ -150,7 +150,10 @@ func (a *App) stream(ctx context.Context, p stream.Pipeline, env *stream.Env, fi
 	}
 	a.state.Store(&state)
 	o := stream.Options{Name: *a.command.Load(), Workers: a.Shared.Workers, Env: env, OnReject: rejected.add, Stop: rejected.stop,
-		OnBlock: func(l stream.Ledger) { counts.Store(&l) },
+		OnBlock: func(l stream.Ledger) {
+			a.Spare()
+			counts.Store(&l)
+		},
 		OnCount: func(l stream.Ledger) {
 			if a.ErrTerminal && !a.OutTerminal && !a.Shared.Quiet {
 				bar.draw(l)
