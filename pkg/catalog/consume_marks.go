@@ -116,7 +116,7 @@ func (m *marking) begin(s *kafka.Session, now time.Time) *stream.Control {
 func (m *marking) identified(kind stream.ControlKind) *stream.Control {
 	c := &stream.Control{Kind: kind, Token: m.token, Epoch: m.epoch}
 	if m.token != "" {
-		c.Brokers = m.settings.kafka.brokers
+		c.Cluster, c.Brokers = m.session.Cluster, m.settings.kafka.brokers
 		c.Group, c.Member, c.Instance, c.Generation = m.session.Group, m.session.Member, m.session.Instance, m.session.Generation
 	}
 	return c

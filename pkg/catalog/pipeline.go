@@ -38,6 +38,9 @@ func Parse(name, text string, settings Settings) (*Pipeline, error) {
 			return nil, l.placed(stages[i][0].at, err)
 		}
 	}
+	if err := p.mark(); err != nil {
+		return nil, l.placed(stages[len(stages)-1][0].at, err)
+	}
 	return p, nil
 }
 
@@ -99,6 +102,22 @@ func (l *lexer) foreign(w word) error {
 		return fault.Hint(err, "did you mean %s?", near)
 	}
 	return fault.Hint(err, "run takes logpipe's own stages; for other programs use the pipe of the shell: logpipe … | %s …", Quote(w.text))
+}
+
+// mark makes the source write marks where the sink needs them.
+func (p *Pipeline) mark() error {
+	if s, ok := p.Sink().(Marked); !ok || !s.NeedsMarks() {
+		return nil
+	}
+	source, ok := p.Source().(*consumeSource)
+	if !ok && p.Source() == nil {
+		return nil // standard input tells by itself
+	}
+	if !ok || source.o.Group == "" {
+		return errUnmarked
+	}
+	source.marks = true
+	return nil
 }
 
 // fits checks that part i may stand where it stands.

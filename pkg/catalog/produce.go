@@ -85,6 +85,7 @@ func (b *produceBuilder) Options(s *option.Set) {
 	s.Bool(&b.tombstones, "tombstones", "an empty value is a tombstone: null")
 	s.Int(&b.partition, "partition", -1, "send all to this `number`; -1 = as the partitioner chooses")
 	s.Choice(&b.o.Partitioner, "partitioner", kafka.PartitionJava, kafka.Partitioners(), "how the partition of a record is chosen")
+	s.String(&b.o.TransactionalID, "tx", "", "one transaction from mark to mark of consume --marks, of records and offsets, under this `ID`: nothing comes twice")
 	s.Choice(&b.o.Acks, "acks", "all", append(acks, "-1"), "which brokers have to acknowledge a record").Words = acks
 	s.Choice(&b.o.Compression, "compression", "none", codecs, "how batches of records are compressed")
 	s.Int(&b.o.Level, "level", 0, "of the compression: gzip and lz4 1 to 9, zstd 1 to 22; 0 = the usual one")

@@ -11,7 +11,6 @@ import (
 	"github.com/logpipe/logpipe/pkg/fault"
 	"github.com/logpipe/logpipe/pkg/kafka"
 	"github.com/logpipe/logpipe/pkg/record"
-	"github.com/logpipe/logpipe/pkg/stream"
 )
 
 // produced is an open topic. It takes lines while those before are on their way;
@@ -27,6 +26,8 @@ type produced struct {
 	receipts receipts
 	pace     *pace // nil = as fast as it goes
 	markEnd
+	marked bool // the records come with marks
+	tx     transaction
 }
 
 // Write sends lines. A signal that has ended the input does not end the sending
@@ -35,6 +36,9 @@ func (p *produced) Write(ctx context.Context, lines []byte) error {
 	ctx = context.WithoutCancel(ctx)
 	if err := p.producer.Failed(); err != nil {
 		return p.flush(ctx, nil)
+	}
+	if err := p.begin(ctx); err != nil {
+		return err
 	}
 	var err error
 	if p.sink.plain() && p.pace == nil {
@@ -77,16 +81,6 @@ func (p *produced) flush(ctx context.Context, err error) error {
 		return flushErr
 	}
 	return errors.Join(err, flushErr)
-}
-
-// Control commits marks once all before them is acknowledged.
-func (p *produced) Control(c *stream.Control) error {
-	if c.Kind == stream.ControlMark || c.Kind == stream.ControlReset {
-		if err := p.flush(context.Background(), nil); err != nil {
-			return err
-		}
-	}
-	return p.markEnd.Control(c)
 }
 
 // After calls done when all that was written is acknowledged, or was given up.
@@ -151,6 +145,9 @@ func (p *produced) Summary() string {
 	if large := p.sink.tooLarge.Load(); large > 0 && !p.sink.onLarge.fails() {
 		text += fmt.Sprintf("; %s too large%s", countRecords(large), p.sink.onLarge.where())
 	}
+	if p.tx.taken > 0 {
+		text += fmt.Sprintf("; %s of them taken back, to come again", countRecords(p.tx.taken))
+	}
 	if p.keyless > 0 {
 		text += fmt.Sprintf("; %s had no %s and no key", countRecords(p.keyless), p.sink.keySource())
 	}
@@ -170,7 +167,8 @@ func (p *produced) Incomplete() bool {
 // Close waits for the answers and ends the connection. Records that were too large
 // make it fail, unless somebody said where they go: they are not in the topic.
 func (p *produced) Close(ctx context.Context) error {
-	err := errors.Join(p.producer.Flush(ctx), p.producer.Close(), p.finish())
+	// What stands open has no mark behind it and comes again.
+	err := errors.Join(p.takeBack(ctx), p.producer.Flush(ctx), p.producer.Close(), p.finish())
 	p.receipts.wait()
 	if n := p.sink.tooLarge.Load(); n > 0 && p.sink.onLarge.fails() {
 		err = errors.Join(err, fault.Hint(fmt.Errorf("%s not sent: larger than the topic takes (%d bytes)", countRecords(n), p.sink.limit.Load()),

@@ -76,7 +76,7 @@ func (c *conn) committed(ctx context.Context, group string, parts []part) (map[p
 	if len(parts) == 0 {
 		return out, nil
 	}
-	resp, err := retry(ctx, c, func() (*sarama.OffsetFetchResponse, error) { return c.fetchCommitted(group, byTopic) })
+	resp, err := c.stable(ctx, group, byTopic)
 	if err != nil {
 		return nil, fmt.Errorf("group %q: read committed offsets: %w", group, explain(err, ""))
 	}
@@ -94,6 +94,33 @@ func (c *conn) committed(ctx context.Context, group string, parts []part) (map[p
 	return out, nil
 }
 
+// stable reads what a group has committed. Offsets that an open transaction will
+// commit, or not, are waited for: reading on from those before would read what the
+// transaction has put out already. It ends at its own time at the latest.
+func (c *conn) stable(ctx context.Context, group string, byTopic map[string][]int32) (*sarama.OffsetFetchResponse, error) {
+	for {
+		resp, err := retry(ctx, c, func() (*sarama.OffsetFetchResponse, error) { return c.fetchCommitted(group, byTopic) })
+		if err != nil || !unstable(resp) {
+			return resp, err
+		}
+		c.cfg.log().Debug("a transaction holds offsets of the group", "group", group)
+		if err := pause(ctx, retryPause/5); err != nil {
+			return nil, err
+		}
+	}
+}
+
+func unstable(resp *sarama.OffsetFetchResponse) bool {
+	for _, parts := range resp.Blocks {
+		for _, block := range parts {
+			if block.Err == sarama.ErrUnstableOffsetCommit {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 func (c *conn) fetchCommitted(group string, parts map[string][]int32) (*sarama.OffsetFetchResponse, error) {
 	coordinator, err := c.client.Coordinator(group)
 	if err != nil {
@@ -101,6 +128,7 @@ func (c *conn) fetchCommitted(group string, parts map[string][]int32) (*sarama.O
 	}
 	// Up to version 7 a request is about one group.
 	req := sarama.NewOffsetFetchRequest(sarama.V2_8_0_0, group, parts)
+	req.RequireStable = true
 	resp, err := coordinator.FetchOffset(req)
 	if err != nil {
 		coordinator.Close()

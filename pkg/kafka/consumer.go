@@ -60,6 +60,7 @@ type Consumer struct {
 	endOnce sync.Once
 	ctx     context.Context
 	stop    context.CancelFunc
+	cut     context.CancelFunc // the connections
 	work    sync.WaitGroup
 
 	patterns []*regexp.Regexp
@@ -87,12 +88,17 @@ func NewConsumer(ctx context.Context, cfg Config, cc ConsumerConfig) (*Consumer,
 	if len(cc.Partitions) > 0 && cc.Group != "" {
 		return nil, fault.Usagef("a group shares out all partitions: none can be chosen")
 	}
-	conn, err := connect(ctx, cfg, cc.settings)
+	lines, cut := context.WithCancel(context.Background())
+	conn, err := connect(ctx, cfg, func(s *sarama.Config) {
+		cc.settings(s)
+		s.Net.Proxy.Enable, s.Net.Proxy.Dialer = true, cutDialer{lines, s.Net.DialTimeout}
+	})
 	if err != nil {
+		cut()
 		return nil, err
 	}
 	conn.decided = !cc.Open
-	c := &Consumer{cfg: cc, conn: conn, batches: make(chan Batch), ended: make(chan struct{}), patterns: patterns,
+	c := &Consumer{cfg: cc, conn: conn, cut: cut, batches: make(chan Batch), ended: make(chan struct{}), patterns: patterns,
 		stay: map[part]int64{}, late: map[part]bool{}, behind: map[part]int64{}}
 	c.ctx, c.stop = context.WithCancel(context.Background())
 	parts, err := c.partitions(ctx)
@@ -124,6 +130,9 @@ func (cc ConsumerConfig) settings(s *sarama.Config) {
 		s.Consumer.Group.Session.Timeout = cc.Session
 		s.Consumer.Group.Heartbeat.Interval = cc.Session / 3
 	}
+	// A member here has nothing to finish before it joins again: who has not joined
+	// in the time of two sessions is dead.
+	s.Consumer.Group.Rebalance.Timeout = 2 * s.Consumer.Group.Session.Timeout
 	s.Consumer.Group.InstanceId = cc.Instance
 	s.Consumer.Group.Rebalance.Retry.Max = metadataRetries
 	s.Consumer.Group.Rebalance.Retry.Backoff = retryPause
@@ -188,9 +197,17 @@ func (c *Consumer) Read(ctx context.Context) (Batch, error) {
 func (c *Consumer) Close() error {
 	c.fail(errClosed)
 	c.conn.closing.Store(true) // leaving a group whose cluster is gone is tried without pauses
+	// A member that waits for the others of its group to join waits within a request.
+	slow := time.AfterFunc(closePatience, c.cut)
+	defer slow.Stop()
 	c.work.Wait()
-	return c.conn.close()
+	err := c.conn.close()
+	c.cut()
+	return err
 }
+
+// closePatience is how long leaving a group may take before the connections are cut.
+const closePatience = 2 * time.Second
 
 var errClosed = errors.New("the consumer is closed")
 

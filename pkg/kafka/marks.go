@@ -23,6 +23,7 @@ type Session struct {
 	Start      map[string]int64 // the offset that each partition is read from
 	Behind     []string         // the partitions that have records there already, in order
 	Epoch      int64            // the largest that the group has committed with them
+	Cluster    string           // its id; "" where it does not tell
 }
 
 // Session is the one at hand, nil before the first.
@@ -59,6 +60,9 @@ func (c *Consumer) present(ctx context.Context, from map[part]int64, now *sessio
 		if s.Epoch, err = c.conn.epoch(ctx, c.cfg.Group, parts); err != nil {
 			return err
 		}
+		if s.Cluster, err = c.conn.clusterID(ctx); err != nil {
+			return err
+		}
 		now.info = s
 	}
 	c.session.Store(s)
@@ -74,7 +78,7 @@ func (c *conn) epoch(ctx context.Context, group string, parts []part) (int64, er
 	for _, p := range parts {
 		byTopic[p.topic] = append(byTopic[p.topic], p.id)
 	}
-	resp, err := retry(ctx, c, func() (*sarama.OffsetFetchResponse, error) { return c.fetchCommitted(group, byTopic) })
+	resp, err := c.stable(ctx, group, byTopic)
 	if err != nil {
 		return 0, fmt.Errorf("group %q: read committed offsets: %w", group, explain(err, ""))
 	}
@@ -131,6 +135,31 @@ type Mark struct {
 	Offsets                 map[string]int64 // by topic/partition: the next record's
 }
 
+// Metadata is stored with the offsets of a mark.
+func (m Mark) Metadata() string { return epochName + strconv.FormatInt(m.Epoch, 10) }
+
+// Cluster is the id of the cluster, "" where it does not tell.
+func (p *Producer) Cluster() string {
+	id, err := p.conn.clusterID(context.Background())
+	if err != nil {
+		return ""
+	}
+	return id
+}
+
+// clusterID asks for the id of the cluster.
+func (c *conn) clusterID(ctx context.Context) (string, error) {
+	resp, err := c.metadata(ctx, []string{groupOffsets}, false)
+	if err != nil || resp.ClusterID == nil {
+		return "", err
+	}
+	return *resp.ClusterID, nil
+}
+
+// groupOffsets is a topic of the brokers' own: about one topic, even one that is not
+// there, they tell less than about all.
+const groupOffsets = "__consumer_offsets"
+
 // Committer commits for members of groups that are other processes. Its cluster is
 // reached with the first commit.
 type Committer struct {
@@ -162,7 +191,7 @@ func (k *Committer) Commit(ctx context.Context, m Mark) error {
 		req.GroupInstanceId = &m.Instance
 	}
 	for _, p := range parts {
-		req.AddBlockWithLeaderEpoch(p.topic, p.id, m.Offsets[p.String()], -1, 0, epochName+strconv.FormatInt(m.Epoch, 10))
+		req.AddBlockWithLeaderEpoch(p.topic, p.id, m.Offsets[p.String()], -1, 0, m.Metadata())
 	}
 	_, err = retry(ctx, k.conn, func() (struct{}, error) { return struct{}{}, k.conn.sendCommit(req) })
 	return commitError(m.Group, err)
