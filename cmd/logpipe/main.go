@@ -15,6 +15,7 @@ import (
 )
 
 func main() {
+	forgetStart() // of packages
 	app := cli.New(cli.System())
 	os.Exit(app.Main(func(ctx context.Context) error {
 		return execute(ctx, app, os.Args[1:])
