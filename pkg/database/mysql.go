@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strconv"
 	"strings"
 
 	"github.com/go-sql-driver/mysql"
@@ -17,6 +18,7 @@ import (
 type mysqlConn struct {
 	conn    driver.Conn
 	address string
+	most    int // bytes of a packet that the server takes
 	broken  error
 }
 
@@ -46,12 +48,32 @@ func openMySQL(ctx context.Context, c Config, address string) (Conn, error) {
 	if m.conn, err = connector.Connect(ctx); err != nil {
 		return nil, m.refused(ctx, err)
 	}
+	if err := m.limit(ctx); err != nil {
+		return nil, errors.Join(err, m.Close())
+	}
 	if c.Isolation != "" { // the variable has two names, by version
 		if _, err := m.Exec(ctx, "SET SESSION TRANSACTION ISOLATION LEVEL "+c.Isolation); err != nil {
 			return nil, errors.Join(err, m.Close())
 		}
 	}
 	return m, nil
+}
+
+// limit asks for the longest packet, which the driver knows and does not tell.
+func (m *mysqlConn) limit(ctx context.Context) error {
+	return m.Query(ctx, func(v []any) error {
+		switch n := v[0].(type) {
+		case int64:
+			m.most = int(n)
+		case uint64:
+			m.most = int(n)
+		case []byte:
+			if n, err := strconv.Atoi(string(n)); err == nil {
+				m.most = n
+			}
+		}
+		return nil
+	}, "SELECT @@max_allowed_packet")
 }
 
 // refused tells a server that one may try again from one that does not want this
@@ -125,10 +147,41 @@ func (m *mysqlConn) Exec(ctx context.Context, query string, args ...any) (int64,
 		return 0, errors.New("the MySQL driver has no ExecContext")
 	}
 	result, err := e.ExecContext(ctx, query, named(args))
+	if errors.Is(err, driver.ErrSkip) {
+		result, err = m.prepared(ctx, query, args)
+	}
 	if err != nil {
 		return 0, m.failed(ctx, err)
 	}
 	return result.RowsAffected()
+}
+
+// prepared runs a statement whose text with its arguments is longer than a packet
+// of the server: as a prepared one, the arguments go by themselves.
+func (m *mysqlConn) prepared(ctx context.Context, query string, args []any) (driver.Result, error) {
+	size := 1024 // for what is around them
+	for _, arg := range args {
+		if b, ok := arg.([]byte); ok {
+			size += len(b)
+		}
+	}
+	if size > m.most {
+		return nil, mysql.ErrPktTooLarge
+	}
+	p, ok := m.conn.(driver.ConnPrepareContext)
+	if !ok {
+		return nil, errors.New("the MySQL driver has no PrepareContext")
+	}
+	st, err := p.PrepareContext(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	e, ok := st.(driver.StmtExecContext)
+	if !ok {
+		return nil, errors.Join(errors.New("the MySQL driver has no ExecContext"), st.Close())
+	}
+	result, err := e.ExecContext(ctx, named(args))
+	return result, errors.Join(err, st.Close())
 }
 
 func (m *mysqlConn) Query(ctx context.Context, row func([]any) error, query string, args ...any) (err error) {

@@ -249,15 +249,11 @@ func (c *Channel) Put(ctx context.Context, batch []flume.Event) error {
 	}
 	select {
 	case err := <-r.done:
-		if err != nil {
-			return err
-		}
+		return err
 	case <-ctx.Done():
 		c.withdraw(r)
 		return ctx.Err()
 	}
-	c.counts.putSuccess.Add(int64(len(batch)))
-	return nil
 }
 
 // submit waits for room and hands a put to the writer.

@@ -62,8 +62,22 @@ func (q *queue) picked(s span, again bool, taken span, whole bool) {
 		q.inside -= s.events - taken.events // somebody else deleted them
 	case again && taken.events < s.events:
 		q.restore(span{taken.to + 1, s.to, s.events - taken.events})
-	case !again && !whole:
+	case again:
+	case !whole:
 		q.cursor = taken.to + 1
+	default:
+		q.recount(s.to + 1)
+	}
+}
+
+// recount counts what is inside when all below an id has been read: where
+// somebody else deleted events, there are fewer.
+func (q *queue) recount(read int64) {
+	q.inside = int(q.synced - read)
+	for _, list := range [][]span{q.back, q.open} {
+		for _, s := range list {
+			q.inside += s.events
+		}
 	}
 }
 

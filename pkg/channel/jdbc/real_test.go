@@ -226,6 +226,89 @@ func TestRealOwner(t *testing.T) {
 	})
 }
 
+// TestRealMeanwhile lets another agent have the channel while the connection of
+// the first one is gone. The first one then reads anew what is there.
+func TestRealMeanwhile(t *testing.T) {
+	forEachServer(t, func(t *testing.T, startServer func(testing.TB) *logpipetest.SQLServer) {
+		s := startServer(t)
+		setServer(t, s)
+		first, said := onServer(t, s.URL, "")
+		open(t, first, "c1", said)
+		if err := first.Put(t.Context(), logpipetest.Events("a b")); err != nil {
+			t.Fatal(err)
+		}
+		tx, err := first.Take(t.Context(), 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Kill(t)
+		s.Start(t)
+		second, said := onServer(t, s.URL, "")
+		open(t, second, "c1", said)
+		if got := takeAll(t, second, 2); got != "a b" {
+			t.Errorf("the second agent took %s", got)
+		}
+		if err := second.Put(t.Context(), logpipetest.Events("y z")); err != nil {
+			t.Fatal(err)
+		}
+		if err := second.Close(); err != nil {
+			t.Fatal(err)
+		}
+		// The id of a is now that of y.
+		if err := tx.Commit(); err == nil || !strings.Contains(err.Error(), "another agent had the channel") {
+			t.Errorf("a take of before: %v", err)
+		}
+		if err := first.Put(t.Context(), logpipetest.Events("c")); err != nil {
+			t.Fatal(err)
+		}
+		if got := takeAll(t, first, 3); got != "y z c" {
+			t.Errorf("the first agent took %s", got)
+		}
+		if err := first.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// takeAll takes so many events, one by one.
+func takeAll(t *testing.T, c *Channel, n int) string {
+	t.Helper()
+	var all []string
+	for range n {
+		tx, err := c.Take(t.Context(), 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, string(tx.Events()[0].Body))
+		if err := tx.Commit(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return strings.Join(all, " ")
+}
+
+// TestRealLarge holds that large events go through, and that one that is too large
+// for the server is refused and stops nobody.
+func TestRealLarge(t *testing.T) {
+	s := logpipetest.StartMariaDB(t)
+	setServer(t, s)
+	c, said := onServer(t, s.URL, "")
+	open(t, c, "c1", said)
+	body := make([]byte, 10<<20) // in a statement twice as long
+	if err := c.Put(t.Context(), []flume.Event{{Body: body}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Put(t.Context(), []flume.Event{{Body: make([]byte, 20<<20)}}); err == nil || !strings.Contains(err.Error(), "larger than the database takes") {
+		t.Errorf("20 MiB, and the server takes 16: %v", err)
+	}
+	if got := takeAll(t, c, 1); got != string(body) {
+		t.Error("the large event is not what was put")
+	}
+	if err := c.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestRealRefused holds that what a retry cannot mend is an error at once, and
 // that a server that is not there yet is waited for.
 func TestRealRefused(t *testing.T) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
-	"encoding/base32"
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
@@ -309,7 +308,7 @@ func (c *Channel) claim(ctx context.Context, conn database.Conn) (fresh bool, er
 		if _, err := rand.Read(b[:]); err != nil {
 			return false, err
 		}
-		c.owner = base32.StdEncoding.EncodeToString(b[:])
+		c.owner = hex.EncodeToString(b[:])
 	}
 	change := "UPDATE " + channelTable + " SET owner = ? WHERE channel = ?"
 	if !found {

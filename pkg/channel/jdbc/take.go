@@ -55,6 +55,8 @@ func (c *Channel) Take(ctx context.Context, max int) (flume.Transaction, error) 
 			return &transaction{c, taken, epoch, events}, nil
 		case err == nil:
 			continue
+		case ctx.Err() != nil:
+			return nil, ctx.Err()
 		}
 		failures++
 		if err := c.pause(ctx, failures, err); err != nil {
@@ -147,9 +149,6 @@ func (t *transaction) Commit() error {
 	defer timer.Stop()
 	select {
 	case err := <-r.done:
-		if err == nil {
-			c.counts.takeSuccess.Add(int64(n))
-		}
 		return err
 	case <-timer.C:
 		return fmt.Errorf("%d events were delivered and come again if the agent ends before the database is back", n)

@@ -197,7 +197,7 @@ func (c *Channel) applySingly(conn database.Conn, g *group) error {
 	for len(g.deletes)+len(g.puts) > 0 {
 		one, rest := &group{deletes: g.deletes}, g.puts
 		if len(g.deletes) == 0 {
-			one.puts, rest = g.puts[:1], g.puts[1:]
+			one.puts, rest = g.puts[:1:1], g.puts[1:]
 		}
 		if err := c.refused(one, c.commit(conn, one)); err != nil {
 			if g.sent = one.sent; g.sent { // the others are free
@@ -326,8 +326,10 @@ func (c *Channel) finish(g *group) {
 	}
 	c.mu.Lock()
 	c.queue.grown(n)
+	c.counts.putSuccess.Add(int64(n))
 	for _, r := range g.deletes {
 		c.removed += r.span.events
+		c.counts.takeSuccess.Add(int64(r.span.events))
 		c.queue.commit(r.span)
 		r.done <- nil
 	}
