@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -223,7 +224,7 @@ func (s *FileRoll) writeAll(batch []flume.Event) error {
 }
 
 func (s *FileRoll) append(batch []flume.Event) error {
-	s.buf = s.buf[:0]
+	s.buf = slices.Grow(s.buf[:0], size(batch)+len(batch)) // for text all that it needs
 	if s.size == 0 {
 		s.buf = s.events.Begin(s.buf) // what begin could not know
 	}

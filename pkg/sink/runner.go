@@ -62,7 +62,7 @@ type Gatherer interface {
 
 // What a sink that gathers gets at once.
 const (
-	mostEvents = 2000
+	mostEvents = 3000
 	mostBytes  = 1 << 20
 )
 
