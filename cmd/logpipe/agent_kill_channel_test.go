@@ -147,12 +147,21 @@ func makeFolder(t *testing.T, path ...string) string {
 	return folder
 }
 
-// http -> file channel -> file_roll: what was answered with 200 arrives.
+// http -> file or jdbc channel -> file_roll: what was answered with 200 arrives.
 func TestKilledHTTP(t *testing.T) {
 	t.Parallel()
+	for name, channel := range map[string]string{"file": "type = file", "jdbc": "type = jdbc\nchannels.c1.driver.url = jdbc:sqlite:$DIR/c1.sqlite"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			killHTTP(t, "channels.c1."+channel)
+		})
+	}
+}
+
+func killHTTP(t *testing.T, channel string) {
 	f := newFleet(t)
 	out, port := makeFolder(t, f.dir, "out"), strconv.Itoa(freePort(t))
-	a := f.agent("a", strings.Replace(httpAgent, "$PORT", port, 1)+"channels.c1.type = file")
+	a := f.agent("a", strings.Replace(httpAgent, "$PORT", port, 1)+channel)
 	p := post(port)
 	f.killRandomly(a)
 	p.end()
