@@ -77,9 +77,10 @@ func CodeOf(err error) Code {
 	return Failed
 }
 
-// Line is err with its hint, for messages of what goes on by itself.
+// Line is err with its hint, for messages of what goes on by itself. Hints about
+// what cannot be reached are left out: they name flags of commands.
 func Line(err error) string {
-	if hint := HintOf(err); hint != "" {
+	if hint := HintOf(err); hint != "" && CodeOf(err) != Unreachable {
 		return err.Error() + "; " + hint
 	}
 	return err.Error()

@@ -54,6 +54,8 @@ type Sink struct {
 	work    sync.WaitGroup // the search for files of a dead run
 	cancel  context.CancelFunc
 	life    context.Context // ends with the sink
+	calls   patience
+	failing bool // the last batch could not be written
 }
 
 // New describes and makes the sink.
@@ -94,6 +96,8 @@ func (s *Sink) Open(env flume.Env) error {
 	}
 	s.env, s.counts = env, counts.New(env)
 	s.life, s.cancel = context.WithCancel(context.Background())
+	s.calls.begin()
+	s.failing = false
 	s.buckets, s.touched, s.closed = map[string]*bucket{}, nil, false
 	ctx, done := s.call()
 	defer done()
@@ -116,9 +120,9 @@ func (s *Sink) Open(env flume.Env) error {
 // call is the context of one call of the file system.
 func (s *Sink) call() (context.Context, context.CancelFunc) {
 	if s.callTimeout == 0 {
-		return context.WithCancel(context.Background())
+		return context.WithCancel(s.calls.now())
 	}
-	return context.WithTimeoutCause(context.Background(), s.callTimeout,
+	return context.WithTimeoutCause(s.calls.now(), s.callTimeout,
 		fmt.Errorf("no answer within hdfs.callTimeout = %d", s.callTimeout.Milliseconds()))
 }
 
@@ -138,14 +142,17 @@ func (e *RejectedError) Error() string {
 
 // Write puts the events of a batch into their files and returns when they are
 // safe. As long as no event had a place, an event without one is taken for a
-// mistake in the properties, and the batch fails; later it is rejected.
-func (s *Sink) Write(_ context.Context, batch []flume.Event) error {
+// mistake in the properties, and the batch fails; later it is rejected. When ctx
+// ends, the call that is under way does too.
+func (s *Sink) Write(ctx context.Context, batch []flume.Event) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	stop := context.AfterFunc(ctx, s.calls.lose)
+	defer stop()
 	s.counts.Attempt(len(batch), s.batch)
 	var rejected []Rejection
 	err := s.write(batch, &rejected)
-	if err != nil {
+	if s.failing = err != nil; s.failing {
 		s.counts.Failed.Add(1)
 		return errors.Join(err, s.undo())
 	}
@@ -255,6 +262,10 @@ func (s *Sink) Close() error {
 	s.cancel()
 	s.mu.Lock()
 	s.closed = true
+	if s.failing {
+		s.calls.lose()
+	}
+	defer s.calls.end()
 	var all error
 	for _, b := range s.inOrder() {
 		all = errors.Join(all, s.finish(b))

@@ -1,0 +1,83 @@
+//go:build unix
+
+package main
+
+import (
+	"fmt"
+	"net"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// silent listens on a port, accepts and never answers; each connection is told.
+func silent(t *testing.T) (address string, accepted chan struct{}) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	accepted = make(chan struct{}, 100)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			defer conn.Close()
+			accepted <- struct{}{}
+		}
+	}()
+	t.Cleanup(func() { l.Close(); <-ended })
+	return l.Addr().String(), accepted
+}
+
+// Servers that accept and never answer keep no agent from its end: it tells what
+// is left, soon after its grace.
+func TestOutageSilent(t *testing.T) {
+	t.Parallel()
+	for name, sink := range map[string]string{
+		"avro":   "type = avro\nsinks.k1.hostname = 127.0.0.1\nsinks.k1.port = $PORT",
+		"thrift": "type = thrift\nsinks.k1.hostname = 127.0.0.1\nsinks.k1.port = $PORT",
+		"http":   "type = http\nsinks.k1.endpoint = http://127.0.0.1:$PORT/\nsinks.k1.requestTimeout = 60000\nsinks.k1.rollback.2XX = false\nsinks.k1.backoff.2XX = false",
+		"kafka":  "type = org.apache.flume.sink.kafka.KafkaSink\nsinks.k1.kafka.bootstrap.servers = 127.0.0.1:$PORT\nsinks.k1.kafka.topic = t",
+		"hdfs":   "type = hdfs\nsinks.k1.hdfs.path = webhdfs://127.0.0.1:$PORT/x",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			address, accepted := silent(t)
+			_, port, _ := strings.Cut(address, ":")
+			f := newFleet(t)
+			f.flags = []string{"--grace", "200ms"}
+			a := f.agent("a", `
+				sources = r1
+				channels = c1
+				sinks = k1
+				sources.r1.type = seq
+				sources.r1.channels = c1
+				channels.c1.type = memory
+				channels.c1.keep-alive = 0
+				sinks.k1.channel = c1
+				sinks.k1.`+strings.ReplaceAll(sink, "$PORT", port))
+			<-accepted
+			f.awaitTold(a, 0, "waits: channel is full")
+			begun := time.Now()
+			if err := a.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+				t.Fatal(err)
+			}
+			<-a.over
+			told := tailOf(a.told, 300)
+			var received, left int
+			_, counts, _ := strings.Cut(told, "a stopped: ")
+			if _, err := fmt.Sscanf(counts, "%d received, 0 delivered, %d left", &received, &left); err != nil || received < 100 || received != left {
+				t.Errorf("told %s", told)
+			}
+			if took := time.Since(begun); took > 4*time.Second || a.cmd.ProcessState.ExitCode() != 143 {
+				t.Errorf("%v after %v", a.cmd.ProcessState, took)
+			}
+		})
+	}
+}
