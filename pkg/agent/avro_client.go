@@ -124,11 +124,7 @@ func (c *lineClient) deliver(ctx context.Context, batch []flume.Event) error {
 		if !told {
 			c.logf("waits: %v", err)
 		}
-		timer := time.NewTimer(clientRetry)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
+		if !flume.Pause(ctx, clientRetry) {
 			return err
 		}
 	}

@@ -250,7 +250,7 @@ func (r *running) runRunner(l *liveRunner, retry bool) error {
 	go func() {
 		defer close(l.done)
 		for err != nil {
-			if !pause(hard) || l.runner.Stopped() {
+			if !flume.Pause(hard, retryPause) || l.runner.Stopped() {
 				return
 			}
 			err = l.open()

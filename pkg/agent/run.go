@@ -285,7 +285,7 @@ func supervise(ctx context.Context, s source.Source, out *source.Output, env flu
 				env.Logf("failed, starts again in %v: %s", retryPause, fault.Line(err))
 			}
 		}
-		if !pause(ctx) {
+		if !flume.Pause(ctx, retryPause) {
 			return false
 		}
 		err := s.Open(env)
@@ -293,17 +293,5 @@ func supervise(ctx context.Context, s source.Source, out *source.Output, env flu
 			env.Logf("cannot start: %s", fault.Line(err))
 			told = true
 		}
-	}
-}
-
-// pause waits for retryPause; false means that ctx has ended.
-func pause(ctx context.Context) bool {
-	timer := time.NewTimer(retryPause)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
 	}
 }

@@ -32,13 +32,12 @@ type Memory struct {
 
 	spare []*memoryTake // to be used again
 
-	waiting int           // goroutines that wait on changed
-	changed chan struct{} // closed and replaced when space or events appear
+	changes flume.Changes // of space and events
 }
 
 // NewMemory describes and makes a memory channel.
 func NewMemory(p *flume.Properties) flume.Channel {
-	m := &Memory{changed: make(chan struct{})}
+	m := &Memory{}
 	p.Int(&m.capacity, "capacity", 100, 1, "most events inside").In("events")
 	p.Int(&m.batch, "transactionCapacity", 100, 1, "most events that one put or take may move").In("events")
 	p.Duration(&m.keepAlive, "keep-alive", 3*time.Second, time.Second, "how long a put waits for space")
@@ -146,14 +145,14 @@ func (m *Memory) put(ctx context.Context, batch []flume.Event, bytes int) (queue
 			defer timer.Stop()
 			timeout = timer.C
 		}
-		if err := m.wait(ctx, timeout); err != nil {
+		if err := m.changes.Wait(ctx, &m.mu, timeout); err != nil {
 			return 0, err
 		}
 	}
 	m.push(batch)
 	m.bytes += bytes
 	m.puts.Add(int64(len(batch)))
-	m.announce()
+	m.changes.Announce()
 	return m.queued, nil
 }
 
@@ -167,7 +166,7 @@ func (m *Memory) Take(ctx context.Context, max int) (flume.Transaction, error) {
 		if m.drained && m.open == 0 {
 			return nil, io.EOF
 		}
-		if err := m.wait(ctx, nil); err != nil {
+		if err := m.changes.Wait(ctx, &m.mu, nil); err != nil {
 			return nil, err
 		}
 	}
@@ -221,7 +220,7 @@ func (m *Memory) Drain() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.drained = true
-	m.announce()
+	m.changes.Announce()
 }
 
 // push appends the batch; the caller has made sure that it fits.
@@ -253,33 +252,6 @@ func (m *Memory) grow(need int) {
 	m.ring, m.head = ring, 0
 }
 
-// wait gives up the lock until something changes. It returns ErrFull when
-// timeout fires and the context's error when that ends.
-func (m *Memory) wait(ctx context.Context, timeout <-chan time.Time) error {
-	changed := m.changed
-	m.waiting++
-	m.mu.Unlock()
-	var err error
-	select {
-	case <-changed:
-	case <-timeout:
-		err = flume.ErrFull
-	case <-ctx.Done():
-		err = ctx.Err()
-	}
-	m.mu.Lock()
-	m.waiting--
-	return err
-}
-
-// announce wakes everyone who waits; the lock is held.
-func (m *Memory) announce() {
-	if m.waiting > 0 {
-		close(m.changed)
-		m.changed = make(chan struct{})
-	}
-}
-
 type memoryTake struct {
 	m      *Memory
 	events []flume.Event // nil once settled
@@ -298,7 +270,7 @@ func (t *memoryTake) Commit() error {
 		m.bytes -= len(t.events[i].Body)
 	}
 	t.events, t.past = nil, t.events
-	m.announce()
+	m.changes.Announce()
 	return nil
 }
 
@@ -324,7 +296,7 @@ func (t *memoryTake) Rollback() error {
 	m.queued += n
 	m.open -= n
 	t.events = nil
-	m.announce()
+	m.changes.Announce()
 	return nil
 }
 

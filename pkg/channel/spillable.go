@@ -51,7 +51,7 @@ type run struct {
 
 // NewSpillable describes and makes a spillable memory channel.
 func NewSpillable(p *flume.Properties) flume.Channel {
-	s := &Spillable{memory: &Memory{changed: make(chan struct{})}, changed: make(chan struct{})}
+	s := &Spillable{memory: &Memory{}, changed: make(chan struct{})}
 	p.Int(&s.memoryCapacity, "memoryCapacity", 10000, 0, "most events in memory; 0 = all go to disk").In("events")
 	p.Int(&s.overflowCapacity, "overflowCapacity", 100_000_000, 0, "most events on disk; 0 = none").In("events")
 	p.Duration(&s.timeout, "overflowTimeout", 3*time.Second, time.Second, "how long a put waits for room in memory before it goes to disk")

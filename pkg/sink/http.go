@@ -253,12 +253,8 @@ func (s *HTTP) post(ctx context.Context, body []byte) (int, error) {
 
 // pauseFor waits for d or for the end of ctx.
 func pauseFor(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
+	if !flume.Pause(ctx, d) {
 		return ctx.Err()
 	}
+	return nil
 }

@@ -144,21 +144,9 @@ func (r *Runner) Run(ctx context.Context) error {
 		if failures&(failures-1) == 0 { // the first, second, fourth, eighth …
 			r.logf("cannot deliver (attempt %d), tries again in %v: %s", failures, pause, fault.Line(err))
 		}
-		if !rest(taking, pause) {
+		if !flume.Pause(taking, pause) {
 			return nil
 		}
-	}
-}
-
-// rest waits; false means that ctx has ended.
-func rest(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
 	}
 }
 
@@ -276,7 +264,7 @@ func (r *Runner) write(ctx context.Context, m *Member, batch []flume.Event) erro
 			break
 		}
 		r.logf("%v; tries again in %v", keepErr, backoffMost)
-		if !rest(ctx, backoffMost) {
+		if !flume.Pause(ctx, backoffMost) {
 			return errors.Join(err, keepErr)
 		}
 	}

@@ -233,12 +233,8 @@ func (o *Output) repeat(ctx context.Context, put func() error) error {
 
 // sleep waits for d or for the end of ctx.
 func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
+	if !flume.Pause(ctx, d) {
 		return fmt.Errorf("stopped: %w", ctx.Err())
 	}
+	return nil
 }

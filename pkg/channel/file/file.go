@@ -99,8 +99,7 @@ type Channel struct {
 	drained  bool          // no more puts will come
 	closed   bool          // Close was called
 	short    bool          // puts wait for space on disk, and that was told
-	waiting  int           // goroutines that wait on changed
-	changed  chan struct{} // closed and replaced when space or events appear
+	changes  flume.Changes // of space and events
 
 	spare []*transaction // to be used again
 
@@ -152,7 +151,7 @@ var ErrEmpty = errors.New("the channel is empty")
 func (c *Channel) SetCapacity(events int) { c.capacity = events }
 
 func newChannel(p *flume.Properties) *Channel {
-	c := &Channel{disk: osDisk{}, changed: make(chan struct{}), token: make(chan struct{}, 1)}
+	c := &Channel{disk: osDisk{}, token: make(chan struct{}, 1)}
 	p.String(&c.checkpointDir, "checkpointDir", "~/.flume/file-channel/checkpoint", "folder of the checkpoint")
 	p.String(&c.dataDirs, "dataDirs", "~/.flume/file-channel/data", "folders of the events, separated by commas")
 	p.Bool(&c.dual, "useDualCheckpoints", false, "keep a second checkpoint in backupCheckpointDir")

@@ -182,7 +182,7 @@ func (c *Channel) onSync(m mark) {
 	defer c.mu.Unlock()
 	c.inside += int(m.next - c.synced.next)
 	c.synced = m
-	c.announce()
+	c.changes.Announce()
 }
 
 // Close writes a checkpoint and lets the folders go. What takes have open comes
@@ -191,7 +191,7 @@ func (c *Channel) Close() error {
 	c.mu.Lock()
 	again := c.closed
 	c.closed = true
-	c.announce()
+	c.changes.Announce()
 	c.mu.Unlock()
 	if again || c.stop == nil {
 		return nil

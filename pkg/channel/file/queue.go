@@ -1,11 +1,7 @@
 package file
 
 import (
-	"context"
 	"slices"
-	"time"
-
-	"github.com/logpipe/logpipe/pkg/flume"
 )
 
 // span is events in the log: those from `from` up to `to`, the first of which
@@ -166,31 +162,4 @@ func (q *queue) count(next uint64) int {
 		n += int(s.to - s.from)
 	}
 	return n
-}
-
-// wait gives up the lock until something changes. It returns flume.ErrFull when
-// timeout fires and the context's error when that ends.
-func (c *Channel) wait(ctx context.Context, timeout <-chan time.Time) error {
-	changed := c.changed
-	c.waiting++
-	c.mu.Unlock()
-	var err error
-	select {
-	case <-changed:
-	case <-timeout:
-		err = flume.ErrFull
-	case <-ctx.Done():
-		err = ctx.Err()
-	}
-	c.mu.Lock()
-	c.waiting--
-	return err
-}
-
-// announce wakes everyone who waits; the lock is held.
-func (c *Channel) announce() {
-	if c.waiting > 0 {
-		close(c.changed)
-		c.changed = make(chan struct{})
-	}
 }

@@ -93,7 +93,7 @@ func (c *Channel) putSome(ctx context.Context, events []flume.Event, size int, t
 	}
 	c.mu.Lock()
 	c.reserved -= reserved
-	c.announce()
+	c.changes.Announce()
 	c.mu.Unlock()
 	return stored, err
 }
@@ -112,7 +112,7 @@ func (c *Channel) reserve(ctx context.Context, n int, timeout <-chan time.Time) 
 		case timeout == nil:
 			return flume.ErrFull
 		}
-		if err := c.wait(ctx, timeout); err != nil {
+		if err := c.changes.Wait(ctx, &c.mu, timeout); err != nil {
 			return err
 		}
 	}
@@ -261,7 +261,7 @@ func (c *Channel) await(ctx context.Context, max int) (s span, end mark, err err
 		case c.drained && len(c.open) == 0:
 			return s, end, io.EOF
 		}
-		if err := c.wait(ctx, nil); err != nil {
+		if err := c.changes.Wait(ctx, &c.mu, nil); err != nil {
 			return s, end, err
 		}
 	}
@@ -276,7 +276,7 @@ func (c *Channel) cannotRead(err error) error {
 	}
 	c.mu.Lock()
 	lost := c.lose(gap)
-	c.announce()
+	c.changes.Announce()
 	c.mu.Unlock()
 	c.counts.lost.Add(int64(lost))
 	if lost > 0 {
@@ -290,7 +290,7 @@ func (c *Channel) Drain() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.drained = true
-	c.announce()
+	c.changes.Announce()
 }
 
 type transaction struct {
@@ -344,7 +344,7 @@ func (t *transaction) Commit() error {
 		defer c.mu.Unlock()
 		c.end(t.span)
 		c.inside -= n
-		c.announce()
+		c.changes.Announce()
 	})
 	t.events, t.past = nil, t.events
 	if errors.Is(err, errClosed) {
@@ -368,6 +368,6 @@ func (t *transaction) Rollback() error {
 	c.end(t.span)
 	c.restore(t.span)
 	t.events = nil
-	c.announce()
+	c.changes.Announce()
 	return nil
 }

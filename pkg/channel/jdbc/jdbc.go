@@ -92,13 +92,12 @@ type Channel struct {
 	reserved int // events of puts that wait
 	drained  bool
 	closed   bool
-	waiting  int           // goroutines that wait on changed
-	changed  chan struct{} // closed and replaced when room or events appear
+	changes  flume.Changes // of room and events
 }
 
 // New describes and makes a JDBC channel.
 func New(p *flume.Properties) flume.Channel {
-	c := &Channel{open: database.Open, batch: mostBatch, keepAlive: keepAlive, changed: make(chan struct{}),
+	c := &Channel{open: database.Open, batch: mostBatch, keepAlive: keepAlive,
 		token: make(chan struct{}, 1), work: make(chan struct{}, 1)}
 	c.free = func() (int64, error) { return c.target.FreeSpace() }
 	c.settings.describe(p)
@@ -181,7 +180,7 @@ func (c *Channel) Close() error {
 	c.mu.Lock()
 	again := c.closed || c.ended == nil
 	c.closed = true
-	c.announce()
+	c.changes.Announce()
 	c.mu.Unlock()
 	if again {
 		return nil
@@ -197,33 +196,6 @@ func (c *Channel) Close() error {
 	}
 	c.giveUp()
 	return err
-}
-
-// wait gives up the lock until something changes. It returns ErrFull when timeout
-// fires and the context's error when that ends.
-func (c *Channel) wait(ctx context.Context, timeout <-chan time.Time) error {
-	changed := c.changed
-	c.waiting++
-	c.mu.Unlock()
-	var err error
-	select {
-	case <-changed:
-	case <-timeout:
-		err = flume.ErrFull
-	case <-ctx.Done():
-		err = ctx.Err()
-	}
-	c.mu.Lock()
-	c.waiting--
-	return err
-}
-
-// announce wakes everyone who waits; the lock is held.
-func (c *Channel) announce() {
-	if c.waiting > 0 {
-		close(c.changed)
-		c.changed = make(chan struct{})
-	}
 }
 
 // wake tells the writer that there is work.
@@ -278,7 +250,7 @@ func (c *Channel) submit(ctx context.Context, r *request) error {
 			defer timer.Stop()
 			timeout = timer.C
 		}
-		if err := c.wait(ctx, timeout); err != nil {
+		if err := c.changes.Wait(ctx, &c.mu, timeout); err != nil {
 			return err
 		}
 	}
@@ -292,7 +264,7 @@ func (c *Channel) withdraw(r *request) {
 		if other == r && !r.begun {
 			c.puts = append(c.puts[:i:i], c.puts[i+1:]...)
 			c.reserved -= len(r.events)
-			c.announce()
+			c.changes.Announce()
 			return
 		}
 	}

@@ -245,7 +245,7 @@ func (c *Channel) prepare(ctx context.Context, conn database.Conn) error {
 	}
 	c.mu.Lock()
 	c.queue.load(events, first, last)
-	c.announce()
+	c.changes.Announce()
 	c.mu.Unlock()
 	if events > 0 {
 		c.env.Logf("%d events of earlier runs are inside", events)

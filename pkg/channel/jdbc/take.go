@@ -45,7 +45,7 @@ func (c *Channel) Take(ctx context.Context, max int) (flume.Transaction, error) 
 			c.queue.unpick(s, again)
 		default:
 			c.queue.picked(s, again, taken, whole)
-			c.announce()
+			c.changes.Announce()
 		}
 		c.mu.Unlock()
 		switch {
@@ -81,7 +81,7 @@ func (c *Channel) await(ctx context.Context) (s span, again bool, epoch int, err
 		case c.drained && c.queue.loaded && len(c.queue.open) == 0 && len(c.puts) == 0:
 			return s, false, 0, io.EOF
 		}
-		if err := c.wait(ctx, nil); err != nil {
+		if err := c.changes.Wait(ctx, &c.mu, nil); err != nil {
 			return s, false, 0, err
 		}
 	}
@@ -107,7 +107,7 @@ func (c *Channel) Drain() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.drained = true
-	c.announce()
+	c.changes.Announce()
 }
 
 type transaction struct {
@@ -166,7 +166,7 @@ func (t *transaction) Rollback() error {
 	t.events = nil
 	if t.epoch == c.queue.epoch {
 		c.queue.rollback(t.span)
-		c.announce()
+		c.changes.Announce()
 	}
 	return nil
 }

@@ -145,7 +145,7 @@ func (c *Channel) refuse() {
 		r.done <- fmt.Errorf("%d events were delivered and come again: %w", r.span.events, errClosed)
 	}
 	c.puts, c.deletes = nil, nil
-	c.announce()
+	c.changes.Announce()
 }
 
 // release lets others have what was not done.
@@ -346,5 +346,5 @@ func (c *Channel) answer(puts []*request, err error) {
 		c.reserved -= len(r.events)
 		r.done <- err
 	}
-	c.announce()
+	c.changes.Announce()
 }
