@@ -12,37 +12,25 @@ import (
 // send.
 type Thrift struct {
 	rpc
-	protocol string
-	kerberos bool
+	settings flumerpc.ThriftSettings
 }
 
 // NewThrift describes and makes a thrift source.
 func NewThrift(p *flume.Properties) Source {
 	s := &Thrift{rpc: rpc{server: new(flumerpc.Server)}}
 	s.describe(p)
-	p.Choice(&s.protocol, "protocol", "compact", []string{"compact", "binary"}, "what senders speak")
-	p.Bool(&s.kerberos, "kerberos", false, "ask senders for a Kerberos ticket")
-	var unused string
-	p.String(&unused, "agent-principal", "", "name for Kerberos").Without("Kerberos is not supported")
-	p.String(&unused, "agent-keytab", "", "key file for Kerberos").Without("Kerberos is not supported")
+	s.settings.Describe(p, "agent-principal", "agent-keytab")
 	return s
 }
 
 // Check refuses what would let in those who should not come.
 func (s *Thrift) Check() []flume.Problem {
-	all := s.rpc.Check()
-	if s.kerberos {
-		all = append(all, flume.Problem{Property: "kerberos", Message: "Kerberos is not supported", Fix: "use ssl"})
-	}
-	return all
+	return append(s.rpc.Check(), s.settings.Check()...)
 }
 
 // Open listens.
 func (s *Thrift) Open(env flume.Env) error {
-	s.server.Protocol = flumerpc.ThriftCompact
-	if s.protocol == "binary" {
-		s.server.Protocol = flumerpc.ThriftBinary
-	}
+	s.server.Protocol = s.settings.Protocol()
 	return s.rpc.Open(env)
 }
 
