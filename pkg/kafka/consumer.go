@@ -70,6 +70,7 @@ type Consumer struct {
 	err    error              // why reading failed
 	stay   map[part]int64     // ExitAtEnd, Until: where reading each partition ends
 	topics []string           // that are read, in order
+	gone   []string           // topics that were deleted while they were read
 	late   map[part]bool      // partitions that came when reading had begun
 	rejoin context.CancelFunc // lets the group know of new topics
 	behind map[part]int64     // lag of the partitions that were read

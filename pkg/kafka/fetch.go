@@ -131,6 +131,9 @@ func (c *Consumer) leaders(ctx context.Context, open []*reading) (_ map[*sarama.
 	}
 	known := map[part]*sarama.PartitionMetadata{}
 	for _, t := range resp.Topics {
+		if t.Err == sarama.ErrUnknownTopicOrPartition && c.forget(t.Name, open) {
+			continue
+		}
 		if t.Err != sarama.ErrNoError && !passing(t.Err) {
 			return nil, false, explain(t.Err, t.Name)
 		}

@@ -64,6 +64,7 @@ func (c *Consumer) watch(known []part) {
 		}
 	}
 	for pause(c.ctx, every) == nil {
+		known = c.back(known)
 		topics, err := c.matching(c.ctx)
 		if err == nil {
 			// A topic that was deleted is read no longer; leaders tell of it.
@@ -163,4 +164,31 @@ func (c *Consumer) Lag() int64 {
 		sum += n
 	}
 	return sum
+}
+
+// forget ends the reading of a topic that was deleted, where it is read because
+// its name matches: the others go on. It comes back when its name does.
+func (c *Consumer) forget(topic string, open []*reading) bool {
+	if len(c.patterns) == 0 || slices.Contains(c.cfg.Topics, topic) {
+		return false
+	}
+	c.conn.cfg.log().Warn(fmt.Sprintf("topic %q was deleted; the other topics are read on", topic))
+	for _, r := range open {
+		if r.topic == topic {
+			r.last = r.pos
+		}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.gone = append(c.gone, topic)
+	return true
+}
+
+// back drops from known what was deleted since the last call.
+func (c *Consumer) back(known []part) []part {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	gone := c.gone
+	c.gone = nil
+	return slices.DeleteFunc(known, func(p part) bool { return slices.Contains(gone, p.topic) })
 }
