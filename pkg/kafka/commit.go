@@ -99,7 +99,7 @@ func (c *conn) committed(ctx context.Context, group string, parts []part) (map[p
 // transaction has put out already. It ends at its own time at the latest.
 func (c *conn) stable(ctx context.Context, group string, byTopic map[string][]int32) (*sarama.OffsetFetchResponse, error) {
 	for {
-		resp, err := retry(ctx, c, func() (*sarama.OffsetFetchResponse, error) { return c.fetchCommitted(group, byTopic) })
+		resp, err := retry(ctx, c, func() (*sarama.OffsetFetchResponse, error) { return c.fetchCommitted(group, byTopic, true) })
 		if err != nil || !unstable(resp) {
 			return resp, err
 		}
@@ -121,14 +121,28 @@ func unstable(resp *sarama.OffsetFetchResponse) bool {
 	return false
 }
 
-func (c *conn) fetchCommitted(group string, parts map[string][]int32) (*sarama.OffsetFetchResponse, error) {
-	coordinator, err := c.client.Coordinator(group)
+// coordinator finds the broker that looks after a group. The library tries again
+// for seconds where it is not allowed to know.
+func (c *conn) coordinator(group string) (*sarama.Broker, error) {
+	if b := c.client.LeastLoadedBroker(); b != nil {
+		resp, err := b.FindCoordinator(&sarama.FindCoordinatorRequest{Version: 1, CoordinatorKey: group, CoordinatorType: sarama.CoordinatorGroup})
+		if err == nil && resp.Err == sarama.ErrGroupAuthorizationFailed {
+			return nil, resp.Err
+		}
+	}
+	return c.client.Coordinator(group)
+}
+
+// fetchCommitted asks for what a group has committed, all or of these partitions.
+// stable refuses where an open transaction may change it.
+func (c *conn) fetchCommitted(group string, parts map[string][]int32, stable bool) (*sarama.OffsetFetchResponse, error) {
+	coordinator, err := c.coordinator(group)
 	if err != nil {
 		return nil, err
 	}
 	// Up to version 7 a request is about one group.
 	req := sarama.NewOffsetFetchRequest(sarama.V2_8_0_0, group, parts)
-	req.RequireStable = true
+	req.RequireStable = stable
 	resp, err := coordinator.FetchOffset(req)
 	if err != nil {
 		coordinator.Close()

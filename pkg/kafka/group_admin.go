@@ -200,7 +200,7 @@ func active(name, who string) error {
 // askGroup asks the coordinator of a group about its members.
 func (a *Admin) askGroup(name, kind string) (Group, error) {
 	g := Group{Name: name, Type: kind}
-	b, err := a.conn.client.Coordinator(name)
+	b, err := a.conn.coordinator(name)
 	if err != nil {
 		return g, err
 	}
@@ -281,7 +281,7 @@ func (m *GroupMember) add(topic string, ids []int32) {
 
 // committedBy reads all that a group has committed.
 func (a *Admin) committedBy(ctx context.Context, group string) (map[TopicPartition]int64, error) {
-	resp, err := retry(ctx, a.conn, func() (*sarama.OffsetFetchResponse, error) { return a.conn.fetchCommitted(group, nil) })
+	resp, err := retry(ctx, a.conn, func() (*sarama.OffsetFetchResponse, error) { return a.conn.fetchCommitted(group, nil, false) })
 	if err != nil {
 		return nil, groupFailure(group, err)
 	}

@@ -230,7 +230,11 @@ func unauthorised(t *testing.T, cfg Config) {
 	a := admin(t, cfg)
 	_, described := a.DescribeTopics(soon(t), "t")
 	_, consumed := NewConsumer(soon(t), cfg, ConsumerConfig{Topics: []string{"t"}})
+	begun := time.Now()
 	_, grouped := a.DescribeGroups(soon(t), "gPLAIN")
+	if took := time.Since(begun); took > time.Second {
+		t.Errorf("the refusal of a group takes %v", took)
+	}
 	for what, err := range map[string]error{"describe": described, "consume": consumed, "group": grouped,
 		"create": a.CreateTopic(soon(t), "new", 1, 1, nil), "delete": a.DeleteTopics(soon(t), "t"), "alter": a.AlterTopic(soon(t), "t", map[string]string{"retention.ms": "1"}, nil)} {
 		if err == nil || fault.CodeOf(err) != fault.Failed || !strings.Contains(err.Error(), "not authorized") || fault.HintOf(err) == "" {
