@@ -96,6 +96,11 @@ type PipeNoter interface{ PipeNote() string }
 // it has read.
 type Lagger interface{ Lag() int64 }
 
+// Churner is a source whose records leave much garbage behind and little in use:
+// Churn is the growth of the heap, in percent, at which it is best collected where
+// no stage holds anything.
+type Churner interface{ Churn() int }
+
 // Holder is an opened source that stores how far its records were used. After
 // Hold it stores nothing before Release: a stage behind it keeps records back.
 type Holder interface {

@@ -214,6 +214,9 @@ type consumeSource struct{ *consumeBuilder }
 // Live tells whether it waits for new records.
 func (s *consumeSource) Live() bool { return !s.o.ExitAtEnd && s.span.Live() }
 
+// Churn implements Churner: the library makes an object of each record.
+func (s *consumeSource) Churn() int { return 100 }
+
 // Exact tells that lines leave as they came where no stage follows.
 func (s *consumeSource) Exact() {}
 

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"runtime"
+	"runtime/debug"
 	"sync/atomic"
 	"time"
 
@@ -58,6 +60,9 @@ func (a *App) Run(ctx context.Context, j Job) error {
 	defer forget()
 	source := ends.source
 	lag := lagOf(source)
+	if c, ok := p.Source().(catalog.Churner); ok && len(p.Parts) == 1 && os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(c.Churn())
+	}
 	if f := stream.FramerOf(p.Stages()); f != nil && p.Source() != nil {
 		source = stream.Framed(source, f)
 	}

@@ -8,6 +8,7 @@
 package codec
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 
@@ -183,4 +184,30 @@ func NewGzipWriter(out io.Writer) io.WriteCloser { return gzip.NewWriter(out) }
 // NewZstdWriter writes a file of Zstandard.
 func NewZstdWriter(out io.Writer) (io.WriteCloser, error) {
 	return zstd.NewWriter(out, zstd.WithEncoderConcurrency(1))
+}
+
+// Unpack reads back what Append of a Packer has written.
+func Unpack(kind Kind, b []byte) ([]byte, error) {
+	switch kind {
+	case None:
+		return b, nil
+	case Gzip:
+		r, err := gzip.NewReader(bytes.NewReader(b))
+		if err != nil {
+			return nil, err
+		}
+		return io.ReadAll(r)
+	case Snappy:
+		return xerial.Decode(b)
+	case LZ4:
+		return io.ReadAll(lz4.NewReader(bytes.NewReader(b)))
+	case Zstd:
+		r, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1))
+		if err != nil {
+			return nil, err
+		}
+		defer r.Close()
+		return r.DecodeAll(b, nil)
+	}
+	return nil, fmt.Errorf("unknown %s", kind)
 }

@@ -66,6 +66,9 @@ func TestPackers(t *testing.T) {
 					if err != nil || !bytes.Equal(got, text) {
 						t.Errorf("%d bytes came back as %d: %v", len(text), len(got), err)
 					}
+					if got, err = Unpack(kind, packed[4:]); err != nil || !bytes.Equal(got, text) {
+						t.Errorf("%d bytes unpacked to %d: %v", len(text), len(got), err)
+					}
 					if kind != None && len(text) > 1000 && len(packed) > len(text)/5 {
 						t.Errorf("%d bytes of %d", len(packed), len(text))
 					}
@@ -84,4 +87,26 @@ func TestPackers(t *testing.T) {
 	if _, err := NewPacker(9, 0); err == nil {
 		t.Error("codec 9 is one")
 	}
+}
+
+// FuzzUnpack holds that bytes of others end in bytes or an error.
+func FuzzUnpack(f *testing.F) {
+	for kind := range Kind(5) {
+		p, err := NewPacker(kind, 0)
+		if err != nil {
+			f.Fatal(err)
+		}
+		packed, err := p.Append(nil, bytes.Repeat([]byte("line\n"), 100))
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(int8(kind), packed)
+		f.Add(int8(kind), packed[:len(packed)/2])
+	}
+	f.Fuzz(func(t *testing.T, kind int8, b []byte) {
+		got, err := Unpack(Kind(kind), b)
+		if err == nil && (kind < 0 || kind > 4) {
+			t.Errorf("codec %d made %d bytes", kind, len(got))
+		}
+	})
 }

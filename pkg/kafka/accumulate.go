@@ -126,22 +126,22 @@ func (part *partition) full() {
 
 func (p *Producer) newBatch(part *partition) *batch {
 	b := &batch{to: part, begun: time.Now(), identity: nobody}
-	if n := len(p.spare); n > 0 {
+	switch n := len(p.spare); {
+	case n > 0:
 		b.records, p.spare = p.spare[n-1], p.spare[:n-1]
+	case p.bytes >= int64(p.batchLimit())/4: // much is on its way: it will be full
+		b.records = make([]byte, 0, p.batchLimit())
 	}
 	p.bytes += batchOverhead
 	return b
 }
 
-// release keeps the buffers of a batch that was answered for the next ones.
-func (p *Producer) release(b *batch) {
-	const most = 12
-	for _, buf := range [][]byte{b.records, b.packed} {
-		if cap(buf) >= 4<<10 && cap(buf) <= 2*batchBytes && len(p.spare) < most {
-			p.spare = append(p.spare, buf[:0])
-		}
+// keep keeps the buffer of a batch for the next ones. p.mu is held.
+func (p *Producer) keep(buf []byte) {
+	const most = 4
+	if cap(buf) >= p.batchLimit()/8 && len(p.spare) < most {
+		p.spare = append(p.spare, buf[:0])
 	}
-	b.records, b.packed = nil, nil
 }
 
 // refuse counts a record that cannot be sent. p.mu is held.
@@ -225,6 +225,11 @@ func (p *Producer) next(part *partition, idle bool, now time.Time) (b *batch, wa
 		return nil, 0
 	}
 	if part.renew && !p.begin(part) {
+		return nil, 0
+	}
+	// What goes again goes alone: the broker tells it from a repetition only while
+	// it is among the last five batches.
+	if len(part.flying) > 0 && (part.flying[0].tries > 1 || len(part.queue) > 0 && part.queue[0].tries > 0) {
 		return nil, 0
 	}
 	if len(part.queue) > 0 {

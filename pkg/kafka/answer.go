@@ -44,6 +44,11 @@ func (l *link) answered(w *wire, list []*batch, resp *sarama.ProduceResponse, er
 			why = block.Err
 		}
 		done = append(done, p.judge(b, block, why)...)
+		p.signal(b.to) // its leader may be another one by now
+		if why != nil {
+			p.conn.cfg.log().Debug("batch", "topic", b.to.topic.name, "partition", b.to.id, "broker", l.id, "sequence", b.sequence,
+				"epoch", b.identity.epoch, "attempt", b.tries, "error", why)
+		}
 	}
 	p.mu.Unlock()
 	if err != nil {
@@ -91,11 +96,12 @@ func (p *Producer) judge(b *batch, block *sarama.ProduceResponseBlock, why error
 		p.again(b)
 		return nil
 	case errors.Is(why, sarama.ErrMessageSizeTooLarge) && b.count > 1:
-		front, back, err := b.halves()
+		front, back, err := b.halves(p.codec)
 		if err != nil {
 			return []settled{p.failedWith(b, err)}
 		}
 		front.order, back.order = b.order, b.order+uint64(front.count)
+		p.bytes += front.memory() + back.memory() - b.memory()
 		p.again(back)
 		p.again(front)
 		return nil
@@ -190,7 +196,8 @@ func (p *Producer) settle(done []settled) {
 				}
 			}
 		}
-		p.release(s.b)
+		p.keep(s.b.records)
+		s.b.records, s.b.packed = nil, nil
 	}
 	// Senders wait for room: waking them for each batch would cost more than
 	// sending it.

@@ -7,12 +7,13 @@ import (
 	"unsafe"
 
 	"github.com/IBM/sarama"
+	"github.com/logpipe/logpipe/pkg/codec"
 )
 
 // batch is a record batch on its way to one partition.
 type batch struct {
 	to      *partition
-	records []byte // encoded, one after the other
+	records []byte // encoded, one after the other; nil once they are packed
 	packed  []byte // the same compressed; nil = not yet, or not at all
 	count   int32
 	first   int64 // time of the first record, ms since 1970
@@ -58,19 +59,32 @@ func (b *batch) add(r *Record, ms int64, to *delivery) int {
 
 // memory is what the batch counts for in the producer's limit.
 func (b *batch) memory() int64 {
-	n := int64(len(b.records)) + batchOverhead
+	n := int64(len(b.bytes())) + batchOverhead
 	if b.kept != nil {
 		n += int64(b.count) * memoryOverhead
 	}
 	return n
 }
 
+// bytes are the records as they are sent.
+func (b *batch) bytes() []byte {
+	if b.packed != nil {
+		return b.packed
+	}
+	return b.records
+}
+
 // halves splits a batch that is too large for the broker. Together they have the
 // numbers of the whole.
-func (b *batch) halves() (front, back *batch, err error) {
+func (b *batch) halves(kind codec.Kind) (front, back *batch, err error) {
 	front, back = b.part(), b.part()
 	half := b.count / 2
 	rest := b.records
+	if b.packed != nil {
+		if rest, err = codec.Unpack(kind, b.packed); err != nil {
+			return nil, nil, fmt.Errorf("batch to be split: %w", err)
+		}
+	}
 	var r Record
 	for i := range b.count {
 		if _, rest, err = readRecord(&r, rest, b.first); err != nil {
@@ -116,9 +130,9 @@ func nextSequence(s, n int32) int32 { return int32((int64(s) + int64(n)) & (1<<3
 
 // frame makes the library's batch of b. Its records are the bytes that are there
 // already: nils are as many records as it counts.
-func (b *batch) frame(codec sarama.CompressionCodec, nils []*sarama.Record, transactional bool) *sarama.RecordBatch {
+func (b *batch) frame(kind codec.Kind, nils []*sarama.Record, transactional bool) *sarama.RecordBatch {
 	f := &sarama.RecordBatch{
-		Version: 2, Codec: codec, LastOffsetDelta: b.count - 1,
+		Version: 2, Codec: sarama.CompressionCodec(kind), LastOffsetDelta: b.count - 1,
 		FirstTimestamp: time.UnixMilli(b.first), MaxTimestamp: time.UnixMilli(b.last),
 		ProducerID: b.identity.id, ProducerEpoch: b.identity.epoch, FirstSequence: noField,
 		Records: nils[:b.count], IsTransactional: transactional,
@@ -126,11 +140,7 @@ func (b *batch) frame(codec sarama.CompressionCodec, nils []*sarama.Record, tran
 	if b.numbered {
 		f.FirstSequence = b.sequence
 	}
-	bytes := b.packed
-	if bytes == nil {
-		bytes = b.records
-	}
-	*(*[]byte)(unsafe.Add(unsafe.Pointer(f), encodedAt)) = bytes
+	*(*[]byte)(unsafe.Add(unsafe.Pointer(f), encodedAt)) = b.bytes()
 	return f
 }
 

@@ -136,7 +136,7 @@ func FuzzHalves(f *testing.F) {
 			r := Record{Key: key[:min(i, len(key))], Value: value}
 			whole.add(&r, (ms&(1<<40-1))+int64(i), nil)
 		}
-		front, back, err := whole.halves()
+		front, back, err := whole.halves(codec.None)
 		if err != nil || front.count+back.count != whole.count || front.sequence != whole.sequence ||
 			back.sequence != nextSequence(whole.sequence, front.count) || back.sequence < 0 {
 			t.Fatalf("%d and %d of %d: %v", front.count, back.count, whole.count, err)

@@ -235,6 +235,19 @@ func TestSequences(t *testing.T) {
 	}
 }
 
+// While nobody leads a partition its broker is not asked again and again.
+func TestAttemptsArePaced(t *testing.T) {
+	f := newFaulty(t, 1, 1)
+	p := f.producer(t, ProducerConfig{Timeout: 1200 * time.Millisecond})
+	f.fails(kerr.NotLeaderForPartition, -1)
+	if err := p.Deliver(soon(t), []Record{{Topic: "x", Value: []byte("v")}}); fault.CodeOf(err) != fault.Unreachable {
+		t.Error(err)
+	}
+	if n := len(f.attempts()); n < 2 || n > 8 {
+		t.Errorf("%d attempts in 1.2 s", n)
+	}
+}
+
 // A batch that is larger than the broker takes is split; a record that is too
 // large by itself fails alone.
 func TestSplit(t *testing.T) {

@@ -29,12 +29,15 @@ func (r *reading) done() bool { return r.last >= 0 && r.pos >= r.last }
 
 // Sizes and times of a fetch.
 const (
-	fetchVersion  = 11 // the last before topic ids and flexible encoding
-	fetchTotal    = 8 << 20
+	fetchVersion  = 11      // the last before topic ids and flexible encoding
+	fetchMost     = 2 << 20 // asked for at a time, compressed as it is
+	fetchLeast    = 64 << 10
+	fetchWanted   = 3 << 19 // of memory for the records of one answer; three of them are on their way
+	recordMemory  = 300     // of a record beside its bytes, here and in the library
 	fetchLargest  = 64 << 20
 	fetchWait     = 500 * time.Millisecond // how long a broker holds a fetch that finds nothing
 	leaderlessFor = time.Second            // when to look again for the leader of a partition without one
-	batchRecords  = 4096                   // what an operator likes to get at once
+	batchRecords  = 2048                   // what an operator likes to get at once
 )
 
 // follow reads partitions until all have reached their end (true), ctx is over
@@ -169,7 +172,7 @@ func (c *Consumer) fromLeader(ctx context.Context, leader *sarama.Broker, parts 
 	defer fetching.Wait()
 	defer cancel()
 	context.AfterFunc(ctx, func() { leader.Close() })
-	f := &fetch{c: c, leader: leader, first: sync.OnceFunc(func() { answered <- struct{}{} }), size: max(c.conn.client.Config().Consumer.Fetch.Default, 1)}
+	f := &fetch{c: c, leader: leader, first: sync.OnceFunc(func() { answered <- struct{}{} }), size: max(c.conn.client.Config().Consumer.Fetch.Default, 1), total: fetchWanted / 2}
 	for _, r := range parts {
 		f.parts = append(f.parts, &reading{part: r.part, pos: r.pos, last: r.last, epoch: r.epoch})
 	}
@@ -228,13 +231,14 @@ type fetch struct {
 	first  func()     // is called with each answer
 	parts  []*reading // positions of the fetches
 	size   int32      // asked for each partition; grows for a batch that is larger
+	total  int32      // asked for all of them; a first batch that is larger comes all the same
 }
 
 // run fetches until all partitions have reached their end or something fails.
 func (f *fetch) run(ctx context.Context, answers chan<- []answer) error {
 	for {
 		req := &sarama.FetchRequest{Version: fetchVersion, MinBytes: 1, SessionEpoch: -1,
-			MaxWaitTime: int32(fetchWait / time.Millisecond), MaxBytes: max(fetchTotal, f.size)}
+			MaxWaitTime: int32(fetchWait / time.Millisecond), MaxBytes: f.total}
 		if f.c.conn.decided {
 			req.Isolation = sarama.ReadCommitted
 		}
@@ -254,6 +258,7 @@ func (f *fetch) run(ctx context.Context, answers chan<- []answer) error {
 		}
 		f.first()
 		list, err := f.take(ctx, resp)
+		f.adapt(list)
 		if len(list) > 0 {
 			select {
 			case answers <- list:
@@ -264,6 +269,24 @@ func (f *fetch) run(ctx context.Context, answers chan<- []answer) error {
 		if err != nil {
 			return err
 		}
+	}
+}
+
+// adapt asks for as much as makes the records of an answer as large as is wanted:
+// they may be many times what they are compressed.
+func (f *fetch) adapt(list []answer) {
+	memory := 0
+	for _, a := range list {
+		memory += recordMemory * len(a.records)
+		for i := range a.records {
+			memory += len(a.records[i].Key) + len(a.records[i].Value)
+		}
+	}
+	switch {
+	case memory > 2*fetchWanted:
+		f.total = max(f.total/2, fetchLeast)
+	case memory > 0 && memory < fetchWanted/2:
+		f.total = min(f.total*2, fetchMost)
 	}
 }
 

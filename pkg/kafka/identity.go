@@ -58,13 +58,13 @@ func codeError(code sarama.KError) error {
 // withAnyBroker repeats a call until a broker has answered.
 func (p *Producer) withAnyBroker(ctx context.Context, call func(*sarama.Broker) error) error {
 	return p.persist(ctx, func() error {
-		b := p.conn.client.LeastLoadedBroker()
+		b := p.conn.someBroker()
 		if b == nil {
 			return sarama.ErrOutOfBrokers
 		}
 		err := call(b)
 		if err != nil && !isCode(err) {
-			b.Close() // the next attempt opens it again
+			p.conn.leaveBroker(b)
 		}
 		return err
 	})

@@ -70,6 +70,7 @@ type conn struct {
 	decided  bool        // records of transactions that are open or aborted do not count
 	closing  *atomic.Bool
 	outage   *outage
+	asking   asking
 }
 
 // logOnce guards the library's one logger.
@@ -112,12 +113,16 @@ func connect(ctx context.Context, cfg Config, change func(*sarama.Config)) (*con
 	if err != nil {
 		return nil, explain(err, "")
 	}
-	return &conn{cfg: cfg, client: client, versions: versions, closing: closing, outage: gone}, nil
+	c := &conn{cfg: cfg, client: client, versions: versions, closing: closing, outage: gone}
+	c.asking.heard(answering...)
+	c.asking.heard(brokers...)
+	return c, nil
 }
 
 // close ends the connections, and the pauses of the retries that are going on.
 func (c *conn) close() error {
 	c.closing.Store(true)
+	c.asking.close()
 	if c.client.Closed() {
 		return nil
 	}

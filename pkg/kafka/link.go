@@ -97,6 +97,9 @@ func (l *link) gather() (list []*batch, wait time.Duration) {
 	first := l.turn
 	for i := range l.parts {
 		part := l.parts[(first+i)%len(l.parts)]
+		if part.leader != l.id { // since something failed: metadata will tell
+			continue
+		}
 		b, later := p.next(part, l.flying == 0, now)
 		if later > 0 && (wait == 0 || later < wait) {
 			wait = later
@@ -104,7 +107,7 @@ func (l *link) gather() (list []*batch, wait time.Duration) {
 		if b == nil {
 			continue
 		}
-		if size += len(b.records); len(list) > 0 && size > requestBytes {
+		if size += len(b.bytes()); len(list) > 0 && size > requestBytes {
 			break
 		}
 		p.take(part, b)
@@ -120,17 +123,9 @@ func (l *link) gather() (list []*batch, wait time.Duration) {
 // send sends one request; its answer comes by itself.
 func (l *link) send(list []*batch, packer *codec.Packer) {
 	p := l.p
-	if p.codec != codec.None {
-		for _, b := range list {
-			if b.packed != nil {
-				continue
-			}
-			var err error
-			if b.packed, err = packer.Append(p.buffer(), b.records); err != nil {
-				l.answered(nil, list, nil, err)
-				return
-			}
-		}
+	if err := p.pack(list, packer); err != nil {
+		l.answered(nil, list, nil, err)
+		return
 	}
 	w, err := l.open()
 	if err == nil && p.txn != nil {
@@ -146,7 +141,7 @@ func (l *link) send(list []*batch, packer *codec.Packer) {
 	}
 	nils := p.placeholders()
 	for _, b := range list {
-		req.AddBatch(b.to.topic.name, b.to.id, b.frame(sarama.CompressionCodec(p.codec), nils, p.txn != nil))
+		req.AddBatch(b.to.topic.name, b.to.id, b.frame(p.codec, nils, p.txn != nil))
 	}
 	err = w.broker.AsyncProduce(req, func(resp *sarama.ProduceResponse, err error) { l.answered(w, list, resp, err) })
 	if err != nil || p.acks == sarama.NoResponse { // nobody else tells
@@ -154,23 +149,34 @@ func (l *link) send(list []*batch, packer *codec.Packer) {
 	}
 }
 
+// pack compresses batches that are not yet, and gives their buffers back.
+func (p *Producer) pack(list []*batch, packer *codec.Packer) error {
+	if p.codec == codec.None {
+		return nil
+	}
+	for _, b := range list {
+		if b.packed != nil {
+			continue
+		}
+		packed, err := packer.Append(make([]byte, 0, len(b.records)/3+1024), b.records)
+		if err != nil {
+			return err
+		}
+		p.mu.Lock()
+		p.bytes -= b.memory()
+		used := b.records
+		b.records, b.packed = nil, packed
+		p.bytes += b.memory()
+		p.keep(used)
+		p.mu.Unlock()
+	}
+	return nil
+}
+
 func (p *Producer) placeholders() []*sarama.Record {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.nils
-}
-
-// buffer is a used buffer or none.
-func (p *Producer) buffer() []byte {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	n := len(p.spare)
-	if n == 0 {
-		return nil
-	}
-	b := p.spare[n-1]
-	p.spare = p.spare[:n-1]
-	return b
 }
 
 // open returns the connection, and makes it where there is none.

@@ -7,6 +7,7 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/IBM/sarama"
@@ -23,16 +24,85 @@ func (c *conn) metadata(ctx context.Context, topics []string, create bool) (*sar
 	req := sarama.NewMetadataRequest(c.client.Config().Version, topics)
 	req.AllowAutoTopicCreation = create
 	return retry(ctx, c, func() (*sarama.MetadataResponse, error) {
-		b := c.client.LeastLoadedBroker()
+		b := c.someBroker()
 		if b == nil {
 			return nil, sarama.ErrOutOfBrokers
 		}
 		resp, err := b.GetMetadata(req)
 		if err != nil {
-			b.Close() // the next attempt opens it again
+			c.leaveBroker(b)
+			return nil, err
 		}
-		return resp, err
+		for _, known := range resp.Brokers {
+			c.asking.heard(known.Addr())
+		}
+		return resp, nil
 	})
+}
+
+// asking is the brokers that are asked about the cluster, each over a connection
+// of its own. The library's choice may stay with one that is dead for as long as
+// it is.
+type asking struct {
+	mu    sync.Mutex
+	addrs []string // all that were ever heard of
+	open  map[string]*sarama.Broker
+	turn  int // which one is asked, until it does not answer
+}
+
+// someBroker is a broker that answers questions: the same one until leaveBroker
+// says that it does not.
+func (c *conn) someBroker() *sarama.Broker {
+	a := &c.asking
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if len(a.addrs) == 0 || c.closing.Load() {
+		return nil
+	}
+	addr := a.addrs[a.turn%len(a.addrs)]
+	b := a.open[addr]
+	if b == nil {
+		b = sarama.NewBroker(addr)
+		a.open[addr] = b
+	}
+	_ = b.Open(c.client.Config()) // it is open already, or the question tells
+	return b
+}
+
+// leaveBroker closes a broker that did not answer and goes on to the next.
+func (c *conn) leaveBroker(b *sarama.Broker) {
+	b.Close()
+	a := &c.asking
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.open[b.Addr()] == b {
+		delete(a.open, b.Addr())
+		a.turn++
+	}
+}
+
+// heard remembers brokers, to be asked when others do not answer.
+func (a *asking) heard(brokers ...string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.open == nil {
+		a.open = map[string]*sarama.Broker{}
+	}
+	for _, addr := range brokers {
+		if !slices.Contains(a.addrs, addr) {
+			a.addrs = append(a.addrs, addr)
+		}
+	}
+}
+
+// close ends the connections, without waiting for questions that are open.
+func (a *asking) close() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for addr, b := range a.open {
+		go b.Close()
+		delete(a.open, addr)
+	}
 }
 
 // retry repeats a call that fails for reasons of the connection or of an

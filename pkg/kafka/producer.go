@@ -19,12 +19,12 @@ type ProducerConfig struct {
 	Compression     string        // none (also ""), gzip, snappy, lz4, zstd
 	Level           int           // of the compression; 0 = the codec's usual one
 	Partitioner     string        // one of Partitioners; "" = PartitionJava
-	MayRepeat       bool          // gives up idempotence: a retry may then write a record twice. Acks other than all imply it
+	MayRepeat       bool          // gives up idempotence: a retry may then write a record twice. Acks 0 imply it
 	MaxMessageBytes int           // largest record and batch; 0 = 1,000,000, below what brokers take by default
 	Timeout         time.Duration // how long a record is tried before it is given up; 0 = DefaultTimeout
 	Linger          time.Duration // how long to wait for more records to fill a request; 0 = send when the last one is answered
 	Elsewhere       bool          // a record for a partition that its topic does not have goes where its key belongs, and fails otherwise
-	BufferBytes     int64         // records sent and not acknowledged, before Send waits; 0 = 8 MiB
+	BufferBytes     int64         // records sent and not acknowledged, before Send waits; 0 = 3 MiB
 
 	// TransactionalID, where set, makes the records visible together: Begin and
 	// End stand around them. Whoever else used the id before is fenced off.
@@ -45,7 +45,7 @@ const DefaultRecordLimit = 1_000_000
 const DefaultTimeout = 2 * time.Minute
 
 const (
-	defaultBufferBytes = 8 << 20
+	defaultBufferBytes = 3 << 20
 	memoryOverhead     = 256 // of a record that is kept for OnAck
 )
 
@@ -174,7 +174,7 @@ func (pc ProducerConfig) producer() (*Producer, error) {
 		pc.TransactionTimeout = time.Minute
 	}
 	p := &Producer{cfg: pc, acks: acks, codec: kind, identity: nobody, inFlight: 1,
-		idempotent: acks == sarama.WaitForAll && !pc.MayRepeat,
+		idempotent: acks != sarama.NoResponse && !pc.MayRepeat,
 		topics:     map[string]*topic{}, links: map[int32]*link{}, reasons: map[string]int64{}, stale: make(chan struct{}, 1)}
 	if p.idempotent {
 		p.inFlight = requestsInFlight // the numbers keep the order

@@ -296,6 +296,29 @@ func (k *Kafka) startNode(n *kafkaNode) error {
 	return err
 }
 
+// KillNode ends a node by SIGKILL, so that its partitions get other leaders. Nodes
+// count from 1.
+func (k *Kafka) KillNode(t testing.TB, id int) {
+	t.Helper()
+	if err := k.nodes[id-1].server.kill(); err != nil {
+		t.Fatalf("kill node %d: %v", id, err)
+	}
+}
+
+// StartNode starts a node again that was killed, and returns when it is ready.
+func (k *Kafka) StartNode(t testing.TB, id int) {
+	t.Helper()
+	ctx, cancel := context.WithTimeoutCause(t.Context(), startLimit, fmt.Errorf("%v are over", startLimit))
+	defer cancel()
+	n := k.nodes[id-1]
+	if err := k.startNode(n); err != nil {
+		t.Fatal(err)
+	}
+	if err := n.server.wait(ctx); err != nil {
+		t.Fatalf("start node %d: %v", id, err)
+	}
+}
+
 // Brokers are the addresses of the nodes.
 func (k *Kafka) Brokers() []string {
 	var list []string
