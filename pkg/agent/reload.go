@@ -19,7 +19,7 @@ func (r *running) follow(p *plan, texts []propertyFile) {
 		defer ticker.Stop()
 		ticks = ticker.C
 	}
-	tried, stamp := texts, stampOf(r.options.Files)
+	tried, stamp := texts, "" // they may have changed since they were read
 	for {
 		asked := false
 		select {

@@ -257,3 +257,21 @@ func TestReloadGoesBack(t *testing.T) {
 		t.Errorf("%d events", n)
 	}
 }
+
+// A change that comes while the agent starts is noticed too.
+func TestChangeDuringTheStart(t *testing.T) {
+	before := conf("type = seq\ntotalEvents = 1", "type = logger")
+	var path string
+	e := startEdited(t, before, func(o *Options) {
+		path = o.Files[0]
+		ready := o.Ready
+		o.Ready = func() {
+			if err := os.WriteFile(path, []byte(before+"a1.sinks.k1.maxBytesToLog = 20\n"), 0o644); err != nil {
+				t.Error(err)
+			}
+			ready()
+		}
+	})
+	e.stderr.await(t, "reloaded: sink k1 restarted")
+	e.end(t)
+}
