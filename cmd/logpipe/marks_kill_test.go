@@ -24,6 +24,7 @@ type exactly struct {
 	records int           // how many are sent, with ids from 0 on
 	pace    time.Duration // between the hundreds of them
 	kills   int
+	copies  int            // of each partition; 0 = one
 	chaos   func(kill int) // what else happens before a kill; may be nil
 	said    string         // the folder of what the pipes said
 	pipes   int            // so far
@@ -131,8 +132,9 @@ func (x *exactly) feed(done chan<- error) {
 
 // run does it all and returns the ids that the target holds.
 func (x *exactly) run() {
-	x.must("topic", "create", "in", "--partitions", "3", "-q")
-	x.must("topic", "create", "out", "--partitions", "2", "-q")
+	copies := fmt.Sprint(max(1, x.copies))
+	x.must("topic", "create", "in", "--partitions", "3", "--replication-factor", copies, "-q")
+	x.must("topic", "create", "out", "--partitions", "2", "--replication-factor", copies, "-q")
 	fed := make(chan error, 1)
 	go x.feed(fed)
 	for kill := range x.kills {
@@ -203,5 +205,25 @@ func TestExactlyOnce(t *testing.T) {
 	}
 	x := &exactly{t: t, env: append(clean(t), "LOGPIPE_BROKERS="+cluster(t)), records: 20_000, pace: 25 * time.Millisecond, kills: 8,
 		said: t.TempDir()}
+	x.run()
+}
+
+// TestRealExactlyOnce is TestExactlyOnce on three brokers of Apache Kafka, of which
+// one after the other is killed and started again, with a hundred kills of stages.
+func TestRealExactlyOnce(t *testing.T) {
+	k := startKafka(t, 3)
+	x := &exactly{t: t, env: append(clean(t), k.env...), records: 100_000, pace: 90 * time.Millisecond, kills: 100,
+		said: t.TempDir(), copies: 3}
+	down := 0
+	x.chaos = func(kill int) {
+		switch {
+		case kill%10 == 5:
+			down = kill/10%3 + 1
+			k.KillNode(t, down)
+		case kill%10 == 8 && down > 0:
+			k.StartNode(t, down)
+			down = 0
+		}
+	}
 	x.run()
 }
