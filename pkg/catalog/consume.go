@@ -215,7 +215,7 @@ type consumeSource struct{ *consumeBuilder }
 func (s *consumeSource) Live() bool { return !s.o.ExitAtEnd && s.span.Live() }
 
 // Churn implements Churner: the library makes an object of each record.
-func (s *consumeSource) Churn() int { return 100 }
+func (s *consumeSource) Churn() int { return 150 }
 
 // Exact tells that lines leave as they came where no stage follows.
 func (s *consumeSource) Exact() {}

@@ -32,7 +32,7 @@ const (
 	fetchVersion  = 11      // the last before topic ids and flexible encoding
 	fetchMost     = 2 << 20 // asked for at a time, compressed as it is
 	fetchLeast    = 64 << 10
-	fetchWanted   = 3 << 19 // of memory for the records of one answer; three of them are on their way
+	fetchWanted   = 2 << 20 // of memory for the records of one answer; three of them are on their way
 	recordMemory  = 300     // of a record beside its bytes, here and in the library
 	fetchLargest  = 64 << 20
 	fetchWait     = 500 * time.Millisecond // how long a broker holds a fetch that finds nothing
