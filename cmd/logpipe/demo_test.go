@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -122,6 +123,9 @@ func TestDemo(t *testing.T) {
 		{"hangup", []string{"-q"}, syscall.SIGHUP, 129},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			if c.signal != 0 && signal.Ignored(c.signal) {
+				t.Skipf("%v is ignored here, as under nohup, and so by the demo", c.signal)
+			}
 			t.Parallel()
 			r, temp := startDemo(t, "logpipe", append([]string{"demo"}, c.args...)...)
 			r.readWindow(t)
