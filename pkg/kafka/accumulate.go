@@ -38,6 +38,7 @@ type partition struct {
 	hold    bool     // one that was flying failed: nothing goes before all are answered
 	renew   bool     // the numbers begin anew when nothing is flying
 	joined  bool     // is part of the open transaction
+	knownBy int32    // the broker that has acknowledged a batch of these numbers, noLeader without one
 
 	identity identity
 	sequence int32 // of the next record
@@ -227,6 +228,11 @@ func (p *Producer) next(part *partition, idle bool, now time.Time) (b *batch, wa
 	if part.renew && !p.begin(part) {
 		return nil, 0
 	}
+	// A leader that does not know the producer yet takes any number for the first
+	// one: were the first batch refused and the second not, they would change places.
+	if p.idempotent && part.knownBy != part.leader && len(part.flying) > 0 {
+		return nil, 0
+	}
 	// What goes again goes alone: the broker tells it from a repetition only while
 	// it is among the last five batches.
 	if len(part.flying) > 0 && (part.flying[0].tries > 1 || len(part.queue) > 0 && part.queue[0].tries > 0) {
@@ -286,7 +292,7 @@ func (p *Producer) begin(part *partition) bool {
 	for _, b := range part.queue {
 		b.numbered = false
 	}
-	part.renew, part.sequence = false, 0
+	part.renew, part.sequence, part.knownBy = false, 0, noLeader
 	switch {
 	case p.txn != nil:
 		part.identity = p.identity

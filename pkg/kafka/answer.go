@@ -43,6 +43,9 @@ func (l *link) answered(w *wire, list []*batch, resp *sarama.ProduceResponse, er
 		case why == nil && block.Err != sarama.ErrNoError:
 			why = block.Err
 		}
+		if why == nil && b.identity == b.to.identity {
+			b.to.knownBy = l.id
+		}
 		done = append(done, p.judge(b, block, why)...)
 		p.signal(b.to) // its leader may be another one by now
 		if why != nil {
@@ -106,7 +109,7 @@ func (p *Producer) judge(b *batch, block *sarama.ProduceResponseBlock, why error
 		p.again(front)
 		return nil
 	case retriable(why):
-		part.leader = noLeader
+		part.leader, part.knownBy = noLeader, noLeader
 		p.again(b)
 		p.wantMetadata()
 		return nil

@@ -344,3 +344,37 @@ func TestTopicDeleted(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// To a leader that has not acknowledged anything yet one batch goes alone: it takes
+// any number for a producer's first.
+func TestFirstBatchGoesAlone(t *testing.T) {
+	p := &Producer{idempotent: true, inFlight: requestsInFlight, identity: identity{id: 1}}
+	part := &partition{topic: &topic{name: "x"}, leader: 2, knownBy: noLeader, identity: nobody}
+	part.queue = []*batch{{to: part, count: 3}, {to: part, count: 4}, {to: part, count: 5}}
+	take := func() *batch {
+		b, _ := p.next(part, true, time.Now())
+		if b != nil {
+			p.take(part, b)
+		}
+		return b
+	}
+	first := take()
+	if first == nil || first.sequence != 0 {
+		t.Fatalf("first: %+v", first)
+	}
+	if b := take(); b != nil {
+		t.Errorf("sequence %d goes before the first is acknowledged", b.sequence)
+	}
+	part.landed(first)
+	part.knownBy = 2
+	for _, want := range []int32{3, 7} {
+		if b := take(); b == nil || b.sequence != want {
+			t.Errorf("behind it: %+v, want sequence %d", b, want)
+		}
+	}
+	part.queue = []*batch{{to: part, count: 1}}
+	part.leader = 1 // another one
+	if b := take(); b != nil {
+		t.Error("a new leader gets a batch behind others")
+	}
+}

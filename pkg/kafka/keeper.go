@@ -159,7 +159,7 @@ func (p *Producer) learnTopic(t *topic, m *sarama.TopicMetadata) []settled {
 	t.gone = time.Time{}
 	for _, pm := range m.Partitions {
 		for int(pm.ID) >= len(t.parts) {
-			t.parts = append(t.parts, &partition{topic: t, id: int32(len(t.parts)), leader: noLeader, identity: nobody})
+			t.parts = append(t.parts, &partition{topic: t, id: int32(len(t.parts)), leader: noLeader, knownBy: noLeader, identity: nobody})
 		}
 		part := t.parts[pm.ID]
 		part.leader = noLeader
