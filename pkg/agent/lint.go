@@ -132,10 +132,11 @@ func (l *linter) checkLists(files []string) {
 	if len(l.order) > 0 {
 		at = l.order[0].first.at
 	}
-	if len(l.listed(channels)) == 0 {
+	unlisted := l.withoutList()
+	if len(l.listed(channels)) == 0 && !unlisted[channels] {
 		l.report(Error, at, l.listFix(channels, "c1"), "agent %s lists no channels", l.name)
 	}
-	if len(l.listed(sources)) == 0 && len(l.listed(sinks)) == 0 {
+	if len(l.listed(sources)) == 0 && len(l.listed(sinks)) == 0 && !unlisted[sources] && !unlisted[sinks] {
 		l.report(Error, at, l.listFix(sources, "r1"), "agent %s lists neither sources nor sinks", l.name)
 	}
 	for _, p := range l.order {
@@ -147,12 +148,44 @@ func (l *linter) checkLists(files []string) {
 	}
 }
 
+// withoutList reports the components of kinds that have no list at all, and
+// returns these kinds: nobody describes all of a kind in order to run none.
+func (l *linter) withoutList() map[string]bool {
+	kinds, fixes := map[string]bool{}, map[string]string{}
+	for _, p := range l.order {
+		if l.lists[p.kind] != nil || l.astray(p) {
+			continue
+		}
+		if !kinds[p.kind] {
+			kinds[p.kind], fixes[p.kind] = true, l.listFix(p.kind, p.name)
+		}
+		level := Error
+		if p.kind == configFilters {
+			level = Warning // a value that needs one is an error of its own
+		}
+		l.note(level, p.first.at, fixes[p.kind], "%s %s is described but not listed: there is no line %s.%s",
+			singular[p.kind], p.name, l.name, p.kind)
+	}
+	return kinds
+}
+
+// astray reports whether all that is said about a component was meant for one
+// of another kind, which was reported.
+func (l *linter) astray(p *part) bool {
+	for _, property := range slices.Concat(p.names, slices.Collect(maps.Keys(p.empty))) {
+		if meant, _ := l.otherKind(p.kind, p.name, property); meant == "" {
+			return false
+		}
+	}
+	return true
+}
+
 // listFix says how to list the components of a kind, with the names that the
 // file describes.
 func (l *linter) listFix(kind, example string) string {
 	var names []string
 	for _, p := range l.order {
-		if p.kind == kind {
+		if p.kind == kind && !l.astray(p) {
 			names = append(names, p.name)
 		}
 	}

@@ -61,6 +61,12 @@ func TestMistakeTable(t *testing.T) {
 		{"unknown property", "= memory\n", "= memory\na1.channels.c1.capcity = 10\n", `:11:16: warning: channel c1 (memory) has no property "capcity"; it has no effect; did you mean "capacity"?`},
 		{"listed, not described", "sinks = k1", "sinks = k1 k2", ":2:12: error: sink k2 is listed but not described"},
 		{"described, not listed", "= memory\n", "= memory\na1.sinks.k2.type = null\n", ":11:1: note: sink k2 is described but not listed; add it to a1.sinks to run it"},
+		{"sources without their list", "a1.sources = r1\n", "", ":3:1: error: source r1 is described but not listed: there is no line a1.sources; add a1.sources = r1"},
+		{"sinks without their list", "a1.sinks = k1\n", "a1.sinks.k0.type = null\n", ":8:1: error: sink k1 is described but not listed: there is no line a1.sinks; add a1.sinks = k0 k1"},
+		{"channels without their list", "a1.channels = c1\n", "", ":9:1: error: channel c1 is described but not listed: there is no line a1.channels; add a1.channels = c1"},
+		{"sink groups without their list", "= memory\n", "= memory\na1.sinkgroups.g.sinks = k1\n", ":11:1: error: sink group g is described but not listed: there is no line a1.sinkgroups; add a1.sinkgroups = g"},
+		{"config filters without their list", "= memory\n", "= memory\na1.configfilters.f.type = env\n", ":11:1: warning: config filter f is described but not listed: there is no line a1.configfilters; add a1.configfilters = f"},
+		{"list under a comment", "a1.sinks = k1\n", "# a1.sinks = k1\n", ":8:1: error: sink k1 is described but not listed: there is no line a1.sinks; add a1.sinks = k1"},
 		{"commas in a list", "sinks = k1", "sinks = k1,", ":2:12: error: names are separated by blanks, not by commas"},
 		{"commas between channels", "r1.channels = c1", "r1.channels = c1,c1", ":7:26: error: a1.sources.r1.channels: names are separated by blanks, not by commas"},
 		{"slash comment", "= memory\n", "= memory\n// the end\n", ":11:1: warning: this is no comment but a property named //; begin comments with #"},
@@ -144,6 +150,7 @@ func TestNoFalseAlarms(t *testing.T) {
 		{"address with colons", "= localhost", "= ::1", ""},
 		{"question mark in a command", "= netcat\n", "= exec\na1.sources.r1.command = curl http://h/?a=b\n", "warning"},
 		{"not listed", "= memory\n", "= memory\na1.sinks.k9.type = loger\n", "note"},
+		{"described by another agent", "= memory\n", "= memory\nb2.sinkgroups.g.sinks = x\nb2.configfilters.f.type = env\n", ""},
 		{"a shell comment", "= netcat\n", "= exec\na1.sources.r1.shell = /bin/sh -c\na1.sources.r1.command = for i in ${list}; do echo $i; done # all\n", "warning"},
 	}
 	for _, test := range tests {
@@ -212,10 +219,20 @@ func TestKafkaChannelAlone(t *testing.T) {
 	for _, more := range []string{
 		"a1.sinks = k1\na1.sinks.k1.type = logger\na1.sinks.k1.channel = c1\n",
 		"a1.sources = r1\na1.sources.r1.type = seq\na1.sources.r1.channels = c1\n",
+		"a1.sinks = k1\na1.sinks.k1.type = logger\na1.sinks.k1.channel = c1\nb2.sources.r1.type = seq\n",
 	} {
 		if got := lint(t, kafkaChannel+more); got != "starts\n" {
 			t.Errorf("%s:\n%s", more, got)
 		}
+	}
+}
+
+// A property under the wrong kind describes no component of that kind.
+func TestKafkaChannelUnderSources(t *testing.T) {
+	got := lint(t, "a1.channels = c1\na1.channels.c1.type = org.apache.flume.channel.kafka.KafkaChannel\na1.channels.c1.kafka.bootstrap.servers = b:9092\n"+
+		"a1.sinks = k1\na1.sinks.k1.type = logger\na1.sinks.k1.channel = c1\na1.sources.c1.kafka.topic = t\n")
+	if !strings.HasSuffix(got, "starts\n") || strings.Contains(got, "described") {
+		t.Errorf("got\n%s", got)
 	}
 }
 
