@@ -84,7 +84,7 @@ func (f *agentFlags) declare(app *cli.App, s *option.Set) {
 	s.String(&f.conf, "conf,c", "", "Flume's configuration `folder`; nothing is read from it")
 	s.Repeated(&f.system, "define,D", "Java system property, `k=v`")
 	s.Bool(&f.check, "check", "check the file and start nothing; exit code 2 where it has errors")
-	s.Choice(&f.explain, "explain", "", []string{"text", "mermaid"}, "draw the flow, and say of each hop what it promises; start nothing").Bare = "text"
+	s.Choice(&f.explain, "explain", "", []string{"text", "mermaid"}, "draw the flow, --explain=mermaid as a diagram, and say of each hop what it promises; start nothing").Bare = "text"
 	s.Bool(&f.strict, "strict", "warnings are errors")
 	s.Bool(&f.options.Lenient, "lenient", "leave out components with mistakes and run the others, as Flume does")
 	s.Bool(&f.options.NoReload, "no-reload-conf", "do not notice when the file changes; SIGHUP still reads it")

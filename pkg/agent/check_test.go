@@ -105,6 +105,13 @@ func TestCheckFiles(t *testing.T) {
 	if err != nil || len(report.Findings) != 1 {
 		t.Errorf("system properties: %v %v", err, report.Findings)
 	}
+	for kind, served := range map[string]bool{"HTTP": true, "Http": true, "PROMETHEUS": true, instrumentation + "HTTPMetricsServer": true,
+		strings.ToUpper(instrumentation) + "HTTPMETRICSSERVER": false} {
+		report, err = Check(Options{Name: "a1", Files: []string{base, sinks}, Properties: map[string]string{monitoringType: kind}})
+		if err != nil || (len(report.Findings) == 0) != served {
+			t.Errorf("%s=%s: %v %v", monitoringType, kind, err, report.Findings)
+		}
+	}
 }
 
 // TestSeeds runs over the files of the course notes: those with typos are

@@ -185,10 +185,20 @@ const (
 var monitors = map[string]bool{"http": false, instrumentation + "HTTPMetricsServer": false,
 	"prometheus": true, instrumentation + "PrometheusHTTPMetricsServer": true}
 
+// monitorOf looks a type of monitoring up: as in Flume, short names in any case,
+// classes as they are.
+func monitorOf(kind string) (prometheusFirst, served bool) {
+	if !strings.Contains(kind, ".") {
+		kind = strings.ToLower(kind)
+	}
+	prometheusFirst, served = monitors[kind]
+	return prometheusFirst, served
+}
+
 // checkSystemProperties looks at -D properties that promise something.
 func (l *linter) checkSystemProperties(properties map[string]string) {
 	kind := properties[monitoringType]
-	if _, served := monitors[kind]; kind != "" && !served {
+	if _, served := monitorOf(kind); kind != "" && !served {
 		l.report(Warning, position{}, "-D"+monitoringType+"=http serves metrics for programs that ask for them", "-D%s=%s has no effect", monitoringType, kind)
 	}
 	if text := properties[monitoringPort]; text != "" {
@@ -203,7 +213,7 @@ func (l *linter) checkSystemProperties(properties map[string]string) {
 
 // serveMetrics listens, where -Dflume.monitoring.type asks for it.
 func (r *running) serveMetrics() (io.Closer, error) {
-	prometheusFirst, served := monitors[r.options.Properties[monitoringType]]
+	prometheusFirst, served := monitorOf(r.options.Properties[monitoringType])
 	if !served {
 		return io.NopCloser(nil), nil
 	}

@@ -152,7 +152,7 @@ func TestMetrics(t *testing.T) {
 		"channels.c2.capacity = 120", "sources.r1.channels = c1 c2"),
 		func(o *Options) {
 			o.Grace = 50 * time.Millisecond
-			o.Properties = map[string]string{"flume.monitoring.type": "http", "flume.monitoring.port": "0"}
+			o.Properties = map[string]string{"flume.monitoring.type": "HTTP", "flume.monitoring.port": "0"}
 		})
 	url := "http://127.0.0.1:" + a.stderr.await(t, `serves /metrics, /prometheus and /health on \S+:(\d+)`)[1]
 	a.stderr.await(t, "counted to 30")
