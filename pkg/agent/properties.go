@@ -22,6 +22,8 @@ type entry struct {
 	valueAt    position // where the value begins, or would
 	separated  bool     // `=` or `:` stands between them, not blanks alone
 	last       int      // the line on which the value ends
+	ordinary   bool     // written as properties are: `key = `, or `a.key=` where the line begins
+	open       string   // the sign at the end of the line behind which more has to come
 	places     []char   // the characters of the text, each with its place
 	lost       []char   // letters of the value before which Java drops a backslash
 	guessed    bool     // the key stands otherwise in the file
@@ -141,6 +143,7 @@ func (p *propertyParser) parse(line []char) {
 	}
 	if i < len(line) && (line[i].r == '=' || line[i].r == ':') {
 		e.separated = true
+		e.ordinary = i > 0 && line[i].r == '=' && (isBlank(line[i-1].r) || e.at.column == 1 && strings.Contains(e.key, "."))
 		i++
 	}
 	for i < len(line) && isBlank(line[i].r) {
@@ -152,6 +155,7 @@ func (p *propertyParser) parse(line []char) {
 		e.valueAt = p.place(line[len(line)-1])
 		e.valueAt.column++
 	}
+	e.open = openEnd(line[i:], e.separated)
 	whole := p.unescape(line[i:])
 	e.lost = p.lost
 	e.value = strings.TrimSpace(whole)
@@ -159,6 +163,27 @@ func (p *propertyParser) parse(line []char) {
 	skipped := utf8.RuneCountInString(whole) - utf8.RuneCountInString(strings.TrimLeftFunc(whole, unicode.IsSpace))
 	e.places = p.places[min(skipped, len(p.places)):]
 	p.entries = append(p.entries, e)
+}
+
+// openEnd is the sign at the end of a value behind which more has to come: a
+// backslash before blanks, where Java does not see that the line goes on, or a
+// sign of a shell or a list. Such a sign alone is a value, such as a delimiter.
+func openEnd(value []char, separated bool) string {
+	var b strings.Builder
+	for _, c := range value {
+		b.WriteRune(c.r)
+	}
+	text := strings.TrimRight(b.String(), " \t\f")
+	slashes := len(text) - len(strings.TrimRight(text, `\`))
+	if slashes%2 == 1 && len(text) < b.Len() {
+		return `\`
+	}
+	for _, sign := range []string{"||", "|", "&&", ","} {
+		if strings.HasSuffix(text, sign) && (text != sign || !separated) {
+			return sign
+		}
+	}
+	return ""
 }
 
 // placeIn is where the character with that number stands in the value; where

@@ -18,9 +18,8 @@ func (l *linter) route(e, previous *entry) {
 		l.report(Warning, e.at, "begin comments with #", "this is no comment but a property named %s", e.key)
 		return
 	}
-	if l.wrapped(e, previous) {
-		l.report(Error, e.at, fmt.Sprintf("end line %d with a backslash, or join the lines", previous.last),
-			"%s is no property: the value of line %d seems to go on here", e.key, previous.last)
+	if owner := l.wrapped(e, previous); owner != nil {
+		l.reportLeftover(e, previous, owner)
 		return
 	}
 	for _, kind := range kinds {
@@ -41,16 +40,49 @@ func (l *linter) route(e, previous *entry) {
 	}
 }
 
-// wrapped reports whether an entry looks like the rest of the value before it.
-func (l *linter) wrapped(e, previous *entry) bool {
+// wrapped returns the entry whose value an entry seems to be the rest of, or nil.
+func (l *linter) wrapped(e, previous *entry) *entry {
 	if previous == nil || previous.at.file != e.at.file || previous.last+1 != e.at.line {
-		return false
+		return nil
 	}
-	if agent, _, _ := strings.Cut(e.key, "."); slices.Contains(l.agents, agent) {
-		return false
+	words := strings.SplitN(e.key, ".", 3)
+	if slices.Contains(l.agents, words[0]) {
+		return nil
 	}
-	agent, _, _ := strings.Cut(previous.key, ".")
-	return agent == l.name && (e.bare() || strings.ContainsAny(e.key, `/|<>"'&$(){};*`) || strings.HasPrefix(e.key, "-"))
+	owner := l.leftover[previous]
+	if owner == nil {
+		owner = previous
+	}
+	if agent, _, _ := strings.Cut(owner.key, "."); agent != l.name {
+		return nil
+	}
+	if e.bare() || strings.ContainsAny(e.key, `/|<>"'&$(){};*`) || strings.HasPrefix(e.key, "-") {
+		return owner
+	}
+	// Another program's property, another agent's, or one of this agent with a slip.
+	if e.ordinary || len(words) > 1 && nearest(words[1], kinds) != "" {
+		return nil
+	}
+	if kind, found := strings.CutPrefix(words[0], l.name); found && nearest(kind, kinds) != "" {
+		return nil
+	}
+	if previous.open != "" || e.at.column > owner.at.column {
+		return owner
+	}
+	return nil
+}
+
+// reportLeftover reports the rest of a value on a line of its own.
+func (l *linter) reportLeftover(e, previous, owner *entry) {
+	if l.leftover == nil {
+		l.leftover = map[*entry]*entry{}
+	}
+	l.leftover[e] = owner
+	fix := fmt.Sprintf("end line %d with a backslash, or join the lines", previous.last)
+	if previous.open == `\` {
+		fix = fmt.Sprintf("leave out the blanks behind the backslash of line %d", previous.last)
+	}
+	l.report(Error, e.at, fix, "%s is no property: the value of line %d seems to go on here (%s)", e.key, previous.last, owner.key)
 }
 
 // as is the entry with another key and value.

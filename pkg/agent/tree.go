@@ -97,7 +97,8 @@ type linter struct {
 	live     bool              // config filters may run their programs
 	asFlume  bool              // nothing is guessed: read what Flume reads
 	guesses  []guess
-	broken   int // mistakes by which Flume loses the component that is checked now
+	leftover map[*entry]*entry // what is no property but the rest of a value, and whose
+	broken   int               // mistakes by which Flume loses the component that is checked now
 }
 
 // report adds a finding; an error means that Flume does not run the component.
