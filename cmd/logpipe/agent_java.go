@@ -1,7 +1,10 @@
 package main
 
 import (
+	"slices"
 	"strings"
+
+	"github.com/spf13/cobra"
 
 	"github.com/logpipe/logpipe/pkg/agent"
 	"github.com/logpipe/logpipe/pkg/fault"
@@ -72,4 +75,36 @@ func (j *javaFlags) check(o *agent.Options) ([]agent.Finding, error) {
 	warn(j.plugins != "", "--plugins-path"+noClasses, "the flag may be left out")
 	warn(j.backup != "", "-b (--backup-directory) has no effect: files are not fetched and need no copy", "the flag may be left out")
 	return findings, nil
+}
+
+// gnuWords gives long flags of Flume's commands that have one dash a second one:
+// the parser of Flume's, GnuParser, takes both. All else stays as it is.
+func gnuWords(root *cobra.Command, args []string) []string {
+	if len(args) == 0 || args[0] != "agent" && args[0] != "avro-client" {
+		return args
+	}
+	cmd, _, err := root.Find(args[:1])
+	if err != nil {
+		return args
+	}
+	flags, words := cmd.Flags(), slices.Clone(args)
+	for i := 1; i < len(words) && words[i] != "--"; i++ {
+		name, isFlag := strings.CutPrefix(words[i], "-")
+		name, long := strings.CutPrefix(name, "-")
+		name, _, valued := strings.Cut(name, "=")
+		if !isFlag {
+			continue
+		}
+		f := flags.Lookup(name)
+		switch {
+		case len(name) == 1 && !long:
+			f = flags.ShorthandLookup(name)
+		case f != nil && !long:
+			words[i] = "-" + words[i]
+		}
+		if f != nil && f.NoOptDefVal == "" && !valued {
+			i++ // its value
+		}
+	}
+	return words
 }

@@ -18,7 +18,7 @@ import (
 // execute runs the command that args name.
 func execute(ctx context.Context, app *cli.App, args []string) error {
 	root := newRoot(app, args...)
-	root.SetArgs(args)
+	root.SetArgs(gnuWords(root, args))
 	var helpErr error // cobra has no way for it
 	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) { helpErr = printHelp(app, cmd) })
 	cmd, err := root.ExecuteContextC(ctx)
