@@ -157,7 +157,7 @@ func (l *linter) withoutList() map[string]bool {
 			continue
 		}
 		if !kinds[p.kind] {
-			kinds[p.kind], fixes[p.kind] = true, l.listFix(p.kind, p.name)
+			kinds[p.kind], fixes[p.kind] = true, shorten(l.listFix(p.kind, p.name))
 		}
 		level := Error
 		if p.kind == configFilters {

@@ -70,7 +70,7 @@ func TestNotWrapped(t *testing.T) {
 		}
 	}
 	// A file in which all lines are indented has other programs' lines too.
-	indented := "  " + strings.ReplaceAll(strings.TrimSpace(plain), "\n", "\n  ") + "\n  log4j.rootLogger=INFO\n  home /opt\n"
+	indented := "  " + strings.ReplaceAll(strings.TrimSpace(plain), "\n", "\n  ") + "\n  log4j.rootLogger=INFO\n  home.dir /opt\n"
 	if got := lint(t, indented); got != "starts\n" {
 		t.Errorf("indented:\n%s", got)
 	}

@@ -27,6 +27,7 @@ type entry struct {
 	places     []char   // the characters of the text, each with its place
 	lost       []char   // letters of the value before which Java drops a backslash
 	guessed    bool     // the key stands otherwise in the file
+	used       bool     // a value refers to the key
 
 	text       string      // the value before anything was replaced in it
 	unresolved []reference // what nothing stands for

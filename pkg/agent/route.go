@@ -14,8 +14,8 @@ func (l *linter) route(e, previous *entry) {
 		l.routeOwn(e, rest)
 		return
 	}
-	if strings.HasPrefix(e.key, "//") {
-		l.report(Warning, e.at, "begin comments with #", "this is no comment but a property named %s", e.key)
+	if otherComment(e.key) {
+		l.report(Warning, e.at, "begin comments with # or !", "this is no comment but a property named %s", e.key)
 		return
 	}
 	if owner := l.wrapped(e, previous); owner != nil {
@@ -31,12 +31,37 @@ func (l *linter) route(e, previous *entry) {
 			return
 		}
 	}
+	if !strings.Contains(e.key, ".") {
+		l.dotless(e)
+		return
+	}
 	kind, tail, _ := strings.Cut(rest, ".")
 	component, _, _ := strings.Cut(tail, ".")
 	if !slices.Contains(l.agents, agent) && slices.Contains(l.listed(kind), component) && nearest(agent, []string{l.name}) != "" {
 		if l.misspelt(e, l.name+"."+rest, fmt.Sprintf("unknown agent %q", agent)) {
 			l.routeOwn(e.as(l.name+"."+rest, e.value), rest)
 		}
+	}
+}
+
+// otherComment reports whether a line begins as comments of other languages do:
+// //, /* with its * and */, ; of INI files, -- of SQL.
+func otherComment(key string) bool {
+	return strings.HasPrefix(key, "//") || strings.HasPrefix(key, "/*") || strings.HasPrefix(key, "*/") ||
+		strings.HasPrefix(key, ";") || strings.Trim(key, "-") == "" && len(key) > 1 || key == "*"
+}
+
+// dotless reports a key without a dot, which no component has, unless values
+// refer to it.
+func (l *linter) dotless(e *entry) {
+	switch {
+	case e.used:
+	case e.key == "":
+		l.report(Warning, e.at, "write a key, or leave the line out", "the line has no key and no effect")
+	case slices.Contains(kinds, e.key):
+		l.report(Warning, e.at, fmt.Sprintf("did you mean %s.%s?", l.name, e.key), "%s has no effect: the agent's name is missing", e.key)
+	default:
+		l.report(Warning, e.at, "begin comments with # or !", "%s has no effect: a key without a dot is no component's", e.key)
 	}
 }
 

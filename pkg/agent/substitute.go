@@ -29,6 +29,7 @@ type resolver struct {
 	bare bool
 
 	done  map[string]string // values of keys in which all is replaced
+	used  map[string]bool   // keys that values refer to
 	size  int               // bytes that references have brought into the value at hand
 	total int               // and into all values
 	steps int               // keys that were looked up
@@ -50,7 +51,7 @@ const envResolver = "org.apache.flume.node.EnvVarResolverProperties"
 
 // substitute replaces the references in the values of all entries.
 func substitute(entries []*entry, system map[string]string) {
-	r := resolver{entries: map[string]*entry{}, done: map[string]string{}, system: system, bare: system["propertiesImplementation"] == envResolver}
+	r := resolver{entries: map[string]*entry{}, done: map[string]string{}, used: map[string]bool{}, system: system, bare: system["propertiesImplementation"] == envResolver}
 	for _, e := range entries {
 		r.entries[e.key] = e
 	}
@@ -62,6 +63,7 @@ func substitute(entries []*entry, system map[string]string) {
 	// Only now: what one key refers to is the text of the other.
 	for i, e := range entries {
 		e.value = strings.TrimSpace(values[i])
+		e.used = r.used[e.key]
 	}
 }
 
@@ -132,6 +134,7 @@ func (r *resolver) exceeded() bool {
 
 func (r *resolver) lookup(name string, chain []string, unresolved *[]reference) (value string, found bool, why string) {
 	if e := r.entries[name]; e != nil {
+		r.used[name] = true
 		return r.other(e, chain, unresolved)
 	}
 	kind, rest, prefixed := strings.Cut(name, ":")
