@@ -244,6 +244,9 @@ func checkType[C any](l *linter, c *component[C], what, prefix string, p *part, 
 	}
 	word, _, _ := strings.Cut(strings.TrimSuffix(what, " "+c.name), " of ")
 	c.typ = table.Lookup(e.value)
+	if c.typ == nil {
+		c.typ = unsupportedWord(e.value, table)
+	}
 	switch {
 	case c.typ == nil && strings.Contains(e.value, "."):
 		checkClass(l, e, word, table)

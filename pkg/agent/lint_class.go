@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/logpipe/logpipe/pkg/flume"
@@ -27,6 +28,33 @@ func checkClass[C any](l *linter, e *entry, word string, table flume.Table[C]) {
 	}
 	l.report(Error, e.valueAt, fix, "unknown %s type %q", word, e.value)
 }
+
+// unsupportedWord finds the type that logpipe does not have and that has no
+// alias: by a word of its class, such as kudu or kite.
+func unsupportedWord[C any](word string, table flume.Table[C]) *flume.Type[C] {
+	for i := range table {
+		if table[i].New != nil || table[i].Instead == "" {
+			continue
+		}
+		for _, class := range table[i].Classes {
+			name := strings.TrimSuffix(simpleName(class), "$Builder")
+			words := strings.Split(strings.TrimPrefix(class, "org.apache."), ".")
+			words = append(words, name)
+			for _, kind := range []string{"Source", "Sink", "Channel", "Interceptor"} {
+				words = append(words, strings.TrimSuffix(name, kind))
+			}
+			for _, w := range words {
+				if strings.EqualFold(w, word) && !slices.Contains(packageWords, strings.ToLower(w)) {
+					return &table[i]
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// packageWords are words of the packages of all classes.
+var packageWords = []string{"flume", "source", "sink", "channel", "interceptor", "configfilter"}
 
 // simpleName is the name of a class without its package.
 func simpleName(class string) string { return class[strings.LastIndexByte(class, '.')+1:] }
