@@ -66,6 +66,9 @@ func (l *linter) checkSelector(n *sourceNode) {
 	}
 	l.problems(what, sub, c.built.Bind(names))
 	n.selectorName = c.typ.Name()
+	if n.selectorName == "multiplexing" {
+		l.checkOthers(n, sub, names)
+	}
 	if n.selectorName != "replicating" {
 		n.selector = c.built
 		return
@@ -79,6 +82,36 @@ func (l *linter) checkSelector(n *sourceNode) {
 		return list
 	}
 	n.required, n.optional = pick(required), pick(optional)
+}
+
+// checkOthers warns of a multiplexing selector that has no channel for the
+// values that it does not name: Flume drops their events.
+func (l *linter) checkOthers(n *sourceNode, sub *part, channels []string) {
+	mapped := func(value string) bool { return sub.get("mapping."+value) != nil }
+	if sub.get("default") != nil || !slices.ContainsFunc(sub.names, func(name string) bool { return strings.HasPrefix(name, "mapping.") }) {
+		return
+	}
+	header := "flume.selector.header"
+	if e := sub.get("header"); e != nil {
+		header = e.value
+	}
+	// The source may give all of its events a value that is named.
+	if list := n.part.get("interceptors"); list != nil {
+		for _, name := range strings.Fields(list.value) {
+			key, value := n.part.get("interceptors."+name+".key"), n.part.get("interceptors."+name+".value")
+			if key != nil && value != nil && key.value == header && mapped(value.value) {
+				return
+			}
+		}
+	}
+	if groups := n.part.get("filegroups"); groups != nil && !slices.ContainsFunc(strings.Fields(groups.value), func(group string) bool {
+		e := n.part.get("headers." + group + "." + header)
+		return e == nil || !mapped(e.value)
+	}) {
+		return
+	}
+	l.report(Warning, sub.place(), "add "+join(l.name, sources, n.name, "selector.default")+" = "+channels[0],
+		"selector of source %s: events without one of the mapped values in the header %s go to no channel: they are dropped", n.name, header)
 }
 
 // checkInterceptors makes the chain of interceptors of a source.

@@ -102,6 +102,8 @@ func TestMistakeTable(t *testing.T) {
 		{"group of files that is not listed", "= netcat\n", "= TAILDIR\na1.sources.r1.filegroups = a\na1.sources.r1.filegroups.a = /x/y\na1.sources.r1.filegroups.b = /x/z\n", ":7:30: warning: source r1: group b is not in filegroups: its files are not followed"},
 		{"priority of no member", "sinks = k1", "sinks = k1 k2\na1.sinks.k2.type = null\na1.sinks.k2.channel = c1\na1.sinkgroups = g\na1.sinkgroups.g.sinks = k1 k2\na1.sinkgroups.g.processor.type = failover\na1.sinkgroups.g.processor.priority.k3 = 1", ":8:41: warning: sink group g: the group has no sink k3; this has no effect"},
 		{"selector without a type, one channel", "= memory\n", "= memory\na1.sources.r1.selector.header = x\n", `:11:24: warning: selector of source r1 (replicating) has no property "header"`},
+		{"multiplexing without a default", "= memory\n", "= memory\na1.sources.r1.selector.header = h\na1.sources.r1.selector.type = multiplexing\na1.sources.r1.selector.mapping.a = c1\n",
+			":12:1: warning: selector of source r1: events without one of the mapped values in the header h go to no channel: they are dropped; add a1.sources.r1.selector.default = c1"},
 		{"class of others, like one that is not here", "= netcat", "= com.cloudera.flume.source.TwitterSource", ":4:22: error: source type com.cloudera.flume.source.TwitterSource is not supported; instead: "},
 		{"source type twitter", "= netcat", "= twitter", ":4:22: error: source type twitter is not supported; instead: the service behind it is gone"},
 		{"source type Scribe", "= netcat", "= Scribe", ":4:22: error: source type Scribe is not supported; instead: let the senders speak syslog"},
@@ -174,6 +176,8 @@ func TestNoFalseAlarms(t *testing.T) {
 		{"not listed", "= memory\n", "= memory\na1.sinks.k9.type = loger\n", "note"},
 		{"described by another agent", "= memory\n", "= memory\nb2.sinkgroups.g.sinks = x\nb2.configfilters.f.type = env\n", ""},
 		{"keys that values refer to", "= localhost", "= ${host}\nhost = ${name}\nname = localhost\nport = 1\nb2.sources.x.port = ${port:-2}", ""},
+		{"multiplexing with a default", "= memory\n", "= memory\na1.sources.r1.selector.type = multiplexing\na1.sources.r1.selector.header = h\na1.sources.r1.selector.mapping.a = c1\na1.sources.r1.selector.default = c1\n", ""},
+		{"multiplexing by a header that all events get", "= memory\n", "= memory\na1.sources.r1.selector.type = multiplexing\na1.sources.r1.selector.header = h\na1.sources.r1.selector.mapping.a = c1\na1.sources.r1.interceptors = i\na1.sources.r1.interceptors.i.type = static\na1.sources.r1.interceptors.i.key = h\na1.sources.r1.interceptors.i.value = a\n", ""},
 		{"a shell comment", "= netcat\n", "= exec\na1.sources.r1.shell = /bin/sh -c\na1.sources.r1.command = for i in ${list}; do echo $i; done # all\n", "warning"},
 	}
 	for _, test := range tests {
