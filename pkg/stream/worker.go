@@ -221,28 +221,6 @@ func (r *result) sort() {
 	slices.SortStableFunc(r.rejected, func(a, b Rejection) int { return int(a.Pos) - int(b.Pos) })
 }
 
-// pass lets the blocks behind go on whatever happened to this one.
-func (w *worker) pass() {
-	if w.fold == nil || !w.fold.Watermarked() {
-		return
-	}
-	select {
-	case <-w.job.turn.done:
-	default:
-		<-w.job.prev.done
-		w.job.turn.reached = w.job.reached(w.job.prev.reached)
-		close(w.job.turn.done)
-	}
-}
-
-// reached is p after the controls behind the block.
-func (j *job) reached(p Progress) Progress {
-	for _, c := range j.block.Control {
-		p = p.Control(c)
-	}
-	return p
-}
-
 func (w *worker) begin() *Batch {
 	if w.batch == nil {
 		w.batch = w.spare()
@@ -364,23 +342,6 @@ func (w *worker) end(b *Batch) error {
 	return w.handOn()
 }
 
-// A block's result above these sizes is handed on in parts, so that memory does
-// not grow with what an operator makes of a block.
-const (
-	partBytes   = 8 << 20
-	partBatches = 128
-	partRejects = 1 << 16
-)
-
-// handOn hands on a part of the block's result where it has grown large.
-func (w *worker) handOn() error {
-	res := &w.job.result
-	if len(res.out) >= partBytes || len(res.batches) >= partBatches || len(res.rejected) >= partRejects {
-		return w.part()
-	}
-	return nil
-}
-
 // through runs the chain over a batch.
 func (w *worker) through(b *Batch) error {
 	w.job.result.in += int64(len(b.Records))
@@ -389,45 +350,4 @@ func (w *worker) through(b *Batch) error {
 		err = w.handOn()
 	}
 	return err
-}
-
-// part hands on what there is of the block's result, waits until the collector
-// has taken it in its turn, and begins the next part.
-func (w *worker) part() error {
-	j := w.job
-	j.result.sort()
-	j.more = true
-	w.engine.results <- j
-	select {
-	case <-j.taken:
-		return nil
-	case <-w.engine.abandoned:
-		return ErrStop
-	}
-}
-
-func (w *worker) turn() { <-w.job.prev.done }
-
-// foldBlock finishes the block in the fold.
-func (w *worker) foldBlock() error {
-	t := w.job.turn
-	var before Clock
-	empty := len(w.job.block.Data) == 0 // the fold has been given nothing of it
-	if w.fold.Watermarked() {
-		<-w.job.prev.done
-		p, source := w.job.prev.reached, w.job.block.Source
-		before = p.Before(source)
-		if m, ok := w.fold.MaxTime(); ok && !empty {
-			p = p.Seen(source, m)
-		}
-		t.reached = w.job.reached(p)
-		close(t.done)
-	}
-	if empty {
-		return nil
-	}
-	return w.fold.Finish(before, func(r Reject) {
-		r.Line = bytes.Clone(r.Line)
-		w.job.result.rejected = append(w.job.result.rejected, Rejection{Reject: r, Stage: w.plan.fold.Name()})
-	})
 }
