@@ -26,21 +26,22 @@ func (c *Consumer) commit(ctx context.Context, s *session, offsets map[part]int6
 	if len(offsets) == 0 {
 		return nil
 	}
+	m := Mark{Group: c.cfg.Group, Member: s.member, Instance: c.cfg.Instance, Generation: s.generation}
+	return c.conn.commit(ctx, m, offsets, "")
+}
+
+// commit commits offsets in the name of the member that m names.
+func (c *conn) commit(ctx context.Context, m Mark, offsets map[part]int64, metadata string) error {
 	// Version 7 is the last before the flexible ones and knows static members.
-	req := &sarama.OffsetCommitRequest{
-		Version:                 7,
-		ConsumerGroup:           c.cfg.Group,
-		ConsumerGroupGeneration: s.generation,
-		ConsumerID:              s.member,
-	}
-	if c.cfg.Instance != "" {
-		req.GroupInstanceId = &c.cfg.Instance
+	req := &sarama.OffsetCommitRequest{Version: 7, ConsumerGroup: m.Group, ConsumerGroupGeneration: m.Generation, ConsumerID: m.Member}
+	if m.Instance != "" {
+		req.GroupInstanceId = &m.Instance
 	}
 	for p, next := range offsets {
-		req.AddBlockWithLeaderEpoch(p.topic, p.id, next, -1, 0, "")
+		req.AddBlockWithLeaderEpoch(p.topic, p.id, next, -1, 0, metadata)
 	}
-	_, err := retry(ctx, c.conn, func() (struct{}, error) { return struct{}{}, c.conn.sendCommit(req) })
-	return commitError(c.cfg.Group, err)
+	_, err := retry(ctx, c, func() (struct{}, error) { return struct{}{}, c.sendCommit(req) })
+	return commitError(m.Group, err)
 }
 
 func (c *conn) sendCommit(req *sarama.OffsetCommitRequest) error {

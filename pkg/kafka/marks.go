@@ -186,15 +186,11 @@ func (k *Committer) Commit(ctx context.Context, m Mark) error {
 	if err != nil {
 		return err
 	}
-	req := &sarama.OffsetCommitRequest{Version: 7, ConsumerGroup: m.Group, ConsumerGroupGeneration: m.Generation, ConsumerID: m.Member}
-	if m.Instance != "" {
-		req.GroupInstanceId = &m.Instance
-	}
+	offsets := make(map[part]int64, len(parts))
 	for _, p := range parts {
-		req.AddBlockWithLeaderEpoch(p.topic, p.id, m.Offsets[p.String()], -1, 0, m.Metadata())
+		offsets[p] = m.Offsets[p.String()]
 	}
-	_, err = retry(ctx, k.conn, func() (struct{}, error) { return struct{}{}, k.conn.sendCommit(req) })
-	return commitError(m.Group, err)
+	return k.conn.commit(ctx, m, offsets, m.Metadata())
 }
 
 // commitError words why a commit was refused.

@@ -67,9 +67,10 @@ const (
 // ControlVersion is the version of the format that is written and read.
 const ControlVersion = 1
 
-// Counts are the records of one command up to a mark. In = Out + Rejected + Late +
-// Dropped + Open, where Dropped are those that the command leaves out by its purpose
-// or has put into the rows that it wrote.
+// Counts are the records of one command up to a mark. Of a command that lets records
+// through, In = Out + Rejected + Late + Dropped + Open, where Dropped are those that it
+// leaves out by its purpose; of one that makes rows, Folded are those that went into
+// them, and Out counts the rows.
 type Counts struct {
 	Stage    string `json:"stage"`
 	In       int64  `json:"in"`
@@ -120,8 +121,7 @@ func ParseControl(line []byte, token string) (c *Control, ok bool, err error) {
 		return nil, false, nil
 	}
 	c = new(Control)
-	d := json.NewDecoder(bytes.NewReader(line))
-	if json.Unmarshal(line, c) != nil && d.Decode(c) != nil || c.Token == "" || token == "" && c.Kind != ControlOpen {
+	if json.Unmarshal(line, c) != nil || c.Token == "" || token == "" && c.Kind != ControlOpen {
 		return nil, false, nil
 	}
 	if token != "" && c.Kind == ControlOpen && c.Token != token {

@@ -47,6 +47,7 @@ func TestControlLinesAreTakenOut(t *testing.T) {
 		{"another token", openLine + `{"@logpipe":"mark","token":"t2"}` + "\n", "<open 0>\n: " + `{"@logpipe":"mark","token":"t2"}` + "\n"},
 		{"no whole line", openLine + "a\n" + strings.TrimSuffix(mark(7), "\n"), "<open 0>\n: a\n<mark 7>\n"},
 		{"a record that begins like a control", openLine + `{"@logpipe":"x"` + "\nb\n", "<open 0>\n: " + `{"@logpipe":"x"` + "\n: b\n"},
+		{"a control with something behind it", openLine + strings.TrimSuffix(mark(1), "\n") + " x\n", "<open 0>\n: " + strings.TrimSuffix(mark(1), "\n") + " x\n"},
 		{"a reset", openLine + source("c/0") + "a\n" + `{"@logpipe":"reset","token":"t1"}` + "\nb\n", "<open 0>\nc/0: a\n<reset 0>\n: b\n"},
 		{"an unknown kind", openLine + `{"@logpipe":"new","token":"t1"}` + "\n", `error: the stream has a control line of kind "new", which this logpipe does not know`},
 		{"a newer version", strings.Replace(openLine, `"version":1`, `"version":2`, 1), "error: the stream has marks of version 2, from a newer logpipe; this one knows version 1"},
