@@ -52,19 +52,9 @@ type FlumeTools struct {
 func NewFlumeTools(t testing.TB) *FlumeTools {
 	t.Helper()
 	Real(t)
-	java, err := exec.LookPath("java")
-	if err != nil {
-		t.Skipf("no java in the PATH; Apache Flume %s needs Java 8 to 17", FlumeVersion)
-	}
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
-	jars, err := flumeJars().fetch(ctx)
-	if errors.Is(err, errRefused) {
-		t.Skipf("Apache Flume %s: %v", FlumeVersion, err)
-	}
-	if err != nil {
-		t.Fatalf("Apache Flume %s: %v", FlumeVersion, err)
-	}
+	java, jars := javaTools(ctx, t, flumeJars(), "Apache Flume "+FlumeVersion, "Apache Flume "+FlumeVersion+" needs Java 8 to 17")
 	f := &FlumeTools{java: java, jars: jars, conf: t.TempDir()}
 	const settings = `<Configuration status="ERROR"><Appenders><Console name="C" target="SYSTEM_OUT">
 <PatternLayout pattern="%d (%t) [%p - %l] %m%n"/></Console></Appenders>

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -114,19 +113,9 @@ type HDFS struct {
 func StartHDFS(t testing.TB) *HDFS {
 	t.Helper()
 	Real(t)
-	java, err := exec.LookPath("java")
-	if err != nil {
-		t.Skipf("no java in the PATH; Apache Hadoop %s needs Java 11 to 17", HadoopVersion)
-	}
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
-	jars, err := hdfsJars().fetch(ctx)
-	if errors.Is(err, errRefused) {
-		t.Skipf("Apache Hadoop %s: %v", HadoopVersion, err)
-	}
-	if err != nil {
-		t.Fatalf("Apache Hadoop %s: %v", HadoopVersion, err)
-	}
+	java, jars := javaTools(ctx, t, hdfsJars(), "Apache Hadoop "+HadoopVersion, "Apache Hadoop "+HadoopVersion+" needs Java 11 to 17")
 	h := &HDFS{java: java, jars: jars, dir: t.TempDir()}
 	for name, text := range map[string]string{"Cluster.java": hdfsCluster, "Reader.java": hdfsReader} {
 		if err := os.WriteFile(filepath.Join(h.dir, name), []byte(text), 0o666); err != nil {

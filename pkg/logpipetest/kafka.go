@@ -45,20 +45,10 @@ type KafkaTools struct {
 func NewKafkaTools(t testing.TB) *KafkaTools {
 	t.Helper()
 	Real(t)
-	java, err := exec.LookPath("java")
-	if err != nil {
-		t.Skipf("no java in the PATH; %s", javaFor)
-	}
 	// A download that hangs must not take the time of the other tests.
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
-	jars, err := kafkaJars().fetch(ctx)
-	if errors.Is(err, errRefused) {
-		t.Skipf("Apache Kafka %s: %v", KafkaVersion, err)
-	}
-	if err != nil {
-		t.Fatalf("Apache Kafka %s: %v", KafkaVersion, err)
-	}
+	java, jars := javaTools(ctx, t, kafkaJars(), "Apache Kafka "+KafkaVersion, javaFor)
 	tools := &KafkaTools{java: java, jars: jars, logs: t.TempDir()}
 	for level, target := range map[string]string{"INFO": "SYSTEM_OUT", "WARN": "SYSTEM_ERR"} {
 		text := fmt.Appendf(nil, `<Configuration status="ERROR">
