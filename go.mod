@@ -27,7 +27,7 @@ require (
 	github.com/twmb/franz-go v1.22.2 // named by kfake; pkg/broker
 	github.com/twmb/franz-go/pkg/kfake v0.0.0-20260918054303-01f206a7e32c // the embedded broker; pkg/broker
 	github.com/twmb/franz-go/pkg/kmsg v1.15.0 // kfake's messages; pkg/broker
-	go.yaml.in/yaml/v3 v3.0.5 // reads uap-core's cases; tests only
+	go.yaml.in/yaml/v3 v3.0.5 // values of the configuration file as they are written, which viper converts; pkg/cli
 	golang.org/x/sys v0.49.0 // file locks, terminals, process groups
 	golang.org/x/term v0.47.0 // the live table, and what is a terminal
 	golang.org/x/text v0.43.0 // charsets of files that spooldir reads

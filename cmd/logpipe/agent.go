@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"maps"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -47,17 +48,29 @@ func newAgent(app *cli.App) *cobra.Command {
 		Short: "run a Flume agent: collect events by a property file",
 		Long: "The file is one of Apache Flume and stays as it is. All of it is checked before anything starts: " +
 			"every mistake is reported with file, line and column, and an error starts nothing (exit code 2).\n\n" +
+			"--check opens no connection and writes nothing. What the file needs and this machine lacks - a folder to " +
+			"read or to write, a key store - is a warning there, since a check may be made on another machine, and an " +
+			"error of a start; a folder that a source waits for stays a warning. A key store that cannot be read with " +
+			"its password is an error of both.\n\n" +
+			"Where --conf names a folder with a flume-env.sh, a shell sources it first, as Flume's start script does, also with --check and --explain: the variables that it " +
+			"exports are there for ${env:NAME} and for commands, and -D properties in its JAVA_OPTS count where the command line does not set them. " +
+			"-X options of Java have no effect; FLUME_CLASSPATH and Java agents are told. A reload does not source it again.\n\n" +
 			"The events of logger sinks are printed on standard output in the form of Flume's console log, with " +
 			"or without -Dflume.root.logger=INFO,console; all else goes to standard error.\n\n" +
 			"When the file changes, or on SIGHUP, it is checked again: a good change restarts the components that it " +
-			"concerns, a bad one is told and changes nothing.\n\n" +
+			"concerns, a bad one is told and changes nothing. Ports, and the folders and databases of channels, are opened before anything is closed, so that one that is " +
+			"in use is a bad edit too; with --lenient it is tried every 3 seconds, as in Flume. With -Dflume.called.from.service=true a file that is not there " +
+			"yet is waited for.\n\n" +
 			"With -Dflume.monitoring.type=http the counters are served under the names of Flume at /metrics, for " +
-			"Prometheus at /prometheus, and /health tells whether all components work; " +
+			"Prometheus at /prometheus, and /health tells whether all components work, and what is wrong with those that do not: 200 and status up, or " +
+			"503 and degraded. A sink that fails while others of its group deliver is named under replaced, with 200, and an edit that was refused under refused; " +
 			"-Dflume.monitoring.port is 41414 where it is not set.\n\n" +
-			"An event that a sink can never deliver, such as one above a broker's limit, is kept in " +
-			"AGENT-SINK.dead.ndjson in the folder of --state, or in the file that the sink's property deadLetter names.\n\n" +
+			"An event that a sink can never deliver, such as one above the limit of a broker or of Flume's thrift source, is kept in " +
+			"AGENT-SINK.dead.ndjson in the folder of --state, or in the file that the sink's property deadLetter names. " +
+			"A Kafka channel has that property too, for events that its topic does not take; without it their source waits.\n\n" +
 			"SIGTERM and SIGINT stop the sources at once, drain the channels for up to --grace, tell what is " +
-			"left, and end every command of an exec source with all of its children.",
+			"left, and end every command of an exec source with all of its children. A second one ends the agent at once; " +
+			"it tells what is lost.",
 		GroupID:               string(catalog.Move),
 		DisableFlagsInUseLine: true,
 		Args: func(_ *cobra.Command, args []string) error {
@@ -81,12 +94,13 @@ func newAgent(app *cli.App) *cobra.Command {
 func (f *agentFlags) declare(app *cli.App, s *option.Set) {
 	s.String(&f.options.Name, "name,n", "", "the `name` of the agent in the file")
 	s.Repeated(&f.options.Files, "conf-file,f", "property `file`; a later one overrides an earlier one")
-	s.String(&f.conf, "conf,c", "", "Flume's configuration `folder`; nothing is read from it")
+	s.String(&f.conf, "conf,c", "", "Flume's configuration `folder`; its flume-env.sh is sourced")
 	s.Repeated(&f.system, "define,D", "Java system property, `k=v`")
 	s.Bool(&f.check, "check", "check the file and start nothing; exit code 2 where it has errors")
 	s.Choice(&f.explain, "explain", "", []string{"text", "mermaid"}, "draw the flow, --explain=mermaid as a diagram, and say of each hop what it promises; start nothing").Bare = "text"
 	s.Bool(&f.strict, "strict", "warnings are errors")
-	s.Bool(&f.options.Lenient, "lenient", "leave out components with mistakes and run the others, as Flume does")
+	s.Bool(&f.options.All, "all", "show all findings of a start, not the first 20 of each kind; --check shows all")
+	s.Bool(&f.options.Lenient, "lenient", "leave out components with mistakes, try again every 3s what cannot start, and run the others, as Flume does")
 	s.Bool(&f.options.NoReload, "no-reload-conf", "do not notice when the file changes; SIGHUP still reads it")
 	s.String(&f.options.State, "state", "", "`folder` for events that a sink can never deliver (default ~/.flume)")
 	s.Duration(&app.Shared.Grace, "grace", cli.DefaultGrace, "on SIGINT or SIGTERM drain the channels for up to this `duration`")
@@ -98,7 +112,7 @@ func (f *agentFlags) run(ctx context.Context, app *cli.App) error {
 	app.Begin()
 	app.Spare()
 	app.Closing(agentClosing)
-	o, extra, err := f.settle(app)
+	o, extra, err := f.settle(ctx, app)
 	switch {
 	case err != nil:
 		return err
@@ -118,18 +132,37 @@ func (f *agentFlags) run(ctx context.Context, app *cli.App) error {
 		signal.Notify(reload, syscall.SIGHUP)
 		defer signal.Stop(reload)
 	}
-	o.Reload, o.Ready = reload, forgetStart
+	o.Reload, o.Ready, o.AtLeave = reload, forgetStart, app.AtLeave
 	o.Poll = time.Duration(f.java.interval) * time.Second
 	return agent.Run(ctx, o)
 }
 
 // settle makes the agent's options of the flags; the findings are about these.
-func (f *agentFlags) settle(app *cli.App) (agent.Options, []agent.Finding, error) {
+func (f *agentFlags) settle(ctx context.Context, app *cli.App) (agent.Options, []agent.Finding, error) {
 	o := f.options
 	o.Grace, o.Stdout, o.Stderr = app.Shared.Grace, app.Out, app.Err
 	if o.Grace < 0 {
 		return o, nil, fault.Usagef("--grace cannot be negative")
 	}
+	if f.strict && o.Lenient {
+		return o, nil, fault.Usagef("--strict and --lenient exclude each other")
+	}
+	findings := f.checkConf() // the script may go to another folder
+	wait := time.Duration(0)
+	if f.explain != "" || f.check || f.java.dryRun {
+		wait = flumeEnvCheck
+	}
+	e, err := sourceFlumeEnv(ctx, app, f.conf, o.Lenient, wait)
+	if err != nil {
+		return o, findings, err
+	}
+	o.Properties = make(map[string]string)
+	if e != nil {
+		o.Properties = javaProperties(e.java)
+		findings = append(findings, e.findings()...)
+	}
+	maps.Copy(o.Properties, f.properties())
+	findings = append(findings, checkZone(o.Properties)...)
 	if o.State == "" {
 		home, err := os.UserHomeDir()
 		if err != nil {
@@ -137,16 +170,18 @@ func (f *agentFlags) settle(app *cli.App) (agent.Options, []agent.Finding, error
 		}
 		o.State = filepath.Join(home, ".flume")
 	}
-	o.Properties = make(map[string]string)
+	more, err := f.java.check(&o)
+	return o, append(findings, more...), err
+}
+
+// properties are those of -D.
+func (f *agentFlags) properties() map[string]string {
+	all := make(map[string]string)
 	for _, text := range f.system {
 		name, value, _ := strings.Cut(text, "=")
-		o.Properties[name] = value
+		all[name] = value
 	}
-	if f.strict && o.Lenient {
-		return o, nil, fault.Usagef("--strict and --lenient exclude each other")
-	}
-	more, err := f.java.check(&o)
-	return o, append(f.checkConf(), more...), err
+	return all
 }
 
 // printCheck prints all findings and starts nothing.
@@ -167,6 +202,14 @@ func (f *agentFlags) printCheck(app *cli.App, o agent.Options, extra []agent.Fin
 	return err
 }
 
+// shown is what is printed of a report.
+func (f *agentFlags) shown(r agent.Report) agent.Report {
+	if f.options.All {
+		return r
+	}
+	return r.Brief()
+}
+
 // beStrict refuses to start with warnings where --strict asks for it. Errors are
 // told by the start itself.
 func (f *agentFlags) beStrict(app *cli.App, o agent.Options, extra []agent.Finding) error {
@@ -179,7 +222,8 @@ func (f *agentFlags) beStrict(app *cli.App, o agent.Options, extra []agent.Findi
 	}
 	report.Findings = append(extra, report.Findings...)
 	if err = f.judge(report, nil); err != nil {
-		for _, finding := range report.Findings[len(extra):] {
+		report.Findings = report.Findings[len(extra):]
+		for _, finding := range f.shown(report).Findings {
 			app.Say("%s", finding)
 		}
 	}
@@ -190,7 +234,7 @@ func (f *agentFlags) beStrict(app *cli.App, o agent.Options, extra []agent.Findi
 func (f *agentFlags) draw(app *cli.App, o agent.Options) error {
 	report, err := agent.Check(o)
 	if err != nil {
-		return errors.Join(report.Write(app.Err), err)
+		return errors.Join(f.shown(report).Write(app.Err), err)
 	}
 	if f.explain == "mermaid" {
 		return report.Mermaid(app.Out)
@@ -210,8 +254,7 @@ func (f *agentFlags) judge(r agent.Report, err error) error {
 	return fault.Usagef("%s: %d warnings, and --strict; nothing was started", strings.Join(f.options.Files, ", "), n)
 }
 
-// checkConf looks at the folder of --conf: the start scripts of Flume are
-// there, which an agent does not need.
+// checkConf looks at the folder of --conf. An agent needs none.
 func (f *agentFlags) checkConf() []agent.Finding {
 	if f.conf == "" {
 		return nil

@@ -35,7 +35,7 @@ func TestChangesUnderLoad(t *testing.T) {
 
 func changeUnderLoad(t *testing.T, kind string) {
 	f := newFleet(t)
-	out, port := makeFolder(t, f.dir, "out"), strconv.Itoa(freePort(t))
+	out, port := makeFolder(t, f.dir, "out"), strconv.Itoa(logpipetest.FreePort(t))
 	conf := func() string {
 		text := strings.Replace(httpAgent, "$PORT", port, 1)
 		text = strings.Replace(text, "sinks.k1.sink.batchSize = 50", fmt.Sprint("sinks.k1.sink.batchSize = ", 1+rand.IntN(100)), 1)

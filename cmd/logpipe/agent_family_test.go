@@ -69,7 +69,7 @@ func family(t *testing.T, pid int) []process {
 // kernel a moment.
 func gone(t *testing.T, members []process) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); ; {
+	for deadline := time.Now().Add(time.Minute); ; {
 		left := slices.DeleteFunc(processes(t), func(p process) bool {
 			return p.state == "Z" || p.state == "X" || !slices.ContainsFunc(members, func(m process) bool {
 				return m.pid == p.pid && m.group == p.group

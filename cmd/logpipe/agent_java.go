@@ -19,7 +19,7 @@ type javaFlags struct {
 	provider, authorizer string
 	user, password       string
 	classpath, plugins   string
-	heap                 []string
+	heap, agents         []string
 	backup               string
 	interval             int
 	dryRun               bool
@@ -37,10 +37,14 @@ func (j *javaFlags) declare(s *option.Set) {
 	hidden(s.String(&j.classpath, "classpath,C", "", "Java classes"))
 	hidden(s.String(&j.plugins, "plugins-path", "", "folders with Java classes"))
 	hidden(s.Repeated(&j.heap, "java-option,X", "option of the Java machine, such as -Xmx1g"))
+	hidden(s.Repeated(&j.agents, "java-agent", "option of the Java machine that begins with -javaagent, -agentlib or -agentpath"))
 	hidden(s.String(&j.backup, "backup-directory,b", "", "copies of the configuration"))
 	hidden(s.Int(&j.interval, "poll-interval,i", 0, "`seconds` between looks at the file"))
 	hidden(s.Bool(&j.dryRun, "dryrun,d", "start nothing"))
 }
+
+// noClasses is why something for Java has no effect.
+const noClasses = " has no effect: there is no Java here and no class is loaded"
 
 // check answers the flags: what cannot be done is an error, what has no effect
 // a warning. Files named by URI are added to the files.
@@ -52,8 +56,6 @@ func (j *javaFlags) check(o *agent.Options) ([]agent.Finding, error) {
 			"`zkCli.sh get /flume/%s` prints it: %s", o.Name, save)
 	case j.provider != "":
 		return nil, fault.Hint(fault.Usagef("--conf-provider: Java classes such as %s are not loaded", j.provider), save)
-	case j.authorizer != "" || j.user != "" || j.password != "":
-		return nil, fault.Hint(fault.Usagef("-a (--auth-provider), --conf-user, --conf-password: no configuration is fetched"), save)
 	case j.interval < 0:
 		return nil, fault.Usagef("-i (--poll-interval) cannot be negative")
 	}
@@ -70,15 +72,22 @@ func (j *javaFlags) check(o *agent.Options) ([]agent.Finding, error) {
 			findings = append(findings, agent.Finding{Level: agent.Warning, Message: message, Fix: fix})
 		}
 	}
-	const noClasses = " has no effect: there is no Java here and no class is loaded"
+	for _, word := range j.agents {
+		findings = append(findings, agent.Finding{Level: agent.Note, Message: word + noClasses})
+	}
+	warn(j.authorizer != "" || j.user != "" || j.password != "", "-a (--auth-provider), -user (--conf-user) and -pwd (--conf-password) have no effect: no configuration is fetched", "they may be left out")
 	warn(j.classpath != "", "-C (--classpath)"+noClasses, "the flag may be left out")
 	warn(j.plugins != "", "--plugins-path"+noClasses, "the flag may be left out")
 	warn(j.backup != "", "-b (--backup-directory) has no effect: files are not fetched and need no copy", "the flag may be left out")
 	return findings, nil
 }
 
+// flumeLetters are the short forms of Flume's flags that are longer than a letter.
+var flumeLetters = map[string]string{"user": "conf-user", "pwd": "conf-password", "prov": "conf-provider"}
+
 // gnuWords gives long flags of Flume's commands that have one dash a second one:
-// the parser of Flume's, GnuParser, takes both. All else stays as it is.
+// the parser of Flume's, GnuParser, takes both. All else stays as it is, but for what
+// flumeWord changes.
 func gnuWords(root *cobra.Command, args []string) []string {
 	if len(args) == 0 || args[0] != "agent" && args[0] != "avro-client" {
 		return args
@@ -89,6 +98,7 @@ func gnuWords(root *cobra.Command, args []string) []string {
 	}
 	flags, words := cmd.Flags(), slices.Clone(args)
 	for i := 1; i < len(words) && words[i] != "--"; i++ {
+		words[i] = flumeWord(words[i])
 		name, isFlag := strings.CutPrefix(words[i], "-")
 		name, long := strings.CutPrefix(name, "-")
 		name, _, valued := strings.Cut(name, "=")
@@ -107,4 +117,22 @@ func gnuWords(root *cobra.Command, args []string) []string {
 		}
 	}
 	return words
+}
+
+// flumeWord makes flags that there are of those that pflag would take for letters: the
+// short forms of several letters, and options of the Java machine.
+func flumeWord(word string) string {
+	if isJavaAgent(word) {
+		return "--java-agent=" + word
+	}
+	short, isFlag := strings.CutPrefix(word, "-")
+	name, value, valued := strings.Cut(short, "=")
+	full := flumeLetters[name]
+	switch {
+	case !isFlag || full == "":
+		return word
+	case valued:
+		return "--" + full + "=" + value
+	}
+	return "--" + full
 }

@@ -4,7 +4,9 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -17,7 +19,7 @@ import (
 func TestKilledHDFS(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t)
-	out, port := makeFolder(t, f.dir, "out"), strconv.Itoa(freePort(t))
+	out, port := makeFolder(t, f.dir, "out"), strconv.Itoa(logpipetest.FreePort(t))
 	conf, _, _ := strings.Cut(strings.Replace(httpAgent, "$PORT", port, 1), "sinks.k1.type")
 	a := f.agent("a", conf+`channels.c1.type = file
 		sinks.k1.channel = c1
@@ -39,7 +41,12 @@ func TestKilledHDFS(t *testing.T) {
 	f.stop(a)
 	got := readCopies(t, out)
 	p.judge(t, got, len(a.kills))
-	if names, _ := filepath.Glob(filepath.Join(out, "*.tmp")); len(names) > 0 || got.torn > 0 {
+	names, _ := filepath.Glob(filepath.Join(out, "*.tmp"))
+	names = slices.DeleteFunc(names, func(name string) bool { // an empty one is left alone for a minute
+		st, err := os.Stat(name)
+		return err == nil && st.Size() == 0
+	})
+	if len(names) > 0 || got.torn > 0 {
 		t.Errorf("%d lines are cut off, and these files were not ended: %q", got.torn, names)
 	}
 }
@@ -53,7 +60,7 @@ func TestKilledGroup(t *testing.T) {
 		t.Run(processor, func(t *testing.T) {
 			t.Parallel()
 			f := newFleet(t)
-			port := strconv.Itoa(freePort(t))
+			port := strconv.Itoa(logpipetest.FreePort(t))
 			conf, _, _ := strings.Cut(strings.Replace(httpAgent, "$PORT", port, 1), "sinks.k1.type")
 			conf = strings.Replace(conf, "sinks = k1", "sinks = k1 k2", 1) + `channels.c1.type = file
 				sinkgroups = g
@@ -67,7 +74,7 @@ func TestKilledGroup(t *testing.T) {
 			var receivers []*fleetAgent
 			for i, name := range []string{"b1", "b2"} {
 				makeFolder(t, f.dir, name)
-				to := strconv.Itoa(freePort(t))
+				to := strconv.Itoa(logpipetest.FreePort(t))
 				text := strings.NewReplacer("$PORT", to, "$CHECKPOINT", "100", "$DIR/b/", "$DIR/"+name+"-", "$DIR/out", "$DIR/"+name).Replace(hopReceiver)
 				receivers = append(receivers, f.agent(name, text))
 				conf += fmt.Sprintf("sinks.k%d.type = avro\nsinks.k%[1]d.hostname = 127.0.0.1\nsinks.k%[1]d.port = %s\nsinks.k%[1]d.batch-size = 50\nsinks.k%[1]d.channel = c1\n", i+1, to)

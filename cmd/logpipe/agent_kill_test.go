@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"math/rand/v2"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -44,6 +43,7 @@ type fleetAgent struct {
 	cmd              *exec.Cmd
 	over             chan struct{} // closed when the process has ended
 	begun            int64         // how much of told is of earlier processes
+	stopped          bool          // the test has asked it to end
 	kills            []time.Time
 	shocks           int // what else may make it deliver a batch again: reloads, failures
 }
@@ -97,8 +97,8 @@ func (f *fleet) start(a *fleetAgent) {
 		f.t.Fatal(err)
 	}
 	defer told.Close()
-	a.begun = a.toldSize()
-	a.cmd = exec.Command("logpipe", append([]string{"agent", "-n", a.name, "-f", a.conf, "--state", f.dir, "--grace", "20s"}, a.flags...)...)
+	a.begun, a.stopped = a.toldSize(), false
+	a.cmd = exec.Command("logpipe", append([]string{"agent", "-n", a.name, "-f", a.conf, "--state", f.dir, "--grace", "1m"}, a.flags...)...)
 	a.cmd.Env, a.cmd.Stdout, a.cmd.Stderr = f.env, told, told
 	if err := a.cmd.Start(); err != nil {
 		f.t.Fatal(err)
@@ -154,12 +154,13 @@ func (f *fleet) killRandomly(agents ...*fleetAgent) {
 func (f *fleet) stop(a *fleetAgent) {
 	f.t.Helper()
 	f.awaitTold(a, a.begun, a.name+" runs:") // before that a signal ends it as it does any program
+	a.stopped = true
 	if err := a.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		f.t.Fatalf("agent %s: %v", a.name, err)
 	}
 	select {
 	case <-a.over:
-	case <-time.After(30 * time.Second):
+	case <-time.After(3 * time.Minute):
 		f.t.Fatalf("agent %s does not end", a.name)
 	}
 	if code := a.cmd.ProcessState.ExitCode(); code != 143 {
@@ -172,7 +173,7 @@ func (f *fleet) stop(a *fleetAgent) {
 
 // standstill is how long nothing may change while a test waits: longer than the
 // longest pause of a sink that fails.
-const standstill = 20 * time.Second
+const standstill = time.Minute
 
 // await looks again and again until something is so.
 func (f *fleet) await(what func() (done bool, state string)) {
@@ -190,6 +191,9 @@ func (f *fleet) await(what func() (done bool, state string)) {
 			f.t.Fatalf("nothing changes any more: %s", state)
 		}
 		for _, a := range f.agents {
+			if a.stopped {
+				continue
+			}
 			select {
 			case <-a.over:
 				f.t.Fatalf("agent %s ended by itself: %v; %s", a.name, a.cmd.ProcessState, state)
@@ -203,10 +207,13 @@ func (f *fleet) await(what func() (done bool, state string)) {
 // awaitTold waits until an agent has told something since the file was so long.
 func (f *fleet) awaitTold(a *fleetAgent, since int64, text string) {
 	f.t.Helper()
-	f.await(func() (bool, string) {
-		all, _ := os.ReadFile(a.told)
-		return strings.Contains(string(all[min(int(since), len(all)):]), text), "no " + text + " from agent " + a.name
-	})
+	f.await(func() (bool, string) { return a.hasTold(since, text) })
+}
+
+// hasTold looks whether it has told something since the file was so long.
+func (a *fleetAgent) hasTold(since int64, text string) (told bool, state string) {
+	all, _ := os.ReadFile(a.told)
+	return strings.Contains(string(all[min(int(since), len(all)):]), text), "no " + text + " from agent " + a.name
 }
 
 func (a *fleetAgent) toldSize() int64 {
@@ -215,17 +222,6 @@ func (a *fleetAgent) toldSize() int64 {
 		return 0
 	}
 	return st.Size()
-}
-
-// freePort finds a port that is free now.
-func freePort(t *testing.T) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
 }
 
 func tailOf(path string, n int) string {
@@ -286,6 +282,14 @@ func (c copies) missing(want []string) (n int, examples []string) {
 		}
 	}
 	return n, examples
+}
+
+// more counts the events that came more than once from where the header key is set.
+func (c copies) more() (n int) {
+	for _, all := range c.events {
+		n += len(all) - 1
+	}
+	return n - c.again("key")
 }
 
 // again counts the copies of events that were made behind the point where a

@@ -25,26 +25,34 @@ func smallDisk(t *testing.T, path string) {
 	})
 }
 
-// fillDisk takes all space of a disk.
-func fillDisk(t *testing.T, disk string) (free func()) {
-	t.Helper()
-	ballast := filepath.Join(disk, ".ballast")
-	file, err := os.Create(ballast)
+// ballast is a file that takes all space of a disk.
+type ballast struct {
+	t    *testing.T
+	path string
+}
+
+// grow takes what is left, until not even a byte has space. An agent that runs may
+// free some at any time, as where a file takes the place of another.
+func (b ballast) grow() {
+	b.t.Helper()
+	file, err := os.OpenFile(b.path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o666)
 	if err != nil {
-		t.Fatal(err)
+		b.t.Fatal(err)
 	}
 	defer file.Close()
-	for size := 1 << 20; size > 0; { // until not even a byte has space
+	for size := 1 << 20; size > 0; {
 		if _, err := file.Write(make([]byte, size)); errors.Is(err, syscall.ENOSPC) {
 			size /= 2
 		} else if err != nil {
-			t.Fatal(err)
+			b.t.Fatal(err)
 		}
 	}
-	return func() {
-		if err := os.Remove(ballast); err != nil {
-			t.Fatal(err)
-		}
+}
+
+func (b ballast) free() {
+	b.t.Helper()
+	if err := os.Remove(b.path); err != nil {
+		b.t.Fatal(err)
 	}
 }
 
@@ -102,11 +110,15 @@ func TestRealOutageDiskFull(t *testing.T) {
 			all()
 			put := spool(t, p, filepath.Join(f.dir, "spool"), "second")
 			since := a.toldSize()
-			free := fillDisk(t, filepath.Join(f.dir, disk))
+			b := ballast{t, filepath.Join(f.dir, disk, ".ballast")}
+			b.grow()
 			put()
 			p.write()
-			f.awaitTold(a, since, told)
-			free()
+			f.await(func() (bool, string) {
+				b.grow()
+				return a.hasTold(since, told)
+			})
+			b.free()
 			all()
 			p.judge(readCopies(t, filepath.Join(f.dir, "out")), 2*100)
 			f.await(func() (bool, string) {

@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -14,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/logpipe/logpipe/pkg/broker"
+	"github.com/logpipe/logpipe/pkg/logpipetest"
 )
 
 // phases writes lines to a log in parts, between which a server comes and goes.
@@ -67,7 +67,7 @@ func TestOutageHDFS(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t)
 	p := &phases{t: t, path: filepath.Join(makeFolder(t, f.dir, "logs"), "a.log")}
-	node := &fakeHDFS{t: t, root: makeFolder(t, f.dir, "hdfs"), address: fmt.Sprintf("127.0.0.1:%d", freePort(t))}
+	node := &fakeHDFS{t: t, root: makeFolder(t, f.dir, "hdfs"), address: fmt.Sprintf("127.0.0.1:%d", logpipetest.FreePort(t))}
 	p.write()
 	a := f.agent("a", tailTo+`
 		channels.c1.type = memory
@@ -122,10 +122,7 @@ type fakeHDFS struct {
 
 func (h *fakeHDFS) up() {
 	h.t.Helper()
-	l, err := net.Listen("tcp", h.address)
-	if err != nil {
-		h.t.Fatal(err)
-	}
+	l := logpipetest.ListenAt(h.t, h.address)
 	h.server = &http.Server{Handler: h}
 	go h.server.Serve(l) //nolint:errcheck // it ends with down
 	h.t.Cleanup(h.down)
@@ -244,7 +241,7 @@ func TestOutageKafka(t *testing.T) {
 func outageKafka(t *testing.T, name, conf string) {
 	f := newFleet(t)
 	out := makeFolder(t, f.dir, "out")
-	address := fmt.Sprintf("127.0.0.1:%d", freePort(t))
+	address := fmt.Sprintf("127.0.0.1:%d", logpipetest.FreePort(t))
 	var b *broker.Broker
 	up := func() {
 		var err error
@@ -266,7 +263,7 @@ func outageKafka(t *testing.T, name, conf string) {
 	defer func() { down() }()
 	arrived := func() copies { return readCopies(t, out) }
 	if name == "sink" {
-		records := collect(t, address, "out")
+		records := collect(t, address, "out", 1)
 		arrived = records.copies
 	}
 	all := func() {

@@ -75,9 +75,46 @@ func TestOutageSilent(t *testing.T) {
 			if _, err := fmt.Sscanf(counts, "%d received, 0 delivered, %d left", &received, &left); err != nil || received < 100 || received != left {
 				t.Errorf("told %s", told)
 			}
-			if took := time.Since(begun); took > 4*time.Second || a.cmd.ProcessState.ExitCode() != 143 {
+			if took := time.Since(begun); took > 15*time.Second || a.cmd.ProcessState.ExitCode() != 143 {
 				t.Errorf("%v after %v", a.cmd.ProcessState, took)
 			}
 		})
+	}
+}
+
+// An agent that is told to end again leaves at once, and counts first what is
+// lost with it.
+func TestSecondSignalCountsWhatIsLost(t *testing.T) {
+	t.Parallel()
+	address, accepted := silent(t)
+	_, port, _ := strings.Cut(address, ":")
+	f := newFleet(t)
+	a := f.agent("a", `
+		sources = r1
+		channels = c1
+		sinks = k1
+		sources.r1.type = seq
+		sources.r1.totalEvents = 70
+		sources.r1.channels = c1
+		channels.c1.type = memory
+		sinks.k1.type = avro
+		sinks.k1.hostname = 127.0.0.1
+		sinks.k1.port = `+port+`
+		sinks.k1.channel = c1`)
+	<-accepted
+	f.awaitTold(a, 0, "counted to 70")
+	begun := time.Now()
+	for over := false; !over; {
+		_ = a.cmd.Process.Signal(syscall.SIGTERM) // it may have gone meanwhile
+		select {
+		case <-a.over:
+			over = true
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+	want := "logpipe agent: channel c1: 70 events not delivered and lost with the memory channel\n" +
+		"logpipe agent: a did not drain: 70 received, 0 delivered, 70 left\nlogpipe agent: left at once\n"
+	if told := tailOf(a.told, 1000); !strings.HasSuffix(told, want) || a.cmd.ProcessState.ExitCode() != 143 || time.Since(begun) > 20*time.Second {
+		t.Errorf("%v after %v; told %s", a.cmd.ProcessState, time.Since(begun), told)
 	}
 }

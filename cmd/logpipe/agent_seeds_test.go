@@ -3,7 +3,6 @@
 package main
 
 import (
-	"bufio"
 	"net"
 	"os"
 	"path/filepath"
@@ -14,38 +13,15 @@ import (
 	"github.com/logpipe/logpipe/pkg/broker"
 )
 
-// seedAgent starts an agent of a file of the notes in a folder of its own.
-func seedAgent(t *testing.T, name, conf string, flags ...string) (r *running, home string, messages *bufio.Reader) {
-	t.Helper()
-	home = t.TempDir()
-	write(t, filepath.Join(home, "agent.conf"), conf)
-	write(t, filepath.Join(home, "data.log"), "first\n")
-	cmd := start(t, "logpipe", append([]string{"agent", "--conf-file", "agent.conf", "--name", name, "-Dflume.root.logger=INFO,console"}, flags...)...)
-	cmd.Dir = home
-	cmd.Env = append(cmd.Env, "HOME="+home)
-	told, err := cmd.StderrPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	return &running{Cmd: cmd, out: bufio.NewReader(out), err: new(strings.Builder)}, home, bufio.NewReader(told)
-}
-
 // Machine A follows a log and sends it by avro, machine B prints what comes:
 // exec-memory-avro.conf and avro-memory-logger.conf of the notes.
 func TestSeedMachineAToMachineB(t *testing.T) {
-	b, _, toldB := seedAgent(t, "avro-memory-logger", seed(t, "avro-memory-logger.conf", "44444", "0"))
+	b, _, toldB := startNamed(t, "avro-memory-logger", seed(t, "avro-memory-logger.conf", "44444", "0"))
 	_, port, err := net.SplitHostPort(await(t, toldB, "listens on "))
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, home, toldA := seedAgent(t, "exec-memory-avro", seed(t, "exec-memory-avro.conf", "44444", port, "/Users/xiangluo/data/example.log", "data.log"))
+	a, home, toldA := startNamed(t, "exec-memory-avro", seed(t, "exec-memory-avro.conf", "44444", port, "/Users/xiangluo/data/example.log", "data.log"))
 	if line := b.read(t); !strings.HasSuffix(line, "Event: { headers:{} body: 66 69 72 73 74                                  first }") {
 		t.Fatalf("event %q", line)
 	}
@@ -64,7 +40,7 @@ func TestSeedAvroMemoryKafka(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer broker.Close()
-	r, _, messages := seedAgent(t, "avro-memory-kafka", seed(t, "avro-memory-kafka.conf", "44444", "0", "localhost:9095", broker.Addr()[0]))
+	r, _, messages := startNamed(t, "avro-memory-kafka", seed(t, "avro-memory-kafka.conf", "44444", "0", "localhost:9095", broker.Addr()[0]))
 	_, port, err := net.SplitHostPort(await(t, messages, "listens on "))
 	if err != nil {
 		t.Fatal(err)
@@ -91,7 +67,7 @@ func TestSeedKafkaLog(t *testing.T) {
 	defer broker.Close()
 	conf := seed(t, "kafka-log.conf", "/opt/xcdong/spark-1.4.1-2/spark-1.4.1-bin-\n\thadoop2.6/app_logs/app-20160219012631-0000.inprogress", "data.log",
 		"127.0.0.1:9092", broker.Addr()[0])
-	r, home, messages := seedAgent(t, "producer", conf)
+	r, home, messages := startNamed(t, "producer", conf)
 	await(t, messages, `:21:21: warning: source s has no property "channel"; it has no effect; did you mean "channels"?`)
 	await(t, messages, "producer runs:")
 	values := follow(t, broker.Addr()[0], "test13")

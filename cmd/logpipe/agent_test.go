@@ -38,10 +38,16 @@ func seed(t *testing.T, name string, replace ...string) string {
 // data/ holds a log with one line. What it tells comes on the second reader.
 func startOn(t *testing.T, conf string) (r *running, home string, messages *bufio.Reader) {
 	t.Helper()
+	return startNamed(t, "a1", conf)
+}
+
+// startNamed is startOn for an agent of any name, with more flags.
+func startNamed(t *testing.T, name, conf string, flags ...string) (r *running, home string, messages *bufio.Reader) {
+	t.Helper()
 	home = t.TempDir()
 	write(t, filepath.Join(home, "agent.conf"), conf)
 	write(t, filepath.Join(home, "data.log"), "first\n")
-	cmd := start(t, "logpipe", "agent", "--conf-file", "agent.conf", "--name", "a1", "-Dflume.root.logger=INFO,console")
+	cmd := start(t, "logpipe", append([]string{"agent", "--conf-file", "agent.conf", "--name", name, "-Dflume.root.logger=INFO,console"}, flags...)...)
 	cmd.Dir = home
 	cmd.Env = append(cmd.Env, "HOME="+home)
 	told, err := cmd.StderrPipe()

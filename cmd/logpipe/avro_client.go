@@ -17,7 +17,9 @@ import (
 type avroClientFlags struct {
 	options agent.ClientOptions
 	conf    string
-	system  []string
+
+	system, java []string // without an effect
+	classpath    string
 }
 
 // newAvroClient makes the command that sends lines to an agent.
@@ -54,8 +56,12 @@ func (f *avroClientFlags) declare(s *option.Set) {
 	s.String(&o.Dir, "dirname", "", "send the files of this `folder` and rename each to .COMPLETED")
 	s.String(&o.Headers, "headerFile,R", "", "headers for every event: a `file` of k=v lines")
 	s.String(&o.Properties, "rpcProps,P", "", "settings of Flume's RPC client: a property `file` with hosts, client.type (also default_failover and default_loadbalance), ssl and the like")
-	s.String(&f.conf, "conf,c", "", "Flume's configuration folder; nothing is read from it").Hidden = true
+	s.String(&f.conf, "conf,c", "", "Flume's configuration folder; its flume-env.sh is sourced").Hidden = true
 	s.Repeated(&f.system, "define,D", "Java system property; none has an effect here").Hidden = true
+	s.Repeated(&f.java, "java-option,X", "option of the Java machine").Hidden = true
+	s.Repeated(&f.java, "java-agent", "option of the Java machine").Hidden = true
+	s.String(&f.classpath, "classpath,C", "", "Java classes").Hidden = true
+	s.String(&f.classpath, "plugins-path", "", "folders with Java classes").Hidden = true
 }
 
 func (f *avroClientFlags) run(ctx context.Context, app *cli.App) error {
@@ -64,10 +70,17 @@ func (f *avroClientFlags) run(ctx context.Context, app *cli.App) error {
 	if o.Port < 0 || o.Port > 65535 {
 		return fault.Usagef("--port: there is no port %d", o.Port)
 	}
+	if _, err := sourceFlumeEnv(ctx, app, f.conf, false, 0); err != nil {
+		return err
+	}
 	o.Stdin, o.Logf = app.In, app.Say
 	sent, err := agent.Send(ctx, o)
 	if err == nil || sent > 0 {
-		app.Say("%d events sent", sent)
+		if sent == 1 {
+			app.Say("1 event sent")
+		} else {
+			app.Say("%d events sent", sent)
+		}
 	}
 	return err
 }

@@ -27,30 +27,36 @@ func brokerExamples() []op.Example {
 		Command: `logpipe broker --dir kept -- sh -c 'echo hello | logpipe produce greetings'
 logpipe broker --dir kept -- logpipe consume greetings -o beginning -e`,
 		Output: "hello\n",
+	}, {
+		Note: "an election to practise with",
+		Command: `logpipe broker --nodes 3 -- sh -c '` + "\n" + `  logpipe topic create -q clicks --replication-factor 3` + "\n" +
+			`  logpipe broker node stop -q 1` + "\n" +
+			`  echo hello | logpipe produce -q clicks && logpipe consume -q clicks -o beginning -e'`,
+		Output: "hello\n",
+	}, {
+		Note: "one that asks for a password",
+		Command: `echo 'ann:secret' >users; echo secret >password` + "\n" +
+			`logpipe broker --sasl scram-sha-256 --users users -- sh -c '` + "\n" +
+			`  export LOGPIPE_SASL=scram-sha-256 LOGPIPE_SASL_USER=ann LOGPIPE_SASL_PASSWORD_FILE=password` + "\n" +
+			`  echo hello | logpipe produce -q clicks && logpipe consume -q clicks -o beginning -e'`,
+		Output: "hello\n",
 	}}
 }
 
 // newBroker makes the command that runs the embedded broker.
 func newBroker(app *cli.App) *cobra.Command {
-	var cfg broker.Config
+	var settings brokerSettings
 	var own, common option.Set
-	own.String(&cfg.Listen, "listen", broker.DefaultListen, "`address` of the broker; with a command: any free port of this machine")
-	own.String(&cfg.Dir, "dir", "", "keep the records in this `folder`; without it they end with the broker")
-	own.Int(&cfg.Nodes, "nodes", 1, "`number` of addresses, each a broker to clients; they share one log")
+	settings.options(&own)
 	cmd := &cobra.Command{
-		Use:   "broker [-- COMMAND…]",
-		Short: "run a Kafka broker for one machine",
-		Long: "`logpipe broker` alone runs until Ctrl-C, for the commands of other terminals. Any Kafka client can use it. It is made for one machine and for CI: its nodes share one log, so that " +
-			"they give no fault tolerance.\n\n" +
-			"With a command, the broker starts on a free port, LOGPIPE_BROKERS is set for the command, and both end " +
-			"together, with the command's exit code. Signals are passed on. Without a terminal, what the command has " +
-			"left running in the background is ended with SIGTERM.",
+		Use:                   "broker [-- COMMAND…]",
+		Short:                 "run a Kafka broker for one machine",
+		Long:                  brokerAbout,
 		GroupID:               string(catalog.Move),
 		DisableFlagsInUseLine: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			app.Begin()
 			app.Spare()
-			cfg.Logger = app.Log
 			if cmd.ArgsLenAtDash() < 0 && len(args) > 0 {
 				return fault.Hint(fault.Usagef("takes no word, but got %q", args[0]),
 					"logpipe broker -- %s runs a command with a broker of its own", strings.Join(args, " "))
@@ -58,11 +64,12 @@ func newBroker(app *cli.App) *cobra.Command {
 			if cmd.ArgsLenAtDash() > 0 {
 				return fault.Usagef("takes no word before --, but got %q", args[0])
 			}
-			if cfg.Nodes < 1 {
-				return fault.Usagef("--nodes: want a number of addresses from 1, not %d", cfg.Nodes)
-			}
 			if cmd.ArgsLenAtDash() == 0 && len(args) == 0 {
 				return fault.Hint(fault.Usagef("say which command is to run behind --"), "without -- the broker runs until Ctrl-C")
+			}
+			cfg, err := settings.config(app)
+			if err != nil {
+				return err
 			}
 			if len(args) == 0 {
 				return serve(cmd.Context(), app, cfg)
@@ -77,6 +84,7 @@ func newBroker(app *cli.App) *cobra.Command {
 	addFlags(cmd, &own)
 	addShared(cmd, &common)
 	cmd.Flags().SetInterspersed(false) // flags behind a word are the command's
+	cmd.AddCommand(newNode(app), newDiagnose(app))
 	return cmd
 }
 
@@ -94,7 +102,10 @@ func serve(ctx context.Context, app *cli.App, cfg broker.Config) error {
 	addrs := strings.Join(b.Addr(), ",")
 	app.Say("ready on %s (%s): export LOGPIPE_BROKERS=%s", addrs, kept, addrs)
 	return whileTerminal(ctx, func(ctx context.Context) error {
-		<-ctx.Done()
+		select {
+		case <-ctx.Done():
+		case <-b.Failed():
+		}
 		return b.Close()
 	})
 }
@@ -107,7 +118,7 @@ func serveCommand(ctx context.Context, app *cli.App, cfg broker.Config, args []s
 		return err
 	}
 	defer app.AtLeave(b.Abandon)()
-	status, err := runChild(ctx, app, args, append(os.Environ(), "LOGPIPE_BROKERS="+strings.Join(b.Addr(), ",")))
+	status, err := runChild(ctx, app, args, append(os.Environ(), "LOGPIPE_BROKERS="+strings.Join(b.Addr(), ",")), b.Failed())
 	if closeErr := b.Close(); err == nil {
 		err = closeErr
 	}

@@ -17,8 +17,8 @@ import (
 
 // runChild runs a command on the streams of this process, passes signals on to
 // it, and returns its exit code. On a terminal it shares our process group, as
-// only one group may read there.
-func runChild(ctx context.Context, app *cli.App, args, env []string) (int, error) {
+// only one group may read there. When lost is closed, the command is asked to end.
+func runChild(ctx context.Context, app *cli.App, args, env []string, lost <-chan struct{}) (int, error) {
 	typed := app.InTerminal
 	path, err := exec.LookPath(args[0])
 	if err != nil {
@@ -43,7 +43,7 @@ func runChild(ctx context.Context, app *cli.App, args, env []string) (int, error
 		return 0, fmt.Errorf("run %s: %w", args[0], err)
 	}
 	ended := make(chan struct{})
-	passed := passSignals(cmd.Process, signals, ended, !typed)
+	passed := passSignals(cmd.Process, signals, ended, lost, !typed)
 	err = cmd.Wait()
 	close(ended)
 	// A second SIGTERM would cut short what the first has begun; of SIGINT a
@@ -59,8 +59,8 @@ func runChild(ctx context.Context, app *cli.App, args, env []string) (int, error
 }
 
 // passSignals hands signals on until ended is closed, those that ask for an end
-// and come together once. It then tells whether SIGTERM was among them.
-func passSignals(p *os.Process, signals <-chan os.Signal, ended <-chan struct{}, group bool) <-chan bool {
+// and come together once, and SIGTERM when lost is closed. It then tells whether SIGTERM was among them.
+func passSignals(p *os.Process, signals <-chan os.Signal, ended, lost <-chan struct{}, group bool) <-chan bool {
 	passed := make(chan bool, 1)
 	go func() {
 		last := map[os.Signal]time.Time{}
@@ -73,6 +73,9 @@ func passSignals(p *os.Process, signals <-chan os.Signal, ended <-chan struct{},
 				}
 				last[s] = time.Now()
 				passSignal(p, s, group)
+			case <-lost:
+				lost = nil
+				passSignal(p, syscall.SIGTERM, group)
 			case <-ended:
 				_, ok := last[syscall.SIGTERM]
 				passed <- ok

@@ -5,6 +5,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -100,11 +101,13 @@ func TestBrokerChildSignals(t *testing.T) {
 		if err := r.Process.Signal(signal); err != nil {
 			t.Fatal(err)
 		}
-		r.write(t, "") // some shells run a trap when what they wait for has ended
-		if got := r.read(t); got != fmt.Sprintf("got %d", i+1) {
+		// Some shells run a trap when what they wait for has ended.
+		stop := again(func() { _, _ = io.WriteString(r.in, "\n") })
+		got := r.read(t)
+		stop()
+		if got != fmt.Sprintf("got %d", i+1) {
 			t.Fatal(got)
 		}
-		r.write(t, "")
 	}
 	if code, _ := r.code(t); code != 9 || r.err.Len() > 0 {
 		t.Errorf("exit code %d, %s", code, r.err)
@@ -119,7 +122,7 @@ func TestBrokerLeavesNothing(t *testing.T) {
 	if _, err := fmt.Sscan(got.out, &pid); err != nil || got.code != 0 {
 		t.Fatalf("%q, exit code %d: %s", got.out, got.code, got.err)
 	}
-	for until := time.Now().Add(10 * time.Second); !ended(pid); time.Sleep(time.Millisecond) {
+	for until := time.Now().Add(time.Minute); !ended(pid); time.Sleep(time.Millisecond) {
 		if time.Now().After(until) {
 			t.Fatalf("process %d is still there", pid)
 		}
@@ -140,7 +143,7 @@ func TestBrokerInterrupted(t *testing.T) {
 	if code, _ := r.code(t); code != 130 {
 		t.Errorf("exit code %d, %s", code, r.err)
 	}
-	for until := time.Now().Add(10 * time.Second); !ended(pid); time.Sleep(time.Millisecond) {
+	for until := time.Now().Add(time.Minute); !ended(pid); time.Sleep(time.Millisecond) {
 		if time.Now().After(until) {
 			t.Fatalf("process %d is still there", pid)
 		}
@@ -236,6 +239,7 @@ func TestConsumeSignal(t *testing.T) {
 // TestProduceGivesUp holds that produce says that its broker is gone, gives up
 // after --timeout, and tells how many records are not in the topic.
 func TestProduceGivesUp(t *testing.T) {
+	t.Parallel() // it waits for as long as it tries
 	b, err := broker.Start(t.Context(), broker.Config{Listen: "127.0.0.1:0"})
 	if err != nil {
 		t.Fatal(err)
@@ -244,7 +248,7 @@ func TestProduceGivesUp(t *testing.T) {
 	if got := finish(t, at(t, addr, "topic", "create", "t"), ""); got.code != 0 {
 		t.Fatal(got.err)
 	}
-	r := begin(t, at(t, addr, "produce", "t", "--timeout", "1500ms"))
+	r := begin(t, at(t, addr, "produce", "t", "--timeout", "6s"))
 	r.write(t, "1")
 	if got := finish(t, at(t, addr, "consume", "t", "-o", "beginning", "-n", "1"), ""); got.out != "1\n" {
 		t.Fatalf("%q, %s", got.out, got.err)
@@ -257,10 +261,10 @@ func TestProduceGivesUp(t *testing.T) {
 	code, _ := r.code(t)
 	for _, want := range []string{
 		"logpipe produce: no broker answers (" + addr + ": connection refused) since ",
-		"; trying again for 1.5s\n",
+		"; trying again for 6s\n",
 		"logpipe produce: 1 record acknowledged in topic \"t\"; 2 records read and not acknowledged\n",
 		"logpipe produce: 2 records were not acknowledged: no broker has acknowledged anything since ",
-		"hint: --delivery-timeout sets how long to try\n",
+		"hint: --delivery-timeout sets how long to try; `logpipe broker test` with the same flags shows which step fails\n",
 	} {
 		if code != 4 || !strings.Contains(r.err.String(), want) {
 			t.Errorf("exit code %d, no %q in\n%s", code, want, r.err)
@@ -332,16 +336,23 @@ func TestCompleteTopics(t *testing.T) {
 		{"topic describe --topic c", "clicks"},
 	} {
 		words := strings.Split(c.line, " ")
-		begun := time.Now()
-		got := finish(t, at(t, addr, append([]string{"__complete"}, words...)...), "")
-		var names []string
-		for line := range strings.Lines(got.out) {
-			if line[0] != ':' {
-				names = append(names, strings.TrimSpace(line))
+		var names string
+		// It waits for a broker for a moment only, which may pass on a busy machine.
+		for end := time.Now().Add(time.Minute); ; {
+			got := finish(t, at(t, addr, append([]string{"__complete"}, words...)...), "")
+			var list []string
+			for line := range strings.Lines(got.out) {
+				if line[0] != ':' {
+					list = append(list, strings.TrimSpace(line))
+				}
+			}
+			names = strings.Join(list, " ")
+			if names == c.want || time.Now().After(end) {
+				break
 			}
 		}
-		if strings.Join(names, " ") != c.want || time.Since(begun) > 5*time.Second {
-			t.Errorf("%s: %q after %v", c.line, names, time.Since(begun))
+		if names != c.want {
+			t.Errorf("%s: %q", c.line, names)
 		}
 	}
 }

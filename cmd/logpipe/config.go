@@ -20,8 +20,8 @@ func newConfig(app *cli.App) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "config",
 		Short: "print the settings and where each comes from",
-		Long: "A flag stands before the environment (LOGPIPE_BROKERS for --brokers), the environment before the\n" +
-			"configuration file, and that before the default. The file is the one of --config or\n" +
+		Long: "A flag stands before the environment (LOGPIPE_BROKERS for --brokers), the environment before the " +
+			"configuration file, and that before the default. The file is the one of --config or " +
 			"LOGPIPE_CONFIG, else $XDG_CONFIG_HOME/logpipe/config.yaml, with lines as `brokers: kafka:9092`.",
 		GroupID:               string(catalog.Run),
 		Args:                  noArgs,

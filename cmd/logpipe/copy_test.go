@@ -48,7 +48,7 @@ func oddRecords() []kafka.Record {
 // contents reads a topic: its records by partition, less topic and offset.
 func contents(t *testing.T, cfg kafka.Config, topic string) map[int32][]kafka.Record {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	c, err := kafka.NewConsumer(ctx, cfg, kafka.ConsumerConfig{Topics: []string{topic}, From: kafka.Beginning, ExitAtEnd: true})
 	if err != nil {
@@ -73,7 +73,7 @@ func contents(t *testing.T, cfg kafka.Config, topic string) map[int32][]kafka.Re
 
 // copiesOf holds that a pipe, and a dump that is restored, copy a topic exactly.
 func copiesOf(t *testing.T, cfg kafka.Config, settings string) {
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	dir, env := t.TempDir(), []string{"LOGPIPE_BROKERS=" + cfg.Brokers[0]}
 	run := func(line string) result {

@@ -12,8 +12,6 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"github.com/logpipe/logpipe/pkg/cli"
 )
 
 // shellPipe is a pipe whose commands share a process group, as those of a shell
@@ -72,7 +70,7 @@ func (p *shellPipe) signal(t *testing.T, s syscall.Signal) {
 // wrote waits for the first bytes of the last command.
 func (p *shellPipe) wrote(t *testing.T) {
 	t.Helper()
-	for until := time.Now().Add(30 * time.Second); time.Now().Before(until); time.Sleep(time.Millisecond) {
+	for until := time.Now().Add(time.Minute); time.Now().Before(until); time.Sleep(time.Millisecond) {
 		if st, err := os.Stat(p.out); err != nil {
 			t.Fatal(err)
 		} else if st.Size() > 0 {
@@ -139,8 +137,9 @@ func ledger(t *testing.T, text string) (in, out int64) {
 // the grace, that this is told, and that a line without its end is told, counted
 // and kept.
 func TestOpenPipe(t *testing.T) {
+	t.Parallel() // it waits for half of its grace
 	bad := filepath.Join(t.TempDir(), "bad")
-	r := begin(t, start(t, "logpipe", "parse", "text", "--grace", "400ms", "--on-error", "file="+bad))
+	r := begin(t, start(t, "logpipe", "parse", "text", "--grace", "20s", "--on-error", "file="+bad))
 	defer r.in.Close()
 	r.write(t, "one")
 	r.read(t)
@@ -154,7 +153,7 @@ func TestOpenPipe(t *testing.T) {
 		t.Fatal(err)
 	}
 	code, rest := r.code(t)
-	want := "logpipe parse: the writer of the input has not ended within 200ms: what comes now is not read\n" +
+	want := "logpipe parse: the writer of the input has not ended within 10s: what comes now is not read\n" +
 		"logpipe parse: stdin:3: reading ended within the line, after 4 bytes of it: `half`\nlogpipe parse: in 3 out 2 rejected 1"
 	if code != 143 || rest != "{\"line\":\"half of two\"}\n" || !strings.HasPrefix(r.err.String(), want) {
 		t.Errorf("exit code %d, %q, %s", code, rest, r.err)
@@ -167,19 +166,15 @@ func TestOpenPipe(t *testing.T) {
 // TestOpenPipeSecondSignal holds that a second signal does not wait for the
 // writer of a pipe.
 func TestOpenPipeSecondSignal(t *testing.T) {
-	r := begin(t, start(t, "logpipe", "where", "true", "--grace", "40s"))
+	r := begin(t, start(t, "logpipe", "where", "true", "--grace", "4m"))
 	defer r.in.Close()
 	r.write(t, `{"n":1}`)
 	r.read(t) // it runs
 	begun := time.Now()
-	for range 2 {
-		if err := r.Process.Signal(syscall.SIGINT); err != nil {
-			t.Fatal(err)
-		}
-		time.Sleep(2 * cli.Together) // signals that come together count as one
-	}
+	stop := r.insist(syscall.SIGINT) // those that come together count as one
 	code, _ := r.code(t)
-	if took := time.Since(begun); code != 130 || took > 15*time.Second || !strings.Contains(r.err.String(), "left at once") {
+	stop()
+	if took := time.Since(begun); code != 130 || took > time.Minute || !strings.Contains(r.err.String(), "left at once") {
 		t.Errorf("exit code %d after %v: %s", code, took, r.err)
 	}
 }

@@ -21,7 +21,12 @@ func examplesOf(cmd *cobra.Command) []op.Example {
 // examples of the commands that are no stages, by path.
 func examples() map[string][]op.Example {
 	all := map[string][]op.Example{
-		"broker": brokerExamples(),
+		"broker":            brokerExamples(),
+		"broker node":       nodeExamples(),
+		"broker node list":  nodeListExamples(),
+		"broker node stop":  nodeStopExamples(),
+		"broker node start": nodeStartExamples(),
+		"broker test":       diagnoseExamples(),
 		"run": {{
 			Note:    "what five processes in a pipe would do, in one",
 			Command: `logpipe run 'gen access -n 20000 | parse access | enrich | aggregate --by country count | top 2'`,

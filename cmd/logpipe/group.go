@@ -18,6 +18,8 @@ import (
 type groupCommand struct {
 	adminFamily
 	showMembers bool
+	states      optionalWords // --state: of describe what it shows, of list what it chooses
+	types       optionalWords
 	all         bool // --all-groups, as it is pasted
 	reset       resetSettings
 }
@@ -25,7 +27,7 @@ type groupCommand struct {
 // verbs are the group commands, in the order of help.
 func (g *groupCommand) verbs() []verb {
 	return []verb{
-		{name: "list", pasted: "list", use: "list", short: "list the groups", options: g.listOptions, check: g.noName, run: g.list},
+		{name: "list", pasted: "list", use: "list", short: "list the groups", options: g.listOptions, check: g.checkList, run: g.list},
 		{name: "describe", pasted: "describe", use: "describe [NAME…]", short: "show how far groups have read, and who reads what",
 			options: g.describeOptions, run: g.describe, existing: -1},
 		{name: "offsets", use: "offsets <NAME>…", short: "show what groups have committed, to keep it or to compute with it",
@@ -45,45 +47,10 @@ func newGroup(app *cli.App) *cobra.Command {
 	})
 }
 
-func (g *groupCommand) listOptions(s *option.Set) {
-	g.formats(s, "java is what kafka-consumer-groups.sh prints", "names", "table", "json", "java")
-}
-
-// listedGroup is a group in --format json.
-type listedGroup struct {
-	Group string `json:"group"`
-	State string `json:"state,omitempty"`
-	Type  string `json:"type,omitempty"`
-}
-
-func (g *groupCommand) list(ctx context.Context, a *kafka.Admin, _ []string) error {
-	groups, err := a.ListGroups(ctx)
-	if err != nil {
-		return err
-	}
-	rows := [][]string{{"GROUP", "STATE", "TYPE"}}
-	var names strings.Builder
-	for _, l := range groups {
-		if g.format == "json" {
-			if err := g.encode(listedGroup{l.Name, l.State, l.Type}); err != nil {
-				return err
-			}
-		}
-		names.WriteString(fault.Visible(l.Name) + "\n")
-		rows = append(rows, []string{fault.Visible(l.Name), orDash(l.State), orDash(l.Type)})
-	}
-	switch g.format {
-	case "names", "java":
-		_, err = io.WriteString(g.app.Out, names.String())
-	case "table":
-		err = printRows(g.app.Out, rows)
-	}
-	return err
-}
-
 func (g *groupCommand) describeOptions(s *option.Set) {
 	g.formats(s, "json is an object a group, java what kafka-consumer-groups.sh prints", "table", "json", "java")
 	s.Bool(&g.showMembers, "members", "a row a member, with its partitions")
+	s.Add("state", &g.states, "a row a group, with its state and who coordinates it").Bare = bareWord
 	var ignored bool
 	s.Bool(&ignored, "offsets", "the default").Hidden = true
 	s.Bool(&g.all, "all-groups", "the default without a name").Hidden = true
@@ -102,15 +69,12 @@ func (g *groupCommand) describe(ctx context.Context, a *kafka.Admin, names []str
 			}
 		}
 		return nil
+	case g.format == "java":
+		return g.describeJava(groups)
 	case g.showMembers:
 		return printRows(g.app.Out, memberRows(groups))
-	case g.format == "java":
-		for _, d := range groups {
-			if len(d.Members) == 0 { // on standard error, as theirs
-				g.app.Say("Consumer group '%s' has no active members.", d.Name)
-			}
-		}
-		return kafka.FormatGroupsJava(g.app.Out, groups)
+	case g.states.given:
+		return printRows(g.app.Out, stateRows(groups))
 	}
 	return printRows(g.app.Out, groupRows(groups))
 }
@@ -129,25 +93,6 @@ func groupRows(groups []kafka.Group) [][]string {
 				client, host = fault.Visible(orDash(o.Member.Client)), orDash(o.Member.Host)
 			}
 			rows = append(rows, append(append([]string{name, state, o.Topic}, numbers(int64(o.Partition), o.Committed, o.End, o.Lag())...), client, host))
-		}
-	}
-	return rows
-}
-
-// memberRows is a row a member, and one for a group without any.
-func memberRows(groups []kafka.Group) [][]string {
-	rows := [][]string{{"GROUP", "STATE", "CLIENT", "HOST", "PARTITIONS", "MEMBER"}}
-	for _, d := range groups {
-		name, state := fault.Visible(d.Name), orDash(d.State)
-		if len(d.Members) == 0 {
-			rows = append(rows, []string{name, state, "-", "-", "-", "-"})
-		}
-		for _, m := range d.Members {
-			var parts []string
-			for _, p := range m.Partitions {
-				parts = append(parts, p.Topic+"/"+strconv.Itoa(int(p.Partition)))
-			}
-			rows = append(rows, []string{name, state, fault.Visible(orDash(m.Client)), orDash(m.Host), orDash(strings.Join(parts, ",")), m.ID})
 		}
 	}
 	return rows

@@ -136,15 +136,33 @@ func (g *groupCommand) checkReset(names []string) error {
 		}
 		var err error
 		if r.partitions, err = partitionNumbers(strings.Split(ids, ",")); err != nil {
-			return err
+			return fault.Usagef("--topic %s: want numbers of partitions behind the colon, as %s:0,1", t, name)
 		}
 	}
 	if r.file == "" {
 		return nil
 	}
-	var err error
-	r.exact, err = offsetsIn(r.file)
-	return err
+	return r.readFile()
+}
+
+// readFile takes the offsets of the file that the flags ask for.
+func (r *resetSettings) readFile() error {
+	all, err := offsetsIn(r.file)
+	if err != nil {
+		return err
+	}
+	for _, m := range all {
+		asked := len(r.topics) == 0 || slices.Contains(r.topics, m.Topic)
+		if asked && (r.partitions == nil || slices.Contains(r.partitions, m.Partition)) {
+			r.exact = append(r.exact, m)
+		}
+	}
+	for _, topic := range r.topics {
+		if !slices.ContainsFunc(r.exact, func(m kafka.Move) bool { return m.Topic == topic }) {
+			return fault.Usagef("%s holds no such offset of topic %q", r.file, topic)
+		}
+	}
+	return nil
 }
 
 // offsetsIn reads lines of topic, partition and offset.
@@ -157,6 +175,7 @@ func offsetsIn(path string) ([]kafka.Move, error) {
 	rows := csv.NewReader(f)
 	rows.FieldsPerRecord = 3
 	var list []kafka.Move
+	lines := map[kafka.TopicPartition]int{}
 	for {
 		row, err := rows.Read()
 		if errors.Is(err, io.EOF) {
@@ -171,7 +190,12 @@ func offsetsIn(path string) ([]kafka.Move, error) {
 		if err = errors.Join(idErr, err); err != nil || id < 0 || offset < 0 {
 			return nil, fault.Hint(fault.Usagef("%s:%d: %s is no partition with an offset", path, line, strings.Join(row[1:], ",")), "a line is TOPIC,PARTITION,OFFSET")
 		}
-		list = append(list, kafka.Move{TopicPartition: kafka.TopicPartition{Topic: row[0], Partition: int32(id)}, To: offset})
+		p := kafka.TopicPartition{Topic: row[0], Partition: int32(id)}
+		if lines[p] > 0 {
+			return nil, fault.Usagef("%s:%d: an offset of partition %s,%d stands in line %d too", path, line, p.Topic, p.Partition, lines[p])
+		}
+		lines[p] = line
+		list = append(list, kafka.Move{TopicPartition: p, To: offset})
 	}
 	if len(list) == 0 {
 		return nil, fault.Usagef("%s holds no offsets", path)
@@ -203,10 +227,22 @@ func (g *groupCommand) runReset(ctx context.Context, a *kafka.Admin, names []str
 	if err := g.printReset(name, plan); err != nil {
 		return err
 	}
+	g.sayMoved(plan)
 	if !r.execute {
 		g.say("nothing was changed: --execute does it")
 	}
 	return nil
+}
+
+// sayMoved names the offsets of the file that their partitions do not have.
+func (g *groupCommand) sayMoved(plan []kafka.Move) {
+	for _, m := range plan {
+		for _, asked := range g.reset.exact {
+			if asked.TopicPartition == m.TopicPartition && asked.To != m.To {
+				g.say("%s,%d has no offset %d: %d is the nearest", m.Topic, m.Partition, asked.To, m.To)
+			}
+		}
+	}
 }
 
 func (g *groupCommand) printReset(name string, plan []kafka.Move) error {

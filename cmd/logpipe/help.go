@@ -298,7 +298,7 @@ func exitCodes() string {
 		{fault.Done, "done; also where the reader of standard output went away (| head)"},
 		{fault.Failed, "failed while it ran"},
 		{fault.Usage, "wrong usage or configuration, or a file that is named cannot be opened; nothing was started"},
-		{fault.Rejected, "done, but --strict and records were rejected or late"},
+		{fault.Rejected, "done, but --strict and records were rejected or late, or do not add up"},
 		{fault.Unreachable, "a broker or server could not be reached"},
 		{fault.Checkpoint, "a checkpoint does not fit the pipeline"},
 		{fault.Interrupted, "ended by SIGINT (Ctrl-C), drained"},

@@ -18,6 +18,14 @@ func main() {
 	forgetStart() // of packages
 	app := cli.New(cli.System())
 	os.Exit(app.Main(func(ctx context.Context) error {
-		return execute(ctx, app, os.Args[1:])
+		args := os.Args[1:]
+		if calledFlume(os.Args[0]) {
+			words, done, err := flumeWords(app, args)
+			if done {
+				return err
+			}
+			args = words
+		}
+		return execute(ctx, app, args)
 	}))
 }

@@ -26,8 +26,10 @@ type exactly struct {
 	kills   int
 	copies  int            // of each partition; 0 = one
 	chaos   func(kill int) // what else happens before a kill; may be nil
-	said    string         // the folder of what the pipes said
-	pipes   int            // so far
+	middle  []string       // the stage between; nil = one that changes each record
+	judges  func(out string)
+	said    string // the folder of what the pipes said
+	pipes   int    // so far
 }
 
 func (x *exactly) command(ctx context.Context, args ...string) *exec.Cmd {
@@ -39,7 +41,11 @@ func (x *exactly) command(ctx context.Context, args ...string) *exec.Cmd {
 // stages are the pipe: what is read is changed and sent on in transactions.
 func (x *exactly) stages(more ...string) [][]string {
 	consume := []string{"consume", "in", "-g", "g", "-o", "beginning", "--marks", "--mark-every", "50ms", "--session-timeout", "1s", "--wait", "20s"}
-	return [][]string{append(consume, more...), {"set", "twice=id*2"}, {"produce", "out", "--tx", "kill-test", "--wait", "20s"}}
+	middle := x.middle
+	if middle == nil {
+		middle = []string{"set", "twice=id*2"}
+	}
+	return [][]string{append(consume, more...), middle, {"produce", "out", "--tx", "kill-test", "--wait", "20s"}}
 }
 
 // begin starts the pipe.
@@ -149,12 +155,27 @@ func (x *exactly) run() {
 	if err := <-fed; err != nil {
 		x.t.Fatalf("feed: %v", err)
 	}
-	for range 5 { // the last pipe meets members that were killed
-		if list := x.begin(x.stages("-e")); x.end(list, 2*time.Minute) {
+	for range 20 { // a pipe meets members that were killed: what they hold is for the next one
+		if list := x.begin(x.stages("-e")); x.end(list, 2*time.Minute) && x.lag() == 0 {
 			break
 		}
 	}
-	x.judge(x.must("consume", "out", "-o", "beginning", "-e", "-q"))
+	out := x.must("consume", "out", "-o", "beginning", "-e", "-q")
+	if x.judges != nil {
+		x.judges(out)
+		return
+	}
+	x.judge(out)
+}
+
+// lag is how many records the group has not read.
+func (x *exactly) lag() (lag int) {
+	x.t.Helper()
+	var group struct{ Lag *int }
+	if err := json.Unmarshal([]byte(x.must("group", "describe", "g", "--json")), &group); err != nil || group.Lag == nil {
+		x.t.Fatalf("the group's lag: %v", err)
+	}
+	return *group.Lag
 }
 
 func (x *exactly) must(args ...string) string {
@@ -205,6 +226,40 @@ func TestExactlyOnce(t *testing.T) {
 	}
 	x := &exactly{t: t, env: append(clean(t), "LOGPIPE_BROKERS="+cluster(t)), records: 20_000, pace: 25 * time.Millisecond, kills: 8,
 		said: t.TempDir()}
+	x.run()
+}
+
+// TestWindowsExactlyOnce is TestExactlyOnce with windows between: the rows of each hold
+// every record of it once. The partitions are apart by many windows, for which marks
+// wait, and a window may come in several rows, each of other records.
+func TestWindowsExactlyOnce(t *testing.T) {
+	if testing.Short() {
+		t.Skip("kills processes for some seconds")
+	}
+	x := &exactly{t: t, env: append(clean(t), "LOGPIPE_BROKERS="+cluster(t)), records: 12_000, pace: 60 * time.Millisecond, kills: 8,
+		said: t.TempDir(), middle: []string{"aggregate", "--time", "id", "--window", "1m", "count"}}
+	x.judges = func(out string) {
+		counts := map[time.Time]int{}
+		d := json.NewDecoder(strings.NewReader(out))
+		for d.More() {
+			var row struct {
+				Start time.Time `json:"window_start"`
+				Count int
+			}
+			if err := d.Decode(&row); err != nil {
+				t.Fatal(err)
+			}
+			counts[row.Start] += row.Count
+		}
+		for id := 0; id < x.records; id += 60 {
+			if at := time.Unix(int64(id), 0).UTC(); counts[at] != 60 {
+				t.Errorf("window %s has %d records, not 60", at.Format(time.TimeOnly), counts[at])
+			}
+		}
+		if len(counts) != x.records/60 || t.Failed() {
+			t.Errorf("%d windows of %d; the last pipe said\n%s", len(counts), x.records/60, x.last())
+		}
+	}
 	x.run()
 }
 

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/http"
-	"net/http/httptest"
 	"os/exec"
 	"regexp"
 	"strings"
@@ -104,9 +102,7 @@ func grounds(t *testing.T, plain, secured string, a *logpipetest.Authority, pass
 			}()
 		}
 	}()
-	gone := httptest.NewServer(http.NotFoundHandler())
-	gone.Close()
-	return []string{"DOWN=" + gone.Listener.Addr().String(), "HTTP=" + web.Addr().String(), "PLAIN=" + plain, "SECURED=" + secured,
+	return []string{"DOWN=" + logpipetest.Closed(t), "HTTP=" + web.Addr().String(), "PLAIN=" + plain, "SECURED=" + secured,
 		"CA=" + a.Path("ca.pem"), "PASSWORD=" + a.Write("password", []byte(password+"\n")), "WRONG=" + a.Write("wrong", []byte("wrong\n"))}
 }
 
@@ -115,32 +111,48 @@ func grounds(t *testing.T, plain, secured string, a *logpipetest.Authority, pass
 func check(t *testing.T, env []string) map[string]string {
 	took := map[string]string{}
 	for _, m := range mistakes() {
-		cmd := start(t, bash(t), "-o", "pipefail", "-c", m.line)
-		cmd.Env = append(cmd.Env, env...)
-		begun := time.Now()
-		got := finish(t, cmd, "")
-		d := time.Since(begun)
+		run := func() (got result, d time.Duration) {
+			cmd := start(t, bash(t), "-o", "pipefail", "-c", m.line)
+			cmd.Env = append(cmd.Env, env...)
+			begun := time.Now()
+			got = finish(t, cmd, "")
+			return got, time.Since(begun)
+		}
+		limit := time.Second
+		got, d := run()
+		for try := 1; d > contact && try < 5; try++ { // on a busy machine the next one may be as it should
+			if d <= limit && m.judge(got) == nil {
+				break
+			}
+			limit = aSecond(t)
+			got, d = run()
+		}
 		took[m.name] = fmt.Sprintf("%d after %.2f s: %s", got.code, d.Seconds(), strings.Split(got.err, "\n")[0])
-		lines := strings.Split(strings.TrimSuffix(got.err, "\n"), "\n")
-		says := regexp.MustCompile(`^logpipe [a-z -]+: ` + m.says + `$`)
-		if got.code != m.code || got.out != "" || !says.MatchString(lines[0]) {
-			t.Errorf("%s: %s: exit code %d, want %d\n%s%s", m.name, m.line, got.code, m.code, got.out, got.err)
+		if err := m.judge(got); err != nil {
+			t.Errorf("%s: %s: %v", m.name, m.line, err)
 		}
-		if m.hint != "" && (len(lines) != 2 || !strings.HasPrefix(lines[1], "hint: ") || !strings.Contains(lines[1], m.hint)) {
-			t.Errorf("%s: %s: want one line and a hint with %q:\n%s", m.name, m.line, m.hint, got.err)
-		}
-		for try := 1; d > time.Second && try < 3; try++ { // on a busy machine the next one may be as it should
-			again := start(t, bash(t), "-o", "pipefail", "-c", m.line)
-			again.Env = append(again.Env, env...)
-			begun = time.Now()
-			finish(t, again, "")
-			d = time.Since(begun)
-		}
-		if d > time.Second {
-			t.Errorf("%s: %s takes %v", m.name, m.line, d)
+		if d > limit {
+			t.Errorf("%s: %s takes %v, more than %v", m.name, m.line, d, limit)
 		}
 	}
 	return took
+}
+
+// contact is less than the time for which commands try to reach a broker. One that
+// was kept from running for so long may say, as it should, that nobody answers.
+const contact = 800 * time.Millisecond
+
+// judge holds what is said against the table.
+func (m mistake) judge(got result) error {
+	lines := strings.Split(strings.TrimSuffix(got.err, "\n"), "\n")
+	says := regexp.MustCompile(`^logpipe [a-z -]+: ` + m.says + `$`)
+	if got.code != m.code || got.out != "" || !says.MatchString(lines[0]) {
+		return fmt.Errorf("exit code %d, want %d\n%s%s", got.code, m.code, got.out, got.err)
+	}
+	if m.hint != "" && (len(lines) != 2 || !strings.HasPrefix(lines[1], "hint: ") || !strings.Contains(lines[1], m.hint)) {
+		return fmt.Errorf("want one line and a hint with %q:\n%s", m.hint, got.err)
+	}
+	return nil
 }
 
 func TestMistakes(t *testing.T) {

@@ -33,10 +33,10 @@ var layers = []string{
 	"pkg/stream",
 	"pkg/expr", "pkg/window", "pkg/state", "pkg/format",
 	"pkg/geo", "pkg/ua",
-	"pkg/flumerpc", "pkg/keystore", "pkg/avrofile", "pkg/hadoopfile", "pkg/filesystem", "pkg/database",
+	"pkg/flumerpc", "pkg/flumelog", "pkg/keystore", "pkg/avrofile", "pkg/hadoopfile", "pkg/filesystem", "pkg/database",
 	"pkg/flume",
 	"pkg/gen",
-	"pkg/record", "pkg/timestamp", "pkg/option", "pkg/fault", "pkg/memo", "pkg/snappy", "pkg/bzip2", "pkg/javaregex", "pkg/codec",
+	"pkg/record", "pkg/timestamp", "pkg/option", "pkg/fault", "pkg/memo", "pkg/folder", "pkg/snappy", "pkg/bzip2", "pkg/javaregex", "pkg/codec",
 }
 
 // owners says which package imports a library of others. What comes from the Go
@@ -45,6 +45,7 @@ var owners = map[string]string{
 	"github.com/spf13/cobra":               "cmd/logpipe",
 	"github.com/spf13/pflag":               "cmd/logpipe",
 	"github.com/spf13/viper":               "pkg/cli",
+	"go.yaml.in/yaml":                      "pkg/cli",
 	"github.com/klauspost/compress":        "pkg/codec",
 	"github.com/pierrec/lz4":               "pkg/codec",
 	"github.com/IBM/sarama":                "pkg/kafka",

@@ -34,6 +34,8 @@ func newGuarded(t *testing.T) *guarded {
 	t.Cleanup(c.Close)
 	a.Write("password", []byte(guardedSecret+"\n"))
 	a.Write("config.yaml", fmt.Appendf(nil, "tls: true\ntls-ca: %s\nsasl: scram-sha-512\nsasl-user: ann\nsasl-password: '%s'\n", a.Path("ca.pem"), guardedSecret))
+	a.Write("client.properties", fmt.Appendf(nil, "security.protocol=SASL_SSL\nssl.truststore.location=%s\nsasl.mechanism=SCRAM-SHA-512\n"+
+		`sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required username="ann" password="geheim,=\\"x";`+"\n", a.Path("ca.pem")))
 	return &guarded{t: t, dir: a, env: []string{"LOGPIPE_BROKERS=" + c.ListenAddrs()[0], "DIR=" + a.Path("")}}
 }
 
@@ -59,6 +61,9 @@ func TestSecretsAreNotShown(t *testing.T) {
 	g := newGuarded(t)
 	const flags = " --tls --tls-ca ca.pem --sasl scram-sha-512 --sasl-user ann --sasl-password-file password"
 	g.want("logpipe topic create t --partitions 2 -v"+flags, "")
+	g.want("logpipe topic list -v --command-config client.properties", "t\n")
+	g.want("logpipe broker test -v --json"+flags+"; logpipe broker test --command-config client.properties", `user "ann" by SCRAM-SHA-512`)
+	g.run("logpipe broker test -v" + flags + " --sasl plain; sed 's/password=/passwort=/' client.properties >bad.properties; logpipe topic list -v --command-config bad.properties")
 	g.env = append(g.env, "LOGPIPE_CONFIG="+g.dir.Path("config.yaml"))
 	g.want("logpipe config", "sasl-password       (hidden)")
 	g.want("seq 1 3 | logpipe produce t -v", "")
@@ -138,11 +143,11 @@ a.sinks.log.channel = d
 	if err := cmd.Start(); err != nil {
 		g.t.Fatal(err)
 	}
-	g.want("timeout 20 logpipe consume events -o beginning -n 5 | sort | tr -d '\\n'; timeout 20 sh -c 'until [ $(cat rolled/* 2>/dev/null | wc -l) = 5 ]; do sleep .05; done'", "01234")
+	g.want("timeout 120 logpipe consume events -o beginning -n 5 | sort | tr -d '\\n'; timeout 120 sh -c 'until [ $(cat rolled/* 2>/dev/null | wc -l) = 5 ]; do sleep .05; done'", "01234")
 	if err := cmd.Process.Signal(os.Interrupt); err != nil {
 		g.t.Error(err)
 	}
-	ended := time.AfterFunc(20*time.Second, func() { cmd.Process.Kill() })
+	ended := time.AfterFunc(time.Minute, func() { cmd.Process.Kill() })
 	defer ended.Stop()
 	_ = cmd.Wait() // by the signal
 	g.printed.WriteString(told.String())

@@ -142,7 +142,8 @@ func TestSignals(t *testing.T) {
 		code   int
 	}{{syscall.SIGINT, 130}, {syscall.SIGTERM, 143}} {
 		t.Run(c.signal.String(), func(t *testing.T) {
-			r := begin(t, start(t, "logpipe", "run", "--grace", "200ms", "set a=1 | aggregate --emit every=10ms --by n count"))
+			t.Parallel() // each waits for its grace
+			r := begin(t, start(t, "logpipe", "run", "--grace", "20s", "set a=1 | aggregate --emit every=10ms --by n count"))
 			defer r.in.Close()
 			r.write(t, `{"n":1}`)
 			r.read(t) // its row: the record has been read
@@ -160,6 +161,30 @@ func TestSignals(t *testing.T) {
 	}
 }
 
+// again does something again and again until it is told to stop.
+func again(do func()) (stop func()) {
+	end, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		tick := time.NewTicker(10 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-end:
+				return
+			case <-tick.C:
+				do()
+			}
+		}
+	}()
+	return func() { close(end); <-ended }
+}
+
+// insist repeats a signal: nothing tells that an earlier one has been handled.
+func (r *running) insist(sig os.Signal) (stop func()) {
+	return again(func() { _ = r.Process.Signal(sig) }) // the process may have gone meanwhile
+}
+
 // blocked starts a command that cannot write: its output is full and nobody
 // reads it. It returns when the command is stuck in a write.
 func blocked(t *testing.T, args ...string) *running {
@@ -175,23 +200,9 @@ func TestSecondSignal(t *testing.T) {
 	if err := r.Process.Signal(syscall.SIGINT); err != nil {
 		t.Fatal(err)
 	}
-	// Nothing tells that the first signal has been handled: the second is
-	// repeated until the process is gone.
-	gone := make(chan struct{})
-	go func() {
-		defer close(gone)
-		_ = r.Wait() // the exit code is looked at below
-	}()
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	for done := false; !done; {
-		select {
-		case <-gone:
-			done = true
-		case <-tick.C:
-			_ = r.Process.Signal(syscall.SIGTERM) // it may have gone meanwhile
-		}
-	}
+	stop := r.insist(syscall.SIGTERM)
+	_ = r.Wait() // the exit code is looked at below
+	stop()
 	text := r.err.String()
 	if code := r.ProcessState.ExitCode(); code != 143 || !strings.Contains(text, "left at once; at least ") || strings.Contains(text, "least 0") {
 		t.Errorf("exit code %d, %s", code, text)
@@ -259,7 +270,7 @@ func TestChildSignals(t *testing.T) {
 	}
 	r := begin(t, start(t, "logpipe", "head"))
 	defer r.in.Close()
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for time.Now().Before(deadline) {
 		status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", r.Process.Pid))
 		if err != nil {

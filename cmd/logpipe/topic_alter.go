@@ -50,22 +50,30 @@ func (t *topicCommand) checkPartitions(names []string) error {
 	return nil
 }
 
+// alter changes all or nothing, as far as the cluster can tell beforehand: the
+// settings are tried before the partitions come, which nobody takes back.
 func (t *topicCommand) alter(ctx context.Context, a *kafka.Admin, names []string) error {
 	name := names[0]
-	if len(t.settings)+len(t.unset) > 0 {
-		if err := a.AlterTopic(ctx, name, t.settings, t.unset); err != nil {
+	settings := int64(len(t.settings) + len(t.unset))
+	if t.partitions != -1 {
+		if settings > 0 {
+			if err := a.TryTopic(ctx, name, t.settings, t.unset); err != nil {
+				return err
+			}
+		}
+		before, err := a.AddPartitions(ctx, name, int32(t.partitions))
+		if err != nil {
 			return err
 		}
-		t.say("changed %s of topic %q", countOf(int64(len(t.settings)+len(t.unset)), "setting"), name)
+		t.say("topic %q has %d partitions now, it had %d: new records of a key may go to another partition than its old ones", name, t.partitions, before)
 	}
-	if t.partitions == -1 {
+	if settings == 0 {
 		return nil
 	}
-	before, err := a.AddPartitions(ctx, name, int32(t.partitions))
-	if err != nil {
+	if err := a.AlterTopic(ctx, name, t.settings, t.unset); err != nil {
 		return err
 	}
-	t.say("topic %q has %d partitions now, it had %d: new records of a key may go to another partition than its old ones", name, t.partitions, before)
+	t.say("changed %s of topic %q", countOf(settings, "setting"), name)
 	return nil
 }
 

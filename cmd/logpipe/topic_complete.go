@@ -87,6 +87,7 @@ func found(app *cli.App, cmd *cobra.Command, find lookup) []string {
 			return nil
 		}
 	}
+	app.Shared.Quiet = true // nothing stands on the terminal but the words
 	if app.Settings()(&settings, given(cmd)) != nil {
 		return nil
 	}

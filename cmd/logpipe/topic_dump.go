@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -16,7 +17,8 @@ import (
 
 const dumpAbout = "The file holds the topic as it is now: its own settings, and of each record key, value, headers, timestamp and " +
 	"partition, byte for byte. It is text, a record a line as consume -J prints it, compressed where the FILE ends in .zst or .gz; " +
-	"without one it goes to standard output. The file has its name only when it is whole. Offsets and what groups have committed " +
+	"without one it goes to standard output. The file has its name only when it is whole; until then it is .FILE.NUMBER " +
+	"beside it, which stays there where the dump is killed. Offsets and what groups have committed " +
 	"are not in it."
 
 const restoreAbout = "Makes a topic that holds what `topic dump` has written: the same records in the same order in the same partitions, with " +
@@ -62,7 +64,7 @@ func (t *topicCommand) dump(ctx context.Context, names []string) error {
 func dumpFile(path string, write func(io.Writer) (int64, error)) (n, size int64, err error) {
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
 	if err != nil {
-		return 0, 0, err
+		return 0, 0, fmt.Errorf("%s: %w", path, errors.Unwrap(err)) // not the name that nobody has written
 	}
 	defer func() {
 		if err != nil {

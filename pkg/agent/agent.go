@@ -5,6 +5,7 @@
 package agent
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -43,8 +44,16 @@ type Options struct {
 	// out, the others run.
 	Lenient bool
 
+	// All prints every finding, also where many are alike.
+	All bool
+
 	// Ready is called once, when every source listens or reads. It may be nil.
 	Ready func()
+
+	// AtLeave is told what to call where the program ends without waiting for
+	// the agent, which counts then what is lost; forget takes it back. It may be
+	// nil.
+	AtLeave func(f func()) (forget func())
 }
 
 func (o Options) poll() time.Duration {
@@ -63,7 +72,7 @@ func Check(o Options) (Report, error) {
 	if err != nil {
 		return Report{Agent: o.Name}, err
 	}
-	return check(o, texts, false)
+	return check(o, texts, purpose{})
 }
 
 // propertyFile is the text of a property file.
@@ -87,17 +96,34 @@ func readFiles(names []string) ([]propertyFile, error) {
 	return texts, nil
 }
 
-// check reports what is wrong and plans what Flume would run. Live says that
-// config filters may run their programs.
-func check(o Options, texts []propertyFile, live bool) (Report, error) {
-	people, _ := lintFiles(o, texts, linter{})
-	flume, p := lintFiles(o, texts, linter{live: live, asFlume: true})
-	people.judgeGuesses(p)
-	flume.judgeGuesses(p)
-	findings := people.findings
+// purpose is what files are checked for.
+type purpose struct {
+	live     bool            // components are made: config filters may run their programs
+	asking   context.Context // these end with it; nil = never
+	starting bool            // the agent starts, on this machine
+
+	// runs are the fingerprints of the components that run, by kind.name: they
+	// have what they need.
+	runs map[string]string
+}
+
+// check reports what is wrong and plans what Flume would run.
+func check(o Options, texts []propertyFile, why purpose) (Report, error) {
+	people, meant := lintFiles(o, texts, linter{})
+	flume, p := lintFiles(o, texts, linter{live: why.live, asking: why.asking, asFlume: true})
+	people.judgeGuesses(p, people.tree, flume.tree)
+	flume.judgeGuesses(p, people.tree, flume.tree)
+	l := people
 	if people.countErrors() == 0 && flume.countErrors() > 0 {
-		findings = flume.findings
+		l = flume
 	}
+	if why.live {
+		meant = p // the other one has no values of programs
+	}
+	l.survey(meant, func(p *part) bool {
+		return why.starting && !o.Lenient && why.runs[p.kind+"."+p.name] != fingerprint(p)
+	})
+	findings := l.findings
 	sortFindings(findings, o.Files)
 	report := Report{Agent: o.Name, Findings: findings}
 	n := report.Count(Error)
@@ -110,6 +136,9 @@ func check(o Options, texts []propertyFile, live bool) (Report, error) {
 
 // lintFiles reads and checks the files once.
 func lintFiles(o Options, texts []propertyFile, l linter) (*linter, *plan) {
+	if l.asking == nil {
+		l.asking = context.Background()
+	}
 	l.tree, l.system = newTree(o.Name), o.Properties
 	var entries []*entry
 	for _, text := range texts {
@@ -118,7 +147,7 @@ func lintFiles(o Options, texts []propertyFile, l linter) (*linter, *plan) {
 		l.findings = append(l.findings, wrong...)
 	}
 	substitute(entries, o.Properties)
-	l.read(entries)
+	l.read(l.legible(entries))
 	l.checkSystemProperties(o.Properties)
 	return &l, l.check(o.Files)
 }

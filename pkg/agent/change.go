@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
-	"github.com/logpipe/logpipe/pkg/fault"
 	"github.com/logpipe/logpipe/pkg/flume"
 )
 
@@ -17,36 +17,59 @@ type change struct {
 	*running
 	plan     *plan
 	channels map[string]bool // names of those that stay
+	ending   []*liveChannel  // that end before the new ones are opened, for their successors
 	patience context.Context // ends when what stops has to give up
 
+	insists bool // a channel that cannot be opened is tried again and again
+
 	stopped, started []string
+	failed           []string      // are started and do not run yet
+	parting          []string      // go beside the rest
+	behind           []*liveRunner // of started, those that have to wait for them
 }
 
 func (a *change) findKept() {
 	a.channels = map[string]bool{}
 	for _, c := range a.plan.channels {
 		for _, l := range a.running.channels {
-			if l.node.name == c.name && l.key == fingerprint(c.part) {
+			if !l.leaving && l.node.name == c.name && l.key == fingerprint(c.part) {
 				a.channels[c.name] = true
 			}
 		}
 	}
+	for _, c := range a.running.channels {
+		if (c.leaving || !a.channels[c.node.name]) && a.succeeded(c) {
+			a.ending = append(a.ending, c)
+		}
+	}
 }
 
+// ends reports whether a channel ends for its successor.
+func (a *change) ends(c *liveChannel) bool { return slices.Contains(a.ending, c) }
+
 func (a *change) keepsSource(s *liveSource) bool {
-	return slices.ContainsFunc(a.plan.sources, func(n *sourceNode) bool { return n.name == s.node.name && n.key() == s.key })
+	return !s.lingers && slices.ContainsFunc(a.plan.sources, func(n *sourceNode) bool { return n.name == s.node.name && n.key() == s.key })
+}
+
+// runsSource reports whether a source of the plan runs already.
+func (a *change) runsSource(n *sourceNode) bool {
+	return slices.ContainsFunc(a.sources, func(s *liveSource) bool { return s.node.name == n.name && a.keepsSource(s) })
 }
 
 func (a *change) keepsRunner(l *liveRunner) bool {
-	return slices.ContainsFunc(a.plan.runners(), func(n runnerNode) bool { return n.key() == l.key })
+	return l.leaving || slices.ContainsFunc(a.plan.runners(), func(n runnerNode) bool { return n.key() == l.key })
 }
 
 // await waits for the end of a component as long as there is patience, and then
 // lets it give up.
 func (a *change) await(done <-chan struct{}, giveUp context.CancelFunc) {
+	awaitEnd(a.patience, done, giveUp)
+}
+
+func awaitEnd(patience context.Context, done <-chan struct{}, giveUp context.CancelFunc) {
 	select {
 	case <-done:
-	case <-a.patience.Done():
+	case <-patience.Done():
 		giveUp()
 		<-done
 	}
@@ -63,7 +86,9 @@ func drop[L interface{ close() error }](a *change, list *[]L, gone func(L) bool,
 		if err := l.close(); err != nil {
 			a.logf("%v", err)
 		}
-		a.stopped = append(a.stopped, name(l))
+		if name := name(l); name != "" {
+			a.stopped = append(a.stopped, name)
+		}
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -78,18 +103,20 @@ func (a *change) changeRunners() {
 	}
 	for _, l := range a.runners {
 		if gone(l) {
-			l.runner.Stop()
+			l.stop()
 		}
 	}
 	a.dropRunners(gone)
-	a.startRunners(func(n runnerNode) bool { return a.channels[n.members[0].channel.name] })
+	a.startRunners(func(n runnerNode) bool {
+		return a.channels[n.members[0].channel.name] && !slices.ContainsFunc(a.runners, func(l *liveRunner) bool { return !a.keepsRunner(l) && n.shares(l) })
+	})
 }
 
 func (a *change) dropRunners(gone func(*liveRunner) bool) {
 	for _, l := range a.runners {
 		if gone(l) {
 			a.await(l.done, l.giveUp)
-			a.past.add(l.ledger())
+			a.addPast(l.ledger())
 		}
 	}
 	drop(a, &a.runners, gone, func(l *liveRunner) string { return l.node.name })
@@ -98,70 +125,49 @@ func (a *change) dropRunners(gone func(*liveRunner) bool) {
 // startRunners starts the runners of the plan that do not run.
 func (a *change) startRunners(which func(runnerNode) bool) {
 	for _, n := range a.plan.runners() {
-		runs := slices.ContainsFunc(a.runners, func(l *liveRunner) bool { return l.key == n.key() })
+		runs := slices.ContainsFunc(a.runners, func(l *liveRunner) bool { return !l.leaving && l.key == n.key() })
 		if runs || !which(n) {
 			continue
 		}
-		_ = a.runRunner(a.newRunner(n), true) // it retries, so that there is no error
-		a.started = append(a.started, n.name)
-	}
-}
-
-func (a *change) endSources() {
-	gone := func(s *liveSource) bool { return !a.keepsSource(s) }
-	for _, s := range a.sources {
-		if gone(s) {
-			a.await(s.done, s.giveUp)
-			a.past.add(s.ledger())
-			s.tell()
+		l := a.newRunner(n)
+		_ = a.runRunner(l, true) // it retries, so that there is no error
+		a.notesStart(n.name, l.fails())
+		if len(l.behind) > 0 {
+			a.behind = append(a.behind, l)
 		}
 	}
-	drop(a, &a.sources, gone, func(s *liveSource) string { return "source " + s.node.name })
 }
 
-// endChannels closes the channels that go or change. A memory channel that
-// changes hands its events to its successor; all others are emptied first.
+func (a *change) notesStart(name string, fails bool) {
+	a.started = append(a.started, name)
+	if fails {
+		a.failed = append(a.failed, name)
+	}
+}
+
+// endChannels closes the channels that have a successor. A memory channel hands
+// its events to the one of its name; others leave them on their disk.
 func (a *change) endChannels() map[string][]flume.Event {
-	gone := func(c *liveChannel) bool { return !a.channels[c.node.name] }
-	follows := func(c *liveChannel) bool {
-		return slices.ContainsFunc(a.plan.channels, func(n *channelPart) bool { return n.name == c.node.name })
-	}
-	for _, c := range a.running.channels {
-		if gone(c) && !follows(c) {
-			c.channel().Drain()
-		}
-	}
-	atGone := func(l *liveRunner) bool { return !a.channels[l.node.members[0].channel.name] }
 	for _, l := range a.runners {
-		if slices.ContainsFunc(a.running.channels, func(c *liveChannel) bool {
-			return c.node.name == l.node.members[0].channel.name && gone(c) && follows(c)
-		}) {
-			l.runner.Stop()
+		if a.ends(l.channel) {
+			l.stop()
 		}
 	}
-	a.dropRunners(atGone)
+	a.dropRunners(func(l *liveRunner) bool { return a.ends(l.channel) })
 	moved := map[string][]flume.Event{}
 	for _, c := range a.running.channels {
-		if !gone(c) {
+		if !a.ends(c) {
 			continue
 		}
+		c.settle()
 		left := c.feed.end()
-		if c.volatile() && follows(c) {
+		if c.volatile() {
 			moved[c.node.name] = append(empty(c.channel()), left...)
 			left = nil
 		}
-		if len(left) > 0 {
-			a.past.lost += int64(len(left))
-			a.logf("channel %s: %s of before found no space", c.node.name, plural(len(left), "event"))
-		}
-		if n := c.channel().Size(); n > 0 {
-			if c.volatile() {
-				a.past.lost += int64(n)
-			}
-			a.logf("channel %s: %s", c.node.name, c.remains(n))
-		}
+		a.addPast(a.tellParted(c, left, a.wayBack(c)))
 	}
-	drop(a, &a.running.channels, gone, func(c *liveChannel) string { return "channel " + c.node.name })
+	drop(a, &a.running.channels, a.ends, func(c *liveChannel) string { return "channel " + c.node.name })
 	return moved
 }
 
@@ -188,12 +194,19 @@ func (a *change) startChannels(moved map[string][]flume.Event) error {
 		if a.channels[c.name] {
 			continue
 		}
-		if err := a.startChannel(c); err != nil {
+		l := a.ahead.channels[c.name]
+		delete(a.ahead.channels, c.name)
+		if l == nil {
+			l = a.newChannel(c)
+		}
+		if err := a.startChannel(l, a.insists || a.options.Lenient); err != nil {
 			all = errors.Join(all, err)
 			continue
 		}
-		a.started = append(a.started, "channel "+c.name)
+		a.notesStart("channel "+c.name, l.state.text() != "")
 	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	for name, events := range moved {
 		if len(events) == 0 {
 			continue
@@ -206,25 +219,15 @@ func (a *change) startChannels(moved map[string][]flume.Event) error {
 	return all
 }
 
-// startRest starts sinks and sources of new channels, and all that is new.
-func (a *change) startRest() {
-	a.startRunners(func(runnerNode) bool { return true })
+// feedChannels gives the channels what was in those that they follow.
+func (a *change) feedChannels() {
 	for _, c := range a.running.channels {
-		if events := a.waiting[c.node.name]; len(events) > 0 {
+		if events := a.waiting[c.node.name]; len(events) > 0 && !c.leaving {
+			a.mu.Lock()
 			c.feed = a.give(c, events)
 			delete(a.waiting, c.node.name)
+			a.mu.Unlock()
 		}
-	}
-	for _, n := range a.plan.sources {
-		if slices.ContainsFunc(a.sources, func(s *liveSource) bool { return s.node.name == n.name }) {
-			continue
-		}
-		s := a.newSource(n)
-		if err := s.openSource(); err != nil {
-			a.logf("%s", fault.Line(fmt.Errorf("%w; tries again every %v", err, retryPause)))
-		}
-		a.runSource(s)
-		a.started = append(a.started, "source "+n.name)
 	}
 }
 
@@ -234,12 +237,14 @@ type feeder struct {
 	stop context.CancelFunc
 	done chan struct{}
 	rest []flume.Event // that did not get in; valid after done
+	left atomic.Int64  // how many these are now
 }
 
 // give starts a feeder.
 func (a *change) give(c *liveChannel, events []flume.Event) *feeder {
 	ctx, stop := context.WithCancel(a.hard)
 	f := &feeder{stop: stop, done: make(chan struct{}), rest: events}
+	f.left.Store(int64(len(events)))
 	logf := c.env.Logf
 	go func() {
 		defer close(f.done)
@@ -249,6 +254,7 @@ func (a *change) give(c *liveChannel, events []flume.Event) *feeder {
 			switch {
 			case err == nil:
 				f.rest = f.rest[n:]
+				f.left.Store(int64(len(f.rest)))
 			case !errors.Is(err, flume.ErrFull):
 				if ctx.Err() == nil {
 					logf("%s of before cannot be put: %v", plural(len(f.rest), "event"), err)
@@ -288,7 +294,7 @@ func (f *feeder) end() []flume.Event {
 }
 
 // words says what a reload did: a component that was stopped and started was
-// restarted.
+// restarted, if it runs.
 func (a *change) words() string {
 	var words []string
 	add := func(names []string, did string) {
@@ -298,19 +304,30 @@ func (a *change) words() string {
 	}
 	var restarted, stopped, started []string
 	for _, name := range a.stopped {
-		if slices.Contains(a.started, name) {
+		if slices.Contains(a.started, name) && !slices.Contains(a.failed, name) {
 			restarted = append(restarted, name)
 		} else {
 			stopped = append(stopped, name)
 		}
 	}
+	var waiting []string
+	for _, l := range a.behind {
+		if l.waitsBehind() {
+			waiting = append(waiting, l.node.name)
+		}
+	}
 	for _, name := range a.started {
-		if !slices.Contains(restarted, name) {
+		if !slices.Contains(slices.Concat(restarted, a.failed, waiting), name) {
 			started = append(started, name)
 		}
 	}
 	add(restarted, "restarted")
 	add(stopped, "stopped")
 	add(started, "started")
+	if len(a.failed) > 0 {
+		add(a.failed, fmt.Sprintf("cannot start yet, tried every %v", retryPause))
+	}
+	add(a.parting, fmt.Sprintf("drain for at most %v", a.options.Grace))
+	add(waiting, "waits for that")
 	return strings.Join(words, "; ")
 }

@@ -94,7 +94,7 @@ func TestCheckFiles(t *testing.T) {
 		t.Errorf("a later file overrides: %v %v", err, report.Findings)
 	}
 	report, err = Check(Options{Name: "", Files: []string{base}})
-	if err == nil || report.Findings[0].Fix != "choose one with -n: a1" {
+	if err == nil || report.Findings[0].Fix != "choose one with -n: a1 (line 1)" {
 		t.Errorf("no name: %v %v", err, report.Findings)
 	}
 	report, err = Check(Options{Name: "a2", Files: []string{base}})

@@ -21,9 +21,12 @@ type flumeComponent struct {
 	kind       string
 	names      []string
 	properties []string
+	required   []string
+	defaults   []string // PROPERTY=VALUE
 	values     []string // PROPERTY=VALUE
 	refused    []string // PROPERTY=VALUE words
 	instead    string
+	counters   []string // with SOURCE and so on spelt out
 	tests      []string
 }
 
@@ -41,12 +44,18 @@ func flumeComponents(t *testing.T) (all []*flumeComponent) {
 		case line == "" || line[0] == '#':
 		case what == "properties":
 			c.properties = strings.Fields(rest)
+		case what == "required":
+			c.required = strings.Fields(rest)
+		case what == "defaults":
+			c.defaults = strings.Fields(rest)
 		case what == "value":
 			c.values = append(c.values, rest)
 		case what == "not":
 			c.refused = append(c.refused, rest)
 		case what == "instead":
 			c.instead = rest
+		case what == "counters":
+			c.counters = spelt(strings.Fields(rest))
 		case what == "tests":
 			c.tests = strings.Fields(rest)
 		default:
@@ -169,6 +178,7 @@ func compareComponent[C any](t *testing.T, c *flumeComponent, table flume.Table[
 			t.Errorf("%s %s has no property %s", c.kind, c.names[0], name)
 		}
 	}
+	compareDefaults(t, c, &p)
 	for _, setting := range c.values {
 		if words := judge(t, typ, setting); words != "" {
 			t.Errorf("%s %s: %s: %s", c.kind, c.names[0], setting, words)
@@ -179,6 +189,31 @@ func compareComponent[C any](t *testing.T, c *flumeComponent, table flume.Table[
 		if words := judge(t, typ, setting); !strings.Contains(words, want) {
 			t.Errorf("%s %s: %s: %q, want %q", c.kind, c.names[0], setting, words, want)
 		}
+	}
+}
+
+// compareDefaults holds which properties have to be set, and what the others are
+// where they are not. An older name has those of the newer one.
+func compareDefaults(t *testing.T, c *flumeComponent, p *flume.Properties) {
+	t.Helper()
+	var required, defaults []string
+	for _, name := range c.properties {
+		q, _ := p.Lookup(name)
+		if q == nil || q.Family || q.Name != name {
+			continue
+		}
+		if q.Required {
+			required = append(required, name)
+		}
+		if q.Default != "" {
+			defaults = append(defaults, name+"="+q.Default)
+		}
+	}
+	if !slices.Equal(required, c.required) {
+		t.Errorf("%s %s requires %q, want %q", c.kind, c.names[0], required, c.required)
+	}
+	if !slices.Equal(defaults, c.defaults) {
+		t.Errorf("%s %s has the defaults\n%s\nwant\n%s", c.kind, c.names[0], strings.Join(defaults, " "), strings.Join(c.defaults, " "))
 	}
 }
 

@@ -3,15 +3,15 @@ package agent
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/logpipe/logpipe/pkg/flume"
+	"github.com/logpipe/logpipe/pkg/source"
 )
 
 // configFilter gives values that a property file does not hold: the file says
@@ -19,7 +19,10 @@ import (
 type configFilter interface {
 	// runs reports whether looking up starts a program, which a check does not.
 	runs() bool
-	lookup(key string) (string, error)
+	// lookup ends when ctx does.
+	lookup(ctx context.Context, key string) (string, error)
+	// nothing says of a filter of that name that its value is empty, and what to do.
+	nothing(name, key string) string
 }
 
 // filterTypes is the table of config filters.
@@ -41,7 +44,7 @@ func newEnvFilter(*flume.Properties) configFilter { return envFilter{} }
 
 func (envFilter) runs() bool { return false }
 
-func (envFilter) lookup(key string) (string, error) {
+func (envFilter) lookup(_ context.Context, key string) (string, error) {
 	value, found := os.LookupEnv(key)
 	if !found {
 		return "", fmt.Errorf("the environment has no variable %s", key)
@@ -49,13 +52,21 @@ func (envFilter) lookup(key string) (string, error) {
 	return value, nil
 }
 
+func (envFilter) nothing(name, key string) string {
+	return fmt.Sprintf("config filter %s has no value for %s: that variable is empty; set it before the agent starts", name, key)
+}
+
 // filterWait is how long the program of an external config filter may run.
 const filterWait = 10 * time.Second
 
-type externalFilter struct{ command, charset string }
+type externalFilter struct {
+	command, charset string
+	wait             time.Duration
+	late             string // the key for which there was no answer in time
+}
 
 func newExternalFilter(p *flume.Properties) configFilter {
-	f := &externalFilter{}
+	f := &externalFilter{wait: filterWait}
 	p.String(&f.command, "command", "", "the program; the key is its last argument").Require()
 	p.Choice(&f.charset, "charset", "UTF-8", []string{"UTF-8", "US-ASCII", "ISO-8859-1"}, "how it prints text")
 	return f
@@ -63,20 +74,19 @@ func newExternalFilter(p *flume.Properties) configFilter {
 
 func (f *externalFilter) runs() bool { return true }
 
-// lookup runs the program and takes the first line that it prints.
-func (f *externalFilter) lookup(key string) (string, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), filterWait)
-	defer cancel()
+// lookup runs the program and takes the first line that it prints. A program that
+// did not end in time is not run again: it would take as long for each key.
+func (f *externalFilter) lookup(ctx context.Context, key string) (string, error) {
 	words := append(strings.Fields(f.command), key)
-	c := exec.CommandContext(ctx, words[0], words[1:]...)
-	c.WaitDelay = time.Second // for a child that holds its output open
-	out, err := c.Output()
+	if f.late != "" {
+		return "", fmt.Errorf("%s was not run, as it did not end for %s", strings.Join(words, " "), f.late)
+	}
+	limited, cancel := context.WithTimeoutCause(ctx, f.wait, fmt.Errorf("it did not end within %v", f.wait))
+	defer cancel()
+	out, err := source.Ask(limited, words)
 	if err != nil {
-		var exit *exec.ExitError
-		if errors.As(err, &exit) {
-			if said := bytes.TrimSpace(exit.Stderr); len(said) > 0 {
-				err = fmt.Errorf("%w: %s", err, said)
-			}
+		if limited.Err() != nil && ctx.Err() == nil {
+			f.late = key
 		}
 		return "", fmt.Errorf("%s: %w", strings.Join(words, " "), err)
 	}
@@ -90,6 +100,11 @@ func (f *externalFilter) lookup(key string) (string, error) {
 		return b.String(), nil
 	}
 	return strings.ToValidUTF8(string(line), "\uFFFD"), nil
+}
+
+func (f *externalFilter) nothing(name, key string) string {
+	return fmt.Sprintf("config filter %s has no value for %s: %s %s printed nothing; run that command by hand: the first line that it prints is the value",
+		name, key, strings.Join(strings.Fields(f.command), " "), key)
 }
 
 // filterUse is `${name['key']}`, the key also in double quotes or bare.
@@ -135,11 +150,22 @@ func (l *linter) filterValue(e *entry, filters map[string]configFilter) {
 			e.deferred = true
 			return use
 		}
-		value, err := f.lookup(key)
+		value, err := f.lookup(l.asking, key)
+		if err != nil && l.asking.Err() != nil {
+			e.deferred = true // the agent ends
+			return use
+		}
 		if err != nil {
-			l.report(Error, e.valueAt, "", "config filter %s has no value for %s: %v", m[1], key, err)
+			fix := "set the variable before the agent starts"
+			if f.runs() {
+				fix = "run that command by hand: the first line that it prints is the value"
+			}
+			l.report(Error, e.valueAt, fix, "config filter %s has no value for %s: %v", m[1], key, err)
 			e.deferred = true
 			return use
+		}
+		if value == "" {
+			e.nothing = f.nothing(m[1], key)
 		}
 		seen[use] = value
 		return value
@@ -153,6 +179,26 @@ func (e *entry) forget(name string) {
 			e.unresolved = append(e.unresolved[:i:i], e.unresolved[i+1:]...)
 			return
 		}
+	}
+}
+
+// filterMissed reports a reference to a config filter that nothing replaces.
+func (l *linter) filterMissed(e *entry, what, text string) {
+	filter, _, _ := strings.Cut(text[len("${"):], "[")
+	listed := slices.Contains(l.listed(configFilters), filter)
+	list := join(l.name, configFilters)
+	switch {
+	case listed && filterUse.MatchString(text):
+		l.report(Error, e.valueAt, "mend the filter", "%s: nothing replaces %s: config filter %s does not work", what, text, filter)
+	case listed:
+		l.report(Error, e.valueAt, "write "+"${"+filter+"['KEY']} with such a key",
+			"%s: nothing replaces %s: keys of config filters have letters, digits, - and _ alone", what, text)
+	case l.parts[configFilters][filter] == nil:
+		l.report(Error, e.valueAt, fmt.Sprintf("add %s = %s and %s.%s.type = env", list, filter, list, filter),
+			"%s: nothing replaces %s: there is no config filter %s", what, text, filter)
+	default:
+		l.report(Error, e.valueAt, fmt.Sprintf("list it: %s = %s", list, filter),
+			"%s: nothing replaces %s: there is no config filter %s", what, text, filter)
 	}
 }
 
@@ -173,15 +219,20 @@ func (l *linter) checkReferences(p *part, name string) {
 		case plain && shell:
 			// A shell variable, or a group of a pattern.
 		case r.why != "":
-			l.report(Error, e.valueAt, "", "%s of %s %s: nothing replaces %s: %s", name, singular[p.kind], p.name, text, r.why)
+			fix := "write the value itself"
+			switch {
+			case strings.HasPrefix(r.name, "env:"):
+				fix = "set it, or write a default: ${" + r.name + ":-VALUE}"
+			case strings.HasPrefix(r.name, "sys:"): // the reason says how
+				fix = "or write a default: ${" + r.name + ":-VALUE}"
+			}
+			l.report(Error, e.valueAt, fix, "%s of %s %s: nothing replaces %s: %s", name, singular[p.kind], p.name, text, r.why)
 		case plain && inEnv:
 			l.note(level, e.valueAt, "write ${env:"+r.name+"}", "%s of %s %s: %s is no reference and stays as it is", name, singular[p.kind], p.name, text)
 		case plain:
 			l.note(level, e.valueAt, "write ${env:NAME}, ${sys:NAME} or a key of the file", "%s of %s %s: nothing replaces %s, it stays as it is", name, singular[p.kind], p.name, text)
 		case strings.Contains(r.name, "["):
-			filter, _, _ := strings.Cut(r.name, "[")
-			l.report(Error, e.valueAt, fmt.Sprintf("list it: %s.configfilters = %s", l.name, filter),
-				"%s of %s %s: nothing replaces %s: there is no config filter %s", name, singular[p.kind], p.name, text, filter)
+			l.filterMissed(e, name+" of "+singular[p.kind]+" "+p.name, text)
 		default:
 			l.report(Error, e.valueAt, "write ${env:NAME}, ${sys:NAME} or a key of the file",
 				"%s of %s %s: nothing replaces %s", name, singular[p.kind], p.name, text)

@@ -30,6 +30,8 @@ type Finding struct {
 	Level   Level
 	Message string // what is wrong
 	Fix     string // what to do; "" where nothing has to be done
+
+	kind string // the same for findings that differ in their place and names alone
 }
 
 // String is the finding in one line, as compilers print theirs.
@@ -78,6 +80,34 @@ func (r Report) Count(level Level) int {
 	return n
 }
 
+// mostAlike is how many findings of one kind are worth reading: a file of
+// another program has thousands.
+const mostAlike = 20
+
+// Brief is the report with the first findings of each kind alone; in place of the
+// others stands how many they are.
+func (r Report) Brief() Report {
+	alike := func(f Finding) string { return f.Level.String() + f.kind }
+	total, seen := map[string]int{}, map[string]int{}
+	for _, f := range r.Findings {
+		total[alike(f)]++
+	}
+	var brief []Finding
+	for _, f := range r.Findings {
+		key := alike(f)
+		seen[key]++
+		switch more := total[key] - mostAlike; {
+		case f.kind == "" || more <= 1 || seen[key] <= mostAlike:
+			brief = append(brief, f)
+		case seen[key] == mostAlike+1:
+			f.Message, f.Fix = fmt.Sprintf("%d more like this: %s", more, f.Message), "--all shows them"
+			brief = append(brief, f)
+		}
+	}
+	r.Findings = brief
+	return r
+}
+
 // Write prints the findings, one a line.
 func (r Report) Write(w io.Writer) error {
 	for _, f := range r.Findings {
@@ -96,4 +126,14 @@ func sortFindings(findings []Finding, files []string) {
 			cmp.Compare(a.Line, b.Line),
 			cmp.Compare(a.Column, b.Column))
 	})
+}
+
+// firstError is the first finding of level Error, or "".
+func (r Report) firstError() string {
+	for _, f := range r.Findings {
+		if f.Level == Error {
+			return f.String()
+		}
+	}
+	return ""
 }

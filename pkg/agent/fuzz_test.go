@@ -29,7 +29,7 @@ func FuzzCheck(f *testing.F) {
 			t.Skip("long")
 		}
 		o := Options{Name: "a1", Files: []string{"a.conf"}, Lenient: lenient, Properties: map[string]string{"x": "y"}}
-		report, err := check(o, []propertyFile{{"a.conf", []byte(text)}}, false)
+		report, err := check(o, []propertyFile{{"a.conf", []byte(text)}}, purpose{})
 		lines := strings.FieldsFunc(text+"x", func(r rune) bool { return r == '\n' || r == '\r' })
 		for _, finding := range report.Findings {
 			if finding.Line > strings.Count(text, "\n")+strings.Count(text, "\r")+1 || finding.Line < 0 || finding.Column < 0 || len(lines) == 0 {

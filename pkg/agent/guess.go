@@ -26,12 +26,25 @@ func (l *linter) guess(meant string) {
 }
 
 // judgeGuesses makes warnings of the misspelt keys without which the component
-// runs in Flume. What spreads or changes events is missed in any case.
-func (l *linter) judgeGuesses(flumes *plan) {
+// runs in Flume, or that nothing would be run by. What spreads or changes events
+// is missed in any case. The trees are what the files mean and what Flume reads.
+func (l *linter) judgeGuesses(flumes *plan, meant, read *tree) {
 	for _, g := range l.guesses {
 		word, _, _ := strings.Cut(g.property, ".")
-		if g.property == "" || word == "selector" || word == "interceptors" || g.kind == sinkGroups || g.kind == configFilters ||
-			!flumes.runs(g.kind, g.component) {
+		harmless := false
+		switch {
+		case !slices.Contains(kinds, g.kind):
+		case g.component == "": // a list
+			harmless = read.lists[g.kind] != nil && !slices.ContainsFunc(meant.listed(g.kind), func(name string) bool {
+				return !slices.Contains(read.listed(g.kind), name)
+			})
+		case len(read.listed(g.kind)) > 0 && !slices.Contains(meant.listed(g.kind), g.component):
+			harmless = true
+		case g.property == "" || word == "selector" || word == "interceptors" || g.kind == sinkGroups || g.kind == configFilters:
+		default:
+			harmless = flumes.runs(g.kind, g.component)
+		}
+		if !harmless {
 			continue
 		}
 		f := &l.findings[g.finding]

@@ -97,7 +97,7 @@ const hopEvents = 1000
 func wholeHop(t *testing.T, read func() []string) {
 	t.Helper()
 	var missing int
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(100 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(100 * time.Millisecond) {
 		seen := map[string]int{}
 		for _, line := range read() {
 			seen[line]++

@@ -29,18 +29,28 @@ type channelPart = component[flume.Channel]
 
 func (c *component[C]) ok() bool { return c.props != nil }
 
+// typeName is the type's name, as far as it is known before the agent starts.
+func (c *component[C]) typeName() string {
+	if c.typ == nil {
+		return "type from a config filter"
+	}
+	return c.typ.Name()
+}
+
 // plan is what an agent consists of.
 type plan struct {
 	channels []*channelPart
 	sources  []*sourceNode
 	sinks    []*sinkNode
 	groups   []*groupNode
-	asks     bool // some values come from programs of config filters
+	left     []leftOut // what Flume would not run
+	asks     bool      // some values come from programs of config filters
 }
 
 type sourceNode struct {
 	*component[source.Source]
 	required, optional []*channelPart // required are all of them where the selector chooses
+	spared, idle       []*channelPart // of these: those that no event has to reach, and that none reaches
 	interceptors       []*component[source.Interceptor]
 	selector           source.Selector // nil = every event goes to all
 	selectorName       string
@@ -60,9 +70,13 @@ var singular = map[string]string{sources: "source", channels: "channel", sinks: 
 func (l *linter) check(files []string) *plan {
 	p := &plan{}
 	if len(l.lists) == 0 && len(l.order) == 0 {
+		if slices.ContainsFunc(l.findings, func(f Finding) bool { return f.Message == noText }) {
+			return p // nothing can be in it
+		}
 		l.unknownAgent(files)
 		return p
 	}
+	l.checking = len(l.findings)
 	l.checkLists(files)
 	p.asks = l.applyFilters()
 	for _, name := range l.listed(channels) {
@@ -89,9 +103,12 @@ func (l *linter) check(files []string) *plan {
 	}
 	l.checkClaims(p)
 	if l.asFlume {
+		l.noteLeftOut(p)
 		p.prune()
 	}
 	l.checkTimes(p)
+	p.retain()
+	l.checkHeld(p)
 	l.checkUse(p)
 	return p
 }
@@ -107,44 +124,99 @@ func (p *plan) prune() {
 	p.groups = slices.DeleteFunc(p.groups, func(g *groupNode) bool { return g.broken || len(g.members) == 0 })
 }
 
+// unknownAgent reports that the files have nothing of the agent, where the one
+// begins that was probably meant.
 func (l *linter) unknownAgent(files []string) {
-	at := position{file: files[0]}
-	switch {
-	case l.name == "":
-		l.report(Error, at, "", "no agent name given")
-	default:
-		l.report(Error, at, "", "no agent %q in %s", l.name, strings.Join(files, ", "))
+	at, fix := position{files[0], 1, 1}, "an agent begins with lines such as a1.sources = r1"
+	if len(l.agents) > 0 {
+		at, fix = l.begins[0], "choose one with -n: "+l.agentList()
 	}
-	f := &l.findings[len(l.findings)-1]
-	switch {
-	case len(l.agents) == 0:
-		f.Fix = "an agent begins with lines such as a1.sources = r1"
-	case l.name == "":
-		f.Fix = "choose one with -n: " + strings.Join(l.agents, ", ")
-	default:
-		f.Fix = didYouMean(l.name, l.agents)
+	if l.name == "" {
+		l.report(Error, at, fix, "no agent name given")
+		return
 	}
+	switch near := nearest(l.name, l.agents); {
+	case near != "":
+		at, fix = l.begins[slices.Index(l.agents, near)], fmt.Sprintf("did you mean %q?", near)
+	case len(l.agents) == 1:
+		fix = fmt.Sprintf("did you mean %q? There is no other", l.agents[0])
+	}
+	l.report(Error, at, fix, "no agent %q in %s", l.name, strings.Join(files, ", "))
+}
+
+// agentList names the agents with the lines where they begin.
+func (l *linter) agentList() string {
+	const most = 20
+	var list []string
+	for i, name := range l.agents {
+		if i == most {
+			return strings.Join(list, ", ") + fmt.Sprintf(" and %d more", len(l.agents)-most)
+		}
+		list = append(list, fmt.Sprintf("%s (%s)", name, l.begins[i].from(l.begins[0])))
+	}
+	return strings.Join(list, ", ")
 }
 
 // checkLists looks at what the agent says it runs.
 func (l *linter) checkLists(files []string) {
-	at := position{file: files[0]}
-	if len(l.order) > 0 {
-		at = l.order[0].first.at
-	}
+	at := l.begin(files)
 	unlisted := l.withoutList()
+	l.emptyLists(unlisted)
 	if len(l.listed(channels)) == 0 && !unlisted[channels] {
+		if list := l.lists[channels]; list != nil {
+			at = list.at.at
+		}
 		l.report(Error, at, l.listFix(channels, "c1"), "agent %s lists no channels", l.name)
 	}
 	if len(l.listed(sources)) == 0 && len(l.listed(sinks)) == 0 && !unlisted[sources] && !unlisted[sinks] {
 		l.report(Error, at, l.listFix(sources, "r1"), "agent %s lists neither sources nor sinks", l.name)
 	}
 	for _, p := range l.order {
-		if slices.Contains(l.listed(p.kind), p.name) || l.lists[p.kind] == nil {
+		if slices.Contains(l.listed(p.kind), p.name) || len(l.listed(p.kind)) == 0 || p.guessed() {
 			continue
 		}
 		l.report(Note, p.first.at, fmt.Sprintf("add it to %s.%s to run it", l.name, p.kind),
 			"%s %s is described but not listed", singular[p.kind], p.name)
+	}
+}
+
+// begin is the first line of the agent, which has a component or a list.
+func (l *linter) begin(files []string) position {
+	if i := slices.Index(l.agents, l.name); i >= 0 {
+		return l.begins[i]
+	}
+	if len(l.order) > 0 {
+		return l.order[0].first.at
+	}
+	for _, kind := range kinds {
+		if list := l.lists[kind]; list != nil {
+			return list.at.at
+		}
+	}
+	return position{files[0], 1, 1}
+}
+
+// emptyLists reports lists without a name, and adds the kinds of which there are
+// components to unlisted: Flume runs none of them.
+func (l *linter) emptyLists(unlisted map[string]bool) {
+	for _, kind := range kinds {
+		list := l.lists[kind]
+		if list == nil || len(list.names) > 0 {
+			continue
+		}
+		i := slices.IndexFunc(l.order, func(p *part) bool { return p.kind == kind && !l.astray(p) })
+		if i < 0 {
+			l.note(Note, list.at.at, "", "%s lists nothing", list.at.key)
+			continue
+		}
+		unlisted[kind] = true
+		level := Error
+		if kind == configFilters {
+			level = Warning // a value that needs one is an error of its own
+		}
+		fix := strings.Replace(shorten(l.listFix(kind, "")), "add ", "write ", 1)
+		l.note(level, list.at.at, fix, "%s lists nothing: %s %s, described in %s, does not run", list.at.key,
+			singular[kind], l.order[i].name, l.order[i].first.at.from(list.at.at))
 	}
 }
 
@@ -214,11 +286,14 @@ func checkPart[C any](l *linter, kind, name string, table flume.Table[C], reserv
 	what := singular[kind] + " " + name
 	if p.first == nil {
 		p.first = l.lists[kind].at
-		l.report(Error, p.first.valueAt, didYouMean(name, l.unlisted(kind)), "%s is listed but not described", what)
+		l.report(Error, p.first.valueAt, l.undescribed(kind, name), "%s is listed but not described", what)
 		return c
 	}
 	checkType(l, c, what, fmt.Sprintf("%s.%s.%s.", l.name, kind, name), p, table)
 	for _, name := range p.names {
+		if e := p.get("type"); c.typ == nil && e != nil && strings.Contains(e.value, ".") && !slices.Contains(reserved, name) {
+			continue // what others' components make of ${…} nobody knows
+		}
 		l.checkReferences(p, name)
 	}
 	if c.typ == nil || c.typ.New == nil {
@@ -242,32 +317,39 @@ func checkType[C any](l *linter, c *component[C], what, prefix string, p *part, 
 		l.report(Error, at, fmt.Sprintf("add %stype = %s", prefix, aliases(table)), "%s has no type", what)
 		return
 	}
+	if e.deferred {
+		return
+	}
 	word, _, _ := strings.Cut(strings.TrimSuffix(what, " "+c.name), " of ")
-	c.typ = table.Lookup(e.value)
+	value, comment, found := cutComment(e.value)
+	if found {
+		l.report(Error, e.valueAt, ownLine, "type of %s: %q is part of the value", what, comment)
+		if l.asFlume {
+			return
+		}
+	}
+	c.typ = table.Lookup(value)
 	if c.typ == nil {
-		c.typ = unsupportedWord(e.value, table)
+		c.typ = unsupportedWord(value, table)
 	}
 	switch {
-	case c.typ == nil && strings.Contains(e.value, "."):
-		checkClass(l, e, word, table)
+	case c.typ == nil && strings.Contains(value, "."):
+		checkClass(l, e.as(e.key, value), word, table)
 	case c.typ == nil:
-		l.report(Error, e.valueAt, didYouMean(e.value, table.Names()), "unknown %s type %q", word, e.value)
+		l.report(Error, e.valueAt, typeFix(value, table), "unknown %s type %q", word, value)
 	case c.typ.New == nil && c.typ.Instead != "":
-		l.report(Error, e.valueAt, "instead: "+c.typ.Instead, "%s type %s is not supported", word, e.value)
+		l.report(Error, e.valueAt, "instead: "+c.typ.Instead, "%s type %s is not supported", word, value)
 	case c.typ.New == nil:
-		l.report(Error, e.valueAt, "", "%s type %s is not supported yet", word, e.value)
+		l.report(Error, e.valueAt, "", "%s type %s is not supported yet", word, value)
 	}
 }
 
-// aliases lists the types that exist, for a fix.
-func aliases[C any](table flume.Table[C]) string {
-	var names []string
-	for i := range table {
-		if table[i].New != nil && table[i].Alias != "" {
-			names = append(names, table[i].Alias)
-		}
+// undescribed says what to do about a name of a list that nothing describes.
+func (l *linter) undescribed(kind, name string) string {
+	if fix := didYouMean(name, l.unlisted(kind)); fix != "" {
+		return fix
 	}
-	return strings.Join(names, " | ")
+	return fmt.Sprintf("add %s.%s.%s.type, or take it out of the list", l.name, kind, name)
 }
 
 // place is where to report what is missing in a part.

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -69,4 +70,29 @@ func nearestClass(class string, known []string) string {
 		}
 	}
 	return nearest(class, alike)
+}
+
+// typeFix names the type that was probably meant, or those that there are.
+func typeFix[C any](word string, table flume.Table[C]) string {
+	if near := nearest(word, table.Names()); near != "" {
+		return fmt.Sprintf("did you mean %q?", near)
+	}
+	var names []string
+	for i := range table {
+		if table[i].New != nil {
+			names = append(names, table[i].Name())
+		}
+	}
+	return "known: " + strings.Join(names, ", ")
+}
+
+// aliases lists the types that exist, for a fix.
+func aliases[C any](table flume.Table[C]) string {
+	var names []string
+	for i := range table {
+		if table[i].New != nil && table[i].Alias != "" {
+			names = append(names, table[i].Alias)
+		}
+	}
+	return strings.Join(names, " | ")
 }

@@ -7,10 +7,6 @@ import (
 	"github.com/logpipe/logpipe/pkg/sink"
 )
 
-// deadLetter is the property that every sink has besides Flume's: the file for
-// events that it can never deliver.
-const deadLetter = "deadLetter"
-
 // groupNode is a sink group.
 type groupNode struct {
 	name      string
@@ -30,7 +26,7 @@ func (l *linter) checkGroup(p *plan, name string) {
 	l.broken = 0
 	what := "sink group " + name
 	if part.first == nil {
-		l.report(Error, l.lists[sinkGroups].at.valueAt, didYouMean(name, l.unlisted(sinkGroups)), "%s is listed but not described", what)
+		l.report(Error, l.lists[sinkGroups].at.valueAt, l.undescribed(sinkGroups, name), "%s is listed but not described", what)
 		return
 	}
 	g := &groupNode{name: name}
@@ -39,6 +35,9 @@ func (l *linter) checkGroup(p *plan, name string) {
 	if list == nil {
 		l.report(Error, part.first.at, "add "+join(l.name, sinkGroups, name, "sinks")+" = "+strings.Join(append(l.listed(sinks), "k1 k2")[:1], ""), "%s has no sinks", what)
 		g.broken = true
+		return
+	}
+	if list.deferred {
 		return
 	}
 	names := l.groupMembers(p, g, list)
@@ -52,6 +51,9 @@ func (l *linter) checkGroup(p *plan, name string) {
 		sub.first = list
 	}
 	g.processor = checkSub(l, "processor of "+what, join(l.name, sinkGroups, name, "processor")+".", "default", sub, sink.Processors())
+	if sub.get("type") == nil && len(names) > 1 {
+		l.takeBackAll(sub, "priority.", "maxpenalty", "backoff", "selector", "selector.")
+	}
 	if g.processor.ok() && len(names) > 0 {
 		l.problems(what, sub, g.processor.built.Bind(names))
 		l.checkOneChannel(g, list)
@@ -66,6 +68,10 @@ func (l *linter) groupMembers(p *plan, g *groupNode, list *entry) (names []strin
 		switch {
 		case i < 0:
 			fix := didYouMean(name, l.listed(sinks))
+			if l.parts[sinks][name] != nil && l.lists[sinks] == nil {
+				l.broken++
+				continue // it was reported that there is no list
+			}
 			if l.parts[sinks][name] != nil {
 				fix = "it is described: add it to " + join(l.name, sinks)
 			}
@@ -85,7 +91,8 @@ func (l *linter) groupMembers(p *plan, g *groupNode, list *entry) (names []strin
 // checkOneChannel looks at groups whose sinks take from several channels: events
 // of one channel cannot go to a sink of another.
 func (l *linter) checkOneChannel(g *groupNode, list *entry) {
-	if len(g.members) < 2 || g.together() {
+	unknown := func(n *sinkNode) bool { return n.channel == nil } // which was reported
+	if len(g.members) < 2 || g.together() || slices.ContainsFunc(g.members, unknown) {
 		return
 	}
 	if g.processor.typ.Name() == "failover" {

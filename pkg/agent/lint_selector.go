@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -29,6 +30,16 @@ func checkSub[C any](l *linter, what, prefix, otherwise string, sub *part, table
 	return c
 }
 
+// takeBackAll takes back the warnings about properties of another type than a
+// helper has, since it has none: a name, or one that ends in a dot for a family.
+func (l *linter) takeBackAll(sub *part, properties ...string) {
+	for _, name := range sub.names {
+		if slices.ContainsFunc(properties, func(p string) bool { return name == p || strings.HasSuffix(p, ".") && strings.HasPrefix(name, p) }) {
+			l.takeBack(sub.get(name).propertyAt(name))
+		}
+	}
+}
+
 // problems reports what a helper of a component finds wrong.
 func (l *linter) problems(what string, sub *part, all []flume.Problem) {
 	for _, problem := range all {
@@ -47,15 +58,6 @@ func (l *linter) checkSelector(n *sourceNode) {
 		return
 	}
 	what := "selector of source " + n.name
-	if sub.get("type") == nil && len(n.required) > 1 {
-		for _, name := range sub.names {
-			if name != "optional" {
-				l.diverts(sub.first.at, "add "+join(l.name, sources, n.name, "selector.type")+" = multiplexing",
-					"%s has no type: every event goes to every channel", what)
-				break
-			}
-		}
-	}
 	c := checkSub(l, what, join(l.name, sources, n.name, "selector")+".", "replicating", sub, source.Selectors())
 	if !c.ok() {
 		return
@@ -64,10 +66,18 @@ func (l *linter) checkSelector(n *sourceNode) {
 	for _, ch := range n.required {
 		names = append(names, ch.name)
 	}
-	l.problems(what, sub, c.built.Bind(names))
 	n.selectorName = c.typ.Name()
-	if n.selectorName == "multiplexing" {
+	misspelt := l.checkRoutes(n, sub, c.props, names)
+	problems := c.built.Bind(names)
+	if misspelt { // that there is no mapping and no default is what it comes to
+		problems = slices.DeleteFunc(problems, func(p flume.Problem) bool { return p.Property == "type" })
+	}
+	l.problems(what, sub, problems)
+	if n.selectorName == "multiplexing" && !misspelt {
 		l.checkOthers(n, sub, names)
+	}
+	if n.selectorName == "multiplexing" && !misspelt {
+		n.sortRoutes(sub)
 	}
 	if n.selectorName != "replicating" {
 		n.selector = c.built
@@ -118,7 +128,7 @@ func (l *linter) checkOthers(n *sourceNode, sub *part, channels []string) {
 func (l *linter) checkInterceptors(n *sourceNode) {
 	list := n.part.get("interceptors")
 	var names []string
-	if list != nil {
+	if list != nil && !list.deferred {
 		names = l.names(list, list.value)
 	}
 	groups := map[string]*part{}
@@ -134,13 +144,68 @@ func (l *linter) checkInterceptors(n *sourceNode) {
 		groups[name] = subPart(n.part, "interceptors."+name+".")
 		if groups[name].first == nil { // a word alone
 			groups[name] = nil
+			l.aloneInterceptor(n, names, key)
 			continue
 		}
-		if !slices.Contains(names, name) {
-			l.report(Note, groups[name].first.at, "add it to interceptors to use it", "interceptor %s is described but not listed", name)
+		if !slices.Contains(names, name) && groups[name].get("type") == nil && l.aloneInterceptor(n, names, key) {
+			continue
+		}
+		if !slices.Contains(names, name) && (list == nil || !list.deferred) {
+			l.unlistedInterceptor(n, list, name, groups[name])
 		}
 	}
 	for _, name := range names {
 		n.interceptors = append(n.interceptors, l.checkInterceptor(n, list, name, groups[name]))
 	}
+}
+
+// unlistedInterceptor reports an interceptor that list, which may be nil, does not have.
+func (l *linter) unlistedInterceptor(n *sourceNode, list *entry, name string, g *part) {
+	level, fix := Note, "add it to interceptors to use it"
+	if list == nil {
+		if slices.ContainsFunc(n.part.names, func(name string) bool {
+			return name != "interceptors" && nearest(name, []string{"interceptors"}) != ""
+		}) {
+			return // as the line that would list it was
+		}
+		level, fix = Warning, "add "+join(l.name, sources, n.name, "interceptors")+" = "+strings.Join(n.describedInterceptors(), " ")
+	}
+	l.report(level, g.first.at, fix, "interceptor %s is described but not listed", name)
+}
+
+// describedInterceptors names the interceptors that have properties, in their order.
+func (n *sourceNode) describedInterceptors() (names []string) {
+	for _, key := range n.part.names {
+		if tail, found := strings.CutPrefix(key, "interceptors."); found {
+			name, _, below := strings.Cut(tail, ".")
+			if below && !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
+	}
+	return names
+}
+
+// aloneInterceptor reports a key below interceptors that belongs to none: most often
+// a dot is missing behind the name. It tells whether it is such a key.
+func (l *linter) aloneInterceptor(n *sourceNode, names []string, key string) bool {
+	word, tail, below := strings.Cut(strings.TrimPrefix(key, "interceptors."), ".")
+	if slices.Contains(names, word) || n.part.get(key) == nil {
+		return false // it is told that this one is not described
+	}
+	meant := ""
+	for _, name := range names {
+		if rest, found := strings.CutPrefix(word, name); found && len(rest) > 2 {
+			meant = join("interceptors", name, rest, tail)
+		}
+	}
+	fix := "write interceptors.NAME.PROPERTY"
+	switch {
+	case meant != "":
+		fix = fmt.Sprintf("did you mean %q?", meant)
+	case below:
+		return false
+	}
+	l.report(Warning, n.part.get(key).propertyAt(key), fix, "%s of source %s names no property of an interceptor and has no effect", key, n.name)
+	return true
 }

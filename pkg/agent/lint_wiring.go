@@ -17,7 +17,7 @@ func (l *linter) checkSource(p *plan, name string) *sourceNode {
 	if n.part.values == nil {
 		return n
 	}
-	e, names := l.channelNames(n.part, "channels", misspelt)
+	e, names := l.channelNames(n.part, "channels", misspelt, n.typ == nil)
 	if e != nil {
 		n.required = l.findChannels(p, e, names)
 	}
@@ -32,11 +32,11 @@ func (l *linter) checkSource(p *plan, name string) *sourceNode {
 // checkSink checks a sink and its channel.
 func (l *linter) checkSink(p *plan, name string) *sinkNode {
 	misspelt := namesLike(l.part(sinks, name), "channel")
-	n := &sinkNode{component: checkPart(l, sinks, name, sinkTypes(), append(misspelt, "type", "channel", deadLetter)...)}
+	n := &sinkNode{component: checkPart(l, sinks, name, sinkTypes(), append(misspelt, "type", "channel", flume.DeadLetter)...)}
 	if n.part.values == nil {
 		return n
 	}
-	e, names := l.channelNames(n.part, "channel", misspelt)
+	e, names := l.channelNames(n.part, "channel", misspelt, n.typ == nil)
 	if e == nil {
 		return n
 	}
@@ -62,13 +62,17 @@ func namesLike(p *part, property string) []string {
 }
 
 // channelNames reads the property that names the channels of a part. Sources
-// have `channels`, sinks `channel`; the other word is a common mistake.
-func (l *linter) channelNames(p *part, property string, misspelt []string) (*entry, []string) {
+// have `channels`, sinks `channel`; the other word is a common mistake. Theirs says
+// that the type is one of others, whose properties nobody knows.
+func (l *linter) channelNames(p *part, property string, misspelt []string, theirs bool) (*entry, []string) {
 	what := singular[p.kind] + " " + p.name
 	right := p.get(property)
 	for _, name := range misspelt {
 		e := p.get(name)
 		fix := fmt.Sprintf("did you mean %q?", property)
+		if right != nil && theirs {
+			continue // a type of others may well have it
+		}
 		if right != nil {
 			l.report(Warning, e.propertyAt(name), fix, "%s has no property %q; it has no effect", what, name)
 			continue
@@ -78,10 +82,13 @@ func (l *linter) channelNames(p *part, property string, misspelt []string) (*ent
 			right = e
 		}
 	}
+	if right != nil && right.deferred {
+		return nil, nil
+	}
 	if right != nil {
-		value, comment, found := strings.Cut(right.value, " #")
+		value, comment, found := cutComment(right.value)
 		if found {
-			l.report(Error, right.valueAt, valueFix(right.value), "%s of %s: %q is part of the value", property, what, "#"+comment)
+			l.report(Error, right.valueAt, ownLine+": it is part of the value", "%s of %s: %q is part of the value", property, what, comment)
 		}
 		return right, l.names(right, value)
 	}
@@ -94,15 +101,21 @@ func (l *linter) channelNames(p *part, property string, misspelt []string) (*ent
 	return nil, nil
 }
 
-// names cuts a list of names at blanks. Commas are a common mistake: they are
-// reported, and read.
+// names cuts a list of names at blanks. Commas and comments are common mistakes:
+// they are reported, and the list is read as it was meant.
 func (l *linter) names(e *entry, text string) []string {
-	names := strings.Fields(text)
-	if strings.Contains(text, ",") && !l.asFlume {
-		if right := strings.FieldsFunc(text, func(r rune) bool { return r == ',' || isBlank(r) }); len(right) > 0 {
-			names = right
+	if before, comment, found := cutComment(text); found {
+		l.report(Error, e.valueAt, ownLine, "%s: %q is part of the value", e.key, comment)
+		if !l.asFlume {
+			text = before
 		}
-		l.report(Error, e.valueAt, "write "+strings.Join(names, " "), "%s: names are separated by blanks, not by commas", e.key)
+	}
+	names := strings.Fields(text)
+	if apart, wrong := cutNames(text); wrong != "" && !l.asFlume {
+		if len(apart) > 0 {
+			names = apart
+		}
+		l.report(Error, e.valueAt, "write "+strings.Join(names, " "), "%s: names are separated by blanks, not by %s", e.key, wrong)
 	}
 	if len(names) == 0 {
 		return []string{text}
@@ -125,6 +138,10 @@ func (l *linter) findChannels(p *plan, e *entry, names []string) []*channelPart 
 		}
 	}
 	for _, name := range missing {
+		if l.parts[channels][name] != nil && l.lists[channels] == nil {
+			l.broken++
+			continue // it was reported that there is no list
+		}
 		fix := didYouMean(name, l.listed(channels))
 		if l.parts[channels][name] != nil {
 			fix = fmt.Sprintf("it is described: add it to %s.%s", l.name, channels)
@@ -141,7 +158,8 @@ func (l *linter) findChannels(p *plan, e *entry, names []string) []*channelPart 
 func (l *linter) checkInterceptor(n *sourceNode, list *entry, name string, g *part) *component[source.Interceptor] {
 	c := &component[source.Interceptor]{name: name, part: g}
 	if g == nil {
-		l.report(Error, list.valueAt, "", "interceptor %s of source %s is listed but not described", name, n.name)
+		l.report(Error, list.valueAt, fmt.Sprintf("add %s.type, or take it out of the list", join(l.name, sources, n.name, "interceptors", name)),
+			"interceptor %s of source %s is listed but not described", name, n.name)
 		return c
 	}
 	prefix := join(l.name, sources, n.name, "interceptors", name) + "."
@@ -152,15 +170,20 @@ func (l *linter) checkInterceptor(n *sourceNode, list *entry, name string, g *pa
 	c.props = &flume.Properties{System: l.system}
 	c.built = c.typ.New(c.props)
 	s := part2scope(l, g, "interceptor "+name, c.typ.Name(), []string{"type"})
-	s.prefix = prefix
+	s.prefix, s.filter = prefix, c.typ.Name() == "regex_filter"
 	checkProperties(l, c.props, s)
 	checkTogether(l, c.built, g)
 	return c
 }
 
-// checkBatch refuses a batch that no transaction of the channel can hold.
+// checkBatch refuses a batch that no transaction of the channel can hold. As in
+// Flume, only a channel with a transactionCapacity has such a limit: one of JDBC
+// has none, and batches are cut to what it can have.
 func checkBatch[C any](l *linter, c *component[C], ch *channelPart) {
 	if !c.ok() || !ch.ok() {
+		return
+	}
+	if limit, _ := ch.props.Lookup("transactionCapacity"); limit == nil {
 		return
 	}
 	batcher, ok := any(c.built).(flume.Batcher)
@@ -189,22 +212,36 @@ func (l *linter) checkUse(p *plan) {
 	if l.countErrors() > 0 {
 		return // this would mostly repeat them
 	}
+	for _, p := range l.order {
+		for _, name := range []string{"channel", "channels"} {
+			if e := p.get(name); e != nil && e.deferred {
+				return // it is not known yet
+			}
+		}
+	}
 	for _, c := range p.channels {
 		if !c.ok() || strings.HasSuffix(c.typ.Name(), "KafkaChannel") {
 			continue
 		}
-		required := slices.ContainsFunc(p.sources, func(n *sourceNode) bool { return slices.Contains(n.required, c) })
-		optional := slices.ContainsFunc(p.sources, func(n *sourceNode) bool { return slices.Contains(n.optional, c) })
+		var required, optional, idle bool
+		for _, n := range p.sources {
+			must, may, never := n.gives(c)
+			required, optional, idle = required || must, optional || may, idle || never
+		}
 		emptied := slices.ContainsFunc(p.sinks, func(n *sinkNode) bool { return n.channel == c })
 		switch {
+		case !required && !optional && idle:
+			if !emptied { // else its sinks wait for a route that somebody may add
+				l.report(Warning, c.part.first.at, "add a mapping to it and a sink, or take it out of the lists", "channel %s is not used: no route of a selector leads there, and no sink takes events out", c.name)
+			}
 		case !required && !optional && !emptied:
-			l.report(Warning, c.part.first.at, "", "channel %s is not used", c.name)
+			l.report(Warning, c.part.first.at, "name it as the channel of a source and of a sink, or take it out of the list", "channel %s is not used", c.name)
 		case !emptied && required:
 			l.diverts(c.part.first.at, "add a sink with channel = "+c.name, "no sink takes events out of channel %s: it fills up and stops its sources", c.name)
 		case !emptied:
-			l.report(Warning, c.part.first.at, "", "no sink takes events out of channel %s: it fills up", c.name)
+			l.report(Warning, c.part.first.at, "add a sink with channel = "+c.name, "no sink takes events out of channel %s, which is optional: once it is full, its sources wait keep-alive for each batch, and leave it out", c.name)
 		case !required && !optional:
-			l.report(Warning, c.part.first.at, "", "no source puts events into channel %s", c.name)
+			l.report(Warning, c.part.first.at, "add a source with channels = "+c.name, "no source puts events into channel %s", c.name)
 		}
 	}
 }

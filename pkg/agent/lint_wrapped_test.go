@@ -26,6 +26,8 @@ func TestWrapped(t *testing.T) {
 		{"java\n com.acme.Main arg", "6:2", "com.acme.Main", join},
 		{"h1:9092\n h2:9092", "6:2", "h2", join},
 		{"tail x\n\tawk NR==1", "6:2", "awk", join},
+		{"java -cp x\n com.sink.Main arg", "6:2", "com.sink.Main", join},
+		{"java -cp x |\ncom.source.Main arg", "6:1", "com.source.Main", join},
 		{"spark-submit --conf\n  spark.executor.memory=4g", "6:3", "spark.executor.memory", join},
 	}
 	for _, test := range tests {
@@ -64,6 +66,9 @@ func TestNotWrapped(t *testing.T) {
 		"tail x\ngrep foo",
 		"tail x\n  a1sources.r1.restart = true",
 		"tail x\n  a2.sources.r1.restart=true",
+		"tail x\n  a2.sink.k1.channel=c1",
+		"tail ${log.dir}/x\n  log.dir=/x",
+		"tail ${x:-${log.dir}}\n  log.dir=/x\n  x=y",
 	} {
 		if got := lint(t, wrappedFile(lines)); strings.Contains(got, "seems to go on") {
 			t.Errorf("%q:\n%s", lines, got)

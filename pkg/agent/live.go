@@ -23,35 +23,101 @@ type liveChannel struct {
 	env     flume.Env
 	feed    *feeder // of the events of the channel that it replaced; nil = none
 	started time.Time
+	state   condition
+	opening context.Context    // ends when it is no longer to be opened
+	giveUp  context.CancelFunc // of opening it
+	settled chan struct{}      // closed when it is open or was given up
+	open    atomic.Bool
+	refused *refusals // nil = the channel keeps none
+	leaving bool      // a reload has dropped it: see parting
 }
 
 func (c *liveChannel) channel() flume.Channel { return c.node.built }
 
-func (c *liveChannel) close() error { return closed("channel "+c.node.name, c.node.built) }
+func (c *liveChannel) tryOpen() error {
+	if err := c.node.placed("channel", c.channel().Open(c.env)); err != nil {
+		return err
+	}
+	c.open.Store(true)
+	close(c.settled)
+	return nil
+}
+
+// settle gives up opening, and reports whether the channel is open.
+func (c *liveChannel) settle() bool {
+	c.giveUp()
+	<-c.settled
+	return c.open.Load()
+}
+
+func (c *liveChannel) close() error {
+	if !c.settle() {
+		return nil
+	}
+	return errors.Join(closed("channel "+c.node.name, c.node.built), c.refused.close())
+}
+
+// size is the number of events inside.
+func (c *liveChannel) size() int {
+	if !c.open.Load() {
+		return 0
+	}
+	return c.channel().Size()
+}
+
+// counts are the counters; those that ask the channel only where it is open.
+func (c *liveChannel) counts() map[string]int64 {
+	if !c.open.Load() {
+		return c.env.Counters.Counts()
+	}
+	return c.env.Counters.Values()
+}
 
 // volatile reports whether events inside are lost with the process.
-func (c *liveChannel) volatile() bool { return c.node.typ.Name() == "memory" }
+func (c *liveChannel) volatile() bool {
+	d, ok := c.channel().(interface{ Durable() bool })
+	return ok && !d.Durable()
+}
+
+// save moves what is left in a channel that nobody uses any more to where it
+// outlives the process, and returns how many events are left. That it can tell
+// what is lost, the ledger asks for it, before the channel is closed.
+func (c *liveChannel) save() int {
+	if s, ok := c.channel().(interface{ Save() error }); ok && c.open.Load() {
+		if err := s.Save(); err != nil {
+			c.env.Logf("%s", fault.Line(err))
+		}
+	}
+	return c.size()
+}
 
 // remains says what becomes of n events.
 func (c *liveChannel) remains(n int) string {
-	if c.volatile() {
-		return plural(n, "event") + " not delivered and lost with the memory channel"
+	lost, in := c.inMemory()
+	lost = min(lost, n)
+	var all []string
+	if lost > 0 {
+		all = append(all, plural(lost, "event")+" not delivered and lost with the "+in)
 	}
-	return fmt.Sprintf("%s not delivered, left in the %s channel", plural(n, "event"), c.node.typ.Name())
+	if lost < n {
+		all = append(all, fmt.Sprintf("%s not delivered, left in the %s channel", plural(n-lost, "event"), c.node.typ.Name()))
+	}
+	return strings.Join(all, "; ")
 }
 
 // liveSource is a source that runs.
 type liveSource struct {
-	node    *sourceNode
-	key     string
-	env     flume.Env
-	out     *source.Output
-	stop    context.CancelFunc // of reading
-	giveUp  context.CancelFunc // of putting
-	done    chan struct{}      // closed when it no longer runs
-	working *atomic.Bool
-	open    bool
-	started time.Time
+	*openedSource
+	key      string
+	out      *source.Output
+	channels []*liveChannel
+	stop     context.CancelFunc // of reading
+	giveUp   context.CancelFunc // of putting
+	done     chan struct{}      // closed when it no longer runs
+	state    condition
+	failure  error // why it could not be opened at first
+	lingers  bool  // a reload has replaced it, and it waits for space for what it has read
+	started  time.Time
 }
 
 // close closes a source that no longer runs.
@@ -64,7 +130,7 @@ func (s *liveSource) close() error {
 }
 
 func (s *liveSource) ledger() ledger {
-	return ledger{received: s.out.Received(), lost: s.out.Lost(), filtered: s.out.Filtered() + s.out.Unrouted()}
+	return ledger{received: s.out.Received(), lost: s.out.Lost(), filtered: s.out.Filtered(), unrouted: s.out.Unrouted()}
 }
 
 // tell says what did not get into the channels.
@@ -85,11 +151,16 @@ type liveRunner struct {
 	node    runnerNode
 	key     string
 	runner  *sink.Runner
+	channel *liveChannel
 	members []*sink.Member
+	states  []condition // of the members
 	opened  []bool
 	giveUp  context.CancelFunc
 	done    chan struct{}
 	started time.Time
+	behind  []<-chan struct{} // it begins when all of them are closed
+	stop    func()            // after what is at hand
+	leaving bool              // a reload has dropped its channel: see parting
 }
 
 func (l *liveRunner) close() error {
@@ -112,12 +183,25 @@ func (l *liveRunner) open() error {
 			continue
 		}
 		if err := m.Sink.Open(m.Env); err != nil {
-			all = errors.Join(all, fmt.Errorf("sink %s: %w", m.Name, err))
+			err = l.node.members[i].placed("sink", err)
+			l.states[i].fails(m.Env, err)
+			all = errors.Join(all, err)
 			continue
 		}
 		l.opened[i] = true
+		l.states[i].works()
 	}
 	return all
+}
+
+// fails reports whether a sink cannot be opened or waits for its channel.
+func (l *liveRunner) fails() bool {
+	for i := range l.states {
+		if l.states[i].text() != "" {
+			return true
+		}
+	}
+	return false
 }
 
 func (l *liveRunner) ledger() (sum ledger) {
@@ -128,6 +212,26 @@ func (l *liveRunner) ledger() (sum ledger) {
 	return sum
 }
 
+// troubles says of each sink why it does not work, "" = it does, and whether
+// the group delivers by those that do.
+func (l *liveRunner) troubles() (all []string, delivers bool) {
+	group := l.runner.Trouble()
+	delivers = group == ""
+	for i, m := range l.members {
+		why := l.states[i].or(m.Sink)
+		switch {
+		case l.states[i].text() != "":
+			delivers = false // the runner waits for all of its sinks
+		case group != "":
+			why = "it cannot deliver: " + group
+		case why == "" && len(l.members) > 1 && m.Trouble() != "":
+			why = "it cannot deliver: " + m.Trouble()
+		}
+		all = append(all, why)
+	}
+	return all, delivers && slices.Contains(all, "")
+}
+
 // closed closes a component and says which one does not close well.
 func closed(what string, c interface{ Close() error }) error {
 	if err := c.Close(); err != nil {
@@ -136,13 +240,41 @@ func closed(what string, c interface{ Close() error }) error {
 	return nil
 }
 
-// fingerprint is what a part of the files says, for comparison.
-func fingerprint(p *part) string {
+// fingerprint is what a part of the files says, for comparison, but for some of
+// its properties.
+func fingerprint(p *part, but ...string) string {
 	var b strings.Builder
 	for _, name := range slices.Sorted(maps.Keys(p.values)) {
-		fmt.Fprintf(&b, "%s=%q\n", name, p.values[name].value)
+		if !slices.Contains(but, name) {
+			fmt.Fprintf(&b, "%s=%q\n", name, p.values[name].value)
+		}
 	}
 	return b.String()
+}
+
+// fingerprints are those of the components that run, by kind.name.
+func (r *running) fingerprints() map[string]string {
+	all := map[string]string{}
+	note := func(p *part) { all[p.kind+"."+p.name] = fingerprint(p) }
+	for _, c := range r.channels {
+		if !c.leaving {
+			note(c.node.part)
+		}
+	}
+	for _, s := range r.sources {
+		if !s.lingers {
+			note(s.node.part)
+		}
+	}
+	for _, l := range r.runners {
+		if l.leaving {
+			continue
+		}
+		for _, n := range l.node.members {
+			note(n.part)
+		}
+	}
+	return all
 }
 
 func (n *sourceNode) key() string {
@@ -160,154 +292,9 @@ func (n runnerNode) key() string {
 	}
 	for _, m := range n.members {
 		key += "sink " + m.name + "\n" + fingerprint(m.part)
+		if k, ok := m.built.(sink.Keeper); ok && k.Keeps() {
+			key += "keeps\n" // until another sink comes to its channel
+		}
 	}
 	return key + "channel\n" + fingerprint(n.members[0].channel.part)
-}
-
-// start opens channels, then sinks, then sources, so that whatever comes in can
-// go on, and runs them.
-func (r *running) start(p *plan) error {
-	for _, c := range p.channels {
-		if err := r.startChannel(c); err != nil {
-			return err
-		}
-	}
-	for _, n := range p.runners() {
-		if err := r.runRunner(r.newRunner(n), false); err != nil {
-			return err
-		}
-	}
-	// All listen before the first one reads.
-	var opened []*liveSource
-	for _, n := range p.sources {
-		s := r.newSource(n)
-		if err := s.openSource(); err != nil {
-			for _, other := range opened {
-				err = errors.Join(err, other.close())
-			}
-			s.giveUp()
-			return err
-		}
-		opened = append(opened, s)
-	}
-	for _, s := range opened {
-		r.runSource(s)
-	}
-	return nil
-}
-
-func (r *running) startChannel(c *channelPart) error {
-	l := &liveChannel{node: c, key: fingerprint(c.part), env: r.env("channel", c.name), started: time.Now()}
-	if err := c.built.Open(l.env); err != nil {
-		return fmt.Errorf("channel %s: %w", c.name, err)
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.channels = append(r.channels, l)
-	return nil
-}
-
-// live finds the open channel of a name.
-func (r *running) live(name string) flume.Channel {
-	for _, c := range r.channels {
-		if c.node.name == name {
-			return c.channel()
-		}
-	}
-	return nil // a plan names no channel that it does not have
-}
-
-func (r *running) newRunner(n runnerNode) *liveRunner {
-	l := &liveRunner{node: n, key: n.key(), opened: make([]bool, len(n.members)), done: make(chan struct{}), started: time.Now()}
-	for _, s := range n.members {
-		l.members = append(l.members, &sink.Member{Name: s.name, Sink: s.built, Env: r.env("sink", s.name), Dead: r.deadLetters(s)})
-	}
-	var processor sink.Processor
-	if n.processor != nil {
-		processor = n.processor.built
-	}
-	l.runner = sink.NewRunner(r.live(n.members[0].channel.name), l.members, processor,
-		func(format string, args ...any) { r.logf("%s: %s", n.name, fmt.Sprintf(format, args...)) })
-	return l
-}
-
-// runRunner opens a runner's sinks and runs it. With retry, a sink that cannot
-// be opened is tried again and again; otherwise that is an error.
-func (r *running) runRunner(l *liveRunner, retry bool) error {
-	hard, giveUp := context.WithCancel(r.hard)
-	l.giveUp = giveUp
-	err := l.open()
-	if err != nil && !retry {
-		close(l.done)
-		return errors.Join(err, l.close())
-	}
-	if err != nil {
-		r.logf("%s", fault.Line(fmt.Errorf("%w; tries again every %v", err, retryPause)))
-	}
-	r.mu.Lock()
-	r.runners = append(r.runners, l)
-	r.mu.Unlock()
-	go func() {
-		defer close(l.done)
-		for err != nil {
-			if !flume.Pause(hard, retryPause) || l.runner.Stopped() {
-				return
-			}
-			err = l.open()
-		}
-		if err := l.runner.Run(hard); err != nil {
-			r.fail(fmt.Errorf("%s: %w", l.node.name, err))
-		}
-	}()
-	return nil
-}
-
-func (r *running) newSource(n *sourceNode) *liveSource {
-	s := &liveSource{node: n, key: n.key(), env: r.env("source", n.name), done: make(chan struct{}), working: new(atomic.Bool), started: time.Now()}
-	hard, giveUp := context.WithCancel(r.hard)
-	s.giveUp = giveUp
-	cfg := source.OutputConfig{Logf: s.env.Logf, Selector: n.selector, Copies: source.CopiesHeaders(n.built)}
-	for _, i := range n.interceptors {
-		cfg.Interceptors = append(cfg.Interceptors, i.built)
-	}
-	for _, c := range n.required {
-		cfg.Required = append(cfg.Required, r.live(c.name))
-	}
-	for _, c := range n.optional {
-		cfg.Optional = append(cfg.Optional, r.live(c.name))
-	}
-	if n.selector != nil {
-		cfg.Channels, cfg.Required = cfg.Required, nil
-	}
-	s.out = source.NewOutput(hard, cfg)
-	return s
-}
-
-// openSource opens a source with its interceptors.
-func (s *liveSource) openSource() error {
-	for _, i := range s.node.interceptors {
-		env := s.env
-		env.Name = i.name
-		if err := i.built.Open(env); err != nil {
-			return fmt.Errorf("interceptor %s of source %s: %w", i.name, s.node.name, err)
-		}
-	}
-	if err := s.node.built.Open(s.env); err != nil {
-		return fmt.Errorf("source %s: %w", s.node.name, err)
-	}
-	s.open = true
-	return nil
-}
-
-func (r *running) runSource(s *liveSource) {
-	reading, stop := context.WithCancel(r.reading)
-	s.stop = stop
-	r.mu.Lock()
-	r.sources = append(r.sources, s)
-	r.mu.Unlock()
-	s.working.Store(s.open)
-	go func() {
-		defer close(s.done)
-		s.open = supervise(reading, s.node.built, s.out, s.env, s.open, s.working)
-	}()
 }

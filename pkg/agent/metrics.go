@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,9 +12,11 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/logpipe/logpipe/pkg/fault"
+	"github.com/logpipe/logpipe/pkg/flume"
 )
 
 // The counters that Flume shows for every component of a kind.
@@ -31,8 +34,8 @@ type measured struct {
 	kind, name string // kind as Flume writes it: SOURCE
 	started    time.Time
 	values     map[string]int64
-	working    bool
-	trouble    string // why it does not work
+	trouble    string // why it does not work; "" = it does
+	replaced   bool   // other sinks of its group deliver
 }
 
 // with fills in what a component does not count by itself.
@@ -44,19 +47,21 @@ func (m measured) with(name string, value int64) {
 
 // measure reads the counters of all components.
 func (r *running) measure() []measured {
-	r.mu.Lock()
-	sources, channels, runners := slices.Clone(r.sources), slices.Clone(r.channels), slices.Clone(r.runners)
-	r.mu.Unlock()
+	sources, channels, runners, parting := r.shown()
 	var all []measured
 	for _, s := range sources {
-		m := measured{"SOURCE", s.node.name, s.started, s.env.Counters.Values(), s.working.Load(), "it does not run"}
+		accepted := s.out.Accepted() // before what was received, and before the puts of channels
+		m := measured{"SOURCE", s.node.name, s.started, s.env.Counters.Values(), s.state.or(s.node.built), false}
 		m.with("EventReceivedCount", s.out.Received())
-		m.with("EventAcceptedCount", s.out.Received()-s.out.Lost())
+		m.with("EventAcceptedCount", accepted)
+		if s.node.selector != nil {
+			m.with("EventUnroutedCount", s.out.Unrouted())
+		}
 		all = append(all, m.padded(sourceCounters))
 	}
 	for _, c := range channels {
-		m := measured{"CHANNEL", c.node.name, c.started, c.env.Counters.Values(), true, ""}
-		m.with("ChannelSize", int64(c.channel().Size()))
+		m := measured{"CHANNEL", c.node.name, c.started, c.counts(), c.state.or(c.node.built), false}
+		m.with("ChannelSize", int64(c.size()))
 		for _, property := range []string{"capacity", "memoryCapacity"} {
 			if q, _ := c.node.props.Lookup(property); q != nil {
 				if n, err := strconv.ParseInt(q.Value.String(), 10, 64); err == nil {
@@ -66,13 +71,20 @@ func (r *running) measure() []measured {
 		}
 		delete(m.values, "ChannelFillPercentage") // see fill
 		if m.values["Unhealthy"] != 0 {
-			m.working, m.trouble = false, "it is unhealthy"
+			m.trouble = "it is unhealthy"
+		}
+		if parting[c] {
+			m.trouble = ""
 		}
 		all = append(all, m.padded(channelCounters))
 	}
 	for _, l := range runners {
+		troubles, delivers := l.troubles()
+		if parting[l.channel] {
+			clear(troubles)
+		}
 		for i, member := range l.members {
-			m := measured{"SINK", l.node.members[i].name, l.started, member.Env.Counters.Values(), l.runner.Failing() == 0, "it cannot deliver"}
+			m := measured{"SINK", l.node.members[i].name, l.started, member.Env.Counters.Values(), troubles[i], delivers}
 			m.with("EventDrainAttemptCount", member.Delivered()+member.DeadLetters())
 			m.with("EventDrainSuccessCount", member.Delivered())
 			all = append(all, m.padded(sinkCounters))
@@ -103,6 +115,9 @@ func flumeJSON(all []measured) map[string]map[string]string {
 		texts := map[string]string{"Type": m.kind, "StartTime": strconv.FormatInt(m.started.UnixMilli(), 10), "StopTime": "0"}
 		for name, value := range m.values {
 			texts[name] = strconv.FormatInt(value, 10)
+		}
+		if is, told := m.values["Open"]; told {
+			texts["Open"] = strconv.FormatBool(is != 0)
 		}
 		if m.kind == "CHANNEL" {
 			percent := strconv.FormatFloat(m.fill(), 'f', -1, 64)
@@ -141,7 +156,7 @@ func prometheus(w io.Writer, agent string, all []measured) {
 			add("ChannelFillPercentage", "%g", m.fill())
 		}
 		working := 0
-		if m.working {
+		if m.trouble == "" {
 			working = 1
 		}
 		add("Working", "%d", working)
@@ -203,16 +218,17 @@ func (l *linter) checkSystemProperties(properties map[string]string) {
 	}
 	if text := properties[monitoringPort]; text != "" {
 		if n, err := strconv.Atoi(text); err != nil || n < 0 || n > 65535 {
-			l.report(Error, position{}, "", "-D%s=%s: want a port number", monitoringPort, text)
+			l.report(Error, position{}, "write digits up to 65535", "-D%s=%s: want a port number", monitoringPort, text)
 		}
 	}
 	if file := properties["lookups"]; file != "" {
-		l.report(Warning, position{}, "", "-Dlookups=%s has no effect: lookups are env, sys, date and other keys", file)
+		l.report(Warning, position{}, "the flag may be left out", "-Dlookups=%s has no effect: lookups are env, sys, date and other keys", file)
 	}
 }
 
-// serveMetrics listens, where -Dflume.monitoring.type asks for it.
-func (r *running) serveMetrics() (io.Closer, error) {
+// serveMetrics listens, where -Dflume.monitoring.type asks for it. With --lenient
+// the agent runs, as in Flume, where the port is in use.
+func (r *running) serveMetrics(ctx context.Context) (io.Closer, error) {
 	prometheusFirst, served := monitorOf(r.options.Properties[monitoringType])
 	if !served {
 		return io.NopCloser(nil), nil
@@ -221,18 +237,59 @@ func (r *running) serveMetrics() (io.Closer, error) {
 	if text := r.options.Properties[monitoringPort]; text != "" {
 		port = text
 	}
-	l, err := net.Listen("tcp", ":"+port)
-	if err != nil {
-		return nil, fault.Hint(fmt.Errorf("serve metrics: %w", err), "choose another port with -D%s=…", monitoringPort)
+	var l net.Listener
+	listen := func() (err error) {
+		l, err = net.Listen("tcp", ":"+port)
+		return fault.Hint(wrap("serve metrics", err), "choose another port with -D%s=…", monitoringPort)
 	}
-	server := &http.Server{Handler: r.metricsHandler(prometheusFirst), ReadHeaderTimeout: 10 * time.Second}
-	go func() {
-		if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-			r.logf("serve metrics: %v", err)
+	err := listen()
+	if err != nil && !r.options.Lenient {
+		return nil, err
+	}
+	m := &metricsServer{Server: http.Server{Handler: r.metricsHandler(prometheusFirst), ReadHeaderTimeout: 10 * time.Second}}
+	ctx, m.giveUp = context.WithCancel(ctx)
+	serve := func() {
+		r.logf("serves /metrics, /prometheus and /health on %s", l.Addr())
+		m.serving.Go(func() {
+			if err := m.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+				r.logf("serve metrics: %v", err)
+			}
+		})
+	}
+	if err == nil {
+		serve()
+		return m, nil
+	}
+	r.stumbled(flume.Env{}, err, new(condition))
+	m.serving.Go(func() {
+		if r.insist(ctx, flume.Env{}, err, listen, new(condition)) {
+			serve()
 		}
-	}()
-	r.logf("serves /metrics, /prometheus and /health on %s", l.Addr())
-	return server, nil
+	})
+	return m, nil
+}
+
+// metricsServer is the server of the counters, which may wait for its port.
+type metricsServer struct {
+	http.Server
+	giveUp  context.CancelFunc
+	serving sync.WaitGroup
+}
+
+// Close ends the server.
+func (m *metricsServer) Close() error {
+	m.giveUp()
+	err := m.Server.Close()
+	m.serving.Wait()
+	return err
+}
+
+// wrap says what an error is of. A nil err stays nil.
+func wrap(what string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", what, err)
 }
 
 // metricsHandler answers what monitoring asks.
@@ -242,7 +299,7 @@ func (r *running) metricsHandler(prometheusFirst bool) http.Handler {
 		w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
 		prometheus(w, r.options.Name, r.measure())
 	}
-	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, q *http.Request) {
+	mux.HandleFunc("/metrics", anyMethod(func(w http.ResponseWriter, q *http.Request) {
 		accept := q.Header.Get("Accept")
 		// Prometheus says which text format it reads; Flume's clients do not.
 		if prometheusFirst || strings.Contains(accept, "version=0.0.4") || strings.Contains(accept, "openmetrics") {
@@ -250,7 +307,12 @@ func (r *running) metricsHandler(prometheusFirst bool) http.Handler {
 			return
 		}
 		writeJSON(w, http.StatusOK, flumeJSON(r.measure()))
-	})
+	}))
+	// Flume answers here too, and probes of load balancers ask for it.
+	mux.HandleFunc("/{$}", anyMethod(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		io.WriteString(w, `<a href="./metrics">metrics</a>, <a href="./prometheus">prometheus</a>, <a href="./health">health</a>`+"\n")
+	}))
 	mux.HandleFunc("GET /prometheus", func(w http.ResponseWriter, _ *http.Request) { asText(w) })
 	mux.HandleFunc("GET /health", func(w http.ResponseWriter, _ *http.Request) {
 		code, answer := r.health()
@@ -259,18 +321,48 @@ func (r *running) metricsHandler(prometheusFirst bool) http.Handler {
 	return mux
 }
 
-// health tells what does not work; 503 where something does not.
+// anyMethod answers POST and other methods as GET, but those that Flume forbids.
+func anyMethod(answer http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, q *http.Request) {
+		if q.Method == http.MethodTrace || q.Method == http.MethodOptions {
+			http.Error(w, "forbidden", http.StatusForbidden)
+			return
+		}
+		answer(w, q)
+	}
+}
+
+// health tells what does not work; 503 where something does not. A sink that
+// others of its group replace keeps no event from its way: it is named alone, and
+// so is an edit that was refused, since the agent goes on without it.
 func (r *running) health() (code int, answer map[string]any) {
-	troubles := map[string]string{}
+	troubles, replaced := map[string]string{}, map[string]string{}
+	r.mu.Lock()
+	for _, c := range r.left {
+		troubles[c.kind+"."+c.name] = "it is left out: " + c.why
+	}
+	refused := r.refused
+	r.mu.Unlock()
 	for _, m := range r.measure() {
-		if !m.working {
+		switch {
+		case m.trouble == "":
+		case m.replaced:
+			replaced[m.kind+"."+m.name] = m.trouble
+		default:
 			troubles[m.kind+"."+m.name] = m.trouble
 		}
 	}
-	if len(troubles) == 0 {
-		return http.StatusOK, map[string]any{"agent": r.options.Name, "status": "up"}
+	code, answer = http.StatusOK, map[string]any{"agent": r.options.Name, "status": "up"}
+	if refused != "" {
+		answer["refused"] = refused
 	}
-	return http.StatusServiceUnavailable, map[string]any{"agent": r.options.Name, "status": "degraded", "troubles": troubles}
+	if len(replaced) > 0 {
+		answer["replaced"] = replaced
+	}
+	if len(troubles) > 0 {
+		code, answer["status"], answer["troubles"] = http.StatusServiceUnavailable, "degraded", troubles
+	}
+	return code, answer
 }
 
 func writeJSON(w http.ResponseWriter, code int, v any) {

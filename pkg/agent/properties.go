@@ -1,7 +1,6 @@
 package agent
 
 import (
-	"bytes"
 	"fmt"
 	"strconv"
 	"strings"
@@ -25,12 +24,14 @@ type entry struct {
 	ordinary   bool     // written as properties are: `key = `, or `a.key=` where the line begins
 	open       string   // the sign at the end of the line behind which more has to come
 	places     []char   // the characters of the text, each with its place
+	odd        rune     // beside the value, where Java does not take it off and nobody sees it; 0 = none
 	lost       []char   // letters of the value before which Java drops a backslash
 	guessed    bool     // the key stands otherwise in the file
 	used       bool     // a value refers to the key
 
 	text       string      // the value before anything was replaced in it
 	unresolved []reference // what nothing stands for
+	nothing    string      // why the config filter gave no text, and what to do
 	filter     string      // the config filter that gave (a part of) the value; such values are not printed
 	deferred   bool        // the value is not known: a check asks no config filter that runs a program
 }
@@ -49,8 +50,8 @@ type char struct {
 // blanks at both ends, as Flume takes them. Text is UTF-8; a file that is not
 // is read as ISO 8859-1, which is what Java expects.
 func parseProperties(file string, data []byte) ([]*entry, []Finding) {
-	data = bytes.TrimPrefix(data, []byte("\ufeff"))
-	p := propertyParser{file: file}
+	data, wrong := plainText(file, data)
+	p := propertyParser{file: file, findings: wrong}
 	for _, line := range logicalLines(data) {
 		p.parse(line)
 	}
@@ -159,9 +160,9 @@ func (p *propertyParser) parse(line []char) {
 	e.open = openEnd(line[i:], e.separated)
 	whole := p.unescape(line[i:])
 	e.lost = p.lost
-	e.value = strings.TrimSpace(whole)
+	e.value, e.odd = trimmed(whole)
 	e.text = e.value
-	skipped := utf8.RuneCountInString(whole) - utf8.RuneCountInString(strings.TrimLeftFunc(whole, unicode.IsSpace))
+	skipped := utf8.RuneCountInString(whole[:strings.Index(whole, e.value)])
 	e.places = p.places[min(skipped, len(p.places)):]
 	p.entries = append(p.entries, e)
 }
@@ -271,6 +272,15 @@ func hexUnit(text []char) (rune, bool) {
 	}
 	n, err := strconv.ParseUint(digits.String(), 16, 16)
 	return rune(n), err == nil
+}
+
+// from names the line as it is told of another place: without its file, where
+// that is the same.
+func (p position) from(other position) string {
+	if p.file == other.file {
+		return fmt.Sprintf("line %d", p.line)
+	}
+	return fmt.Sprintf("%s:%d", p.file, p.line)
 }
 
 // String names the place as findings do.

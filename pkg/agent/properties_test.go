@@ -1,9 +1,11 @@
 package agent
 
 import (
+	"encoding/binary"
 	"fmt"
 	"strings"
 	"testing"
+	"unicode/utf16"
 )
 
 func TestParseProperties(t *testing.T) {
@@ -100,7 +102,7 @@ func FuzzParseProperties(f *testing.F) {
 
 func escape(text string) string {
 	return strings.NewReplacer("\\", "\\\\", "\n", `\n`, "\r", `\r`, "\t", `\t`, "\f", `\f`, " ", `\ `,
-		"=", `\=`, ":", `\:`, "#", `\#`, "!", `\!`, "\v", `\u000b`).Replace(text)
+		"=", `\=`, ":", `\:`, "#", `\#`, "!", `\!`, "\v", `\u000b`, "\x00", `\u0000`, "\ufeff", `\ufeff`).Replace(text)
 }
 
 func TestNearest(t *testing.T) {
@@ -117,6 +119,31 @@ func TestNearest(t *testing.T) {
 	for _, test := range tests {
 		if got := nearest(test.word, strings.Fields(test.candidates)); got != test.want {
 			t.Errorf("nearest(%q, %s) = %q, want %q", test.word, test.candidates, got, test.want)
+		}
+	}
+}
+
+// A file that Windows calls Unicode is told as that, with all else that is wrong.
+func TestUTF16(t *testing.T) {
+	mistake := strings.Replace(plain, "= 44444", "= größe", 1) + "# 上海\n"
+	for _, form := range []struct {
+		mark  string
+		order binary.AppendByteOrder
+	}{{"\xff\xfe", binary.LittleEndian}, {"\xfe\xff", binary.BigEndian}, {"", binary.LittleEndian}, {"", binary.BigEndian}} {
+		data := []byte(form.mark)
+		for _, unit := range utf16.Encode([]rune(mistake)) {
+			data = form.order.AppendUint16(data, unit)
+		}
+		got := lint(t, string(data))
+		if got != "a.conf:1:1: error: the file is in UTF-16, which Flume cannot read; save it as UTF-8\n"+
+			"a.conf:6:22: error: port of source r1 (netcat): want a whole number, not \"größe\"; write digits alone\nexit 2\n" {
+			t.Errorf("%q, %v: %s", form.mark, form.order, got)
+		}
+	}
+	// What is no text at all is told as that alone.
+	for _, data := range []string{"\x7fELF\x02\x01\x00\x00", "\xff\xfe\x00\x00a\x00\x00\x001\x00\x00\x00"} {
+		if got := lint(t, data); got != "a.conf:1:1: error: the file is no text: it holds bytes of the value zero; name a property file\nexit 2\n" {
+			t.Errorf("%q: %s", data, got)
 		}
 	}
 }

@@ -3,12 +3,43 @@ package agent
 import (
 	"bytes"
 	"context"
-	"fmt"
+	"errors"
+	"io/fs"
 	"os"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/logpipe/logpipe/pkg/fault"
+	"github.com/logpipe/logpipe/pkg/flume"
+	"github.com/logpipe/logpipe/pkg/folder"
 )
+
+// calledFromService is the system property by which Flume's service scripts ask
+// the agent to wait for a file that is not there yet. Its value does not matter.
+const calledFromService = "flume.called.from.service"
+
+// firstFiles reads the files, and waits for them where a service has started the
+// agent; nil says that ctx has ended before.
+func (r *running) firstFiles(ctx context.Context) ([]propertyFile, error) {
+	_, service := r.options.Properties[calledFromService]
+	r.reading = ctx
+	for told := false; ; {
+		texts, err := readFiles(r.options.Files)
+		if !service || !errors.Is(err, fs.ErrNotExist) {
+			return texts, err
+		}
+		if !told {
+			told = true
+			r.logf("%v; waits for it, as -D%s asks for", err, calledFromService)
+		}
+		for settled := stamp(nil); settled == nil; settled = r.settled(stampOf(r.options.Files)) {
+			if !flume.Pause(ctx, r.options.poll()) {
+				return nil, nil
+			}
+		}
+	}
+}
 
 // follow runs until the agent ends, and takes over the files when they change
 // or a reload is asked for.
@@ -19,24 +50,31 @@ func (r *running) follow(p *plan, texts []propertyFile) {
 		defer ticker.Stop()
 		ticks = ticker.C
 	}
-	tried, stamp := texts, "" // they may have changed since they were read
+	tried, last := texts, stamp(nil) // they may have changed since they were read
+	var gone absence
 	for {
 		asked := false
 		select {
 		case <-r.reading.Done():
 			return
+		case <-r.parted:
+			r.tellPartings()
+			continue
 		case <-ticks:
 			now := stampOf(r.options.Files)
-			if now == stamp || now == "" {
+			if gone.lasts(now == nil) {
+				r.missesFiles()
+			}
+			if now.is(last) || now == nil {
 				continue // as it was; or away, as while an editor saves
 			}
-			if now = r.settled(now); now == "" {
+			if now = r.settled(now); now == nil {
 				continue
 			}
-			stamp = now
+			last = now
 		case <-r.options.Reload:
 			asked = true
-			stamp = stampOf(r.options.Files)
+			last = stampOf(r.options.Files)
 		}
 		next, err := readFiles(r.options.Files)
 		if err != nil {
@@ -53,38 +91,92 @@ func (r *running) follow(p *plan, texts []propertyFile) {
 	}
 }
 
+func (r *running) missesFiles() {
+	_, err := readFiles(r.options.Files)
+	r.logf("%v; %s goes on as before, until the file is back", err, r.options.Name)
+}
+
 // settle is how long a file has to stay as it is before it is read: an editor
 // may write it in pieces.
 const settle = 100 * time.Millisecond
 
-// settled waits until the files no longer change; "" means that they are away,
+// emptyFor is how long an empty file is left alone: an editor, or a shell with >,
+// empties it first and writes then, on a busy machine a while later.
+const emptyFor = 3 * time.Second
+
+// absence is how long a file is away.
+type absence struct {
+	since time.Time
+	told  bool
+}
+
+// lasts reports, once, that the file is away for longer than an editor takes.
+func (a *absence) lasts(away bool) bool {
+	switch {
+	case !away:
+		*a = absence{}
+	case a.since.IsZero():
+		a.since = time.Now()
+	case !a.told && time.Since(a.since) > emptyFor:
+		a.told = true
+		return true
+	}
+	return false
+}
+
+// settled waits until the files no longer change; nil means that they are away,
 // or that the agent ends.
-func (r *running) settled(stamp string) string {
-	for {
+func (r *running) settled(last stamp) stamp {
+	for begin := time.Now(); ; {
 		select {
 		case <-r.reading.Done():
-			return ""
+			return nil
 		case <-time.After(settle):
 		}
 		now := stampOf(r.options.Files)
-		if now == stamp || now == "" {
+		if now == nil || now.is(last) && (!now.anyEmpty() || time.Since(begin) > emptyFor) {
 			return now
 		}
-		stamp = now
+		last = now
 	}
 }
 
-// stampOf tells versions of files apart; "" means that one is away.
-func stampOf(names []string) string {
-	var b strings.Builder
+// version is what tells a file from what it was and will be: its size, its times
+// and its place on the disk. The time of modification alone does not, as images of
+// containers, archives and rsync set it.
+type version struct {
+	fs.FileInfo
+	changed time.Time
+}
+
+// stamp tells versions of files apart; nil means that one is away. A link that
+// leads to another file is another version.
+type stamp []version
+
+func stampOf(names []string) stamp {
+	var all stamp
 	for _, name := range names {
 		st, err := os.Stat(name)
 		if err != nil {
-			return ""
+			return nil
 		}
-		fmt.Fprintf(&b, "%d %d\n", st.ModTime().UnixNano(), st.Size())
+		changed, err := folder.Changed(name)
+		if err != nil {
+			return nil
+		}
+		all = append(all, version{st, changed})
 	}
-	return b.String()
+	return all
+}
+
+func (s stamp) is(other stamp) bool {
+	return slices.EqualFunc(s, other, func(a, b version) bool {
+		return os.SameFile(a.FileInfo, b.FileInfo) && a.Size() == b.Size() && a.ModTime().Equal(b.ModTime()) && a.changed.Equal(b.changed)
+	})
+}
+
+func (s stamp) anyEmpty() bool {
+	return slices.ContainsFunc(s, func(v version) bool { return v.Size() == 0 })
 }
 
 func sameTexts(a, b []propertyFile) bool {
@@ -96,49 +188,89 @@ func sameTexts(a, b []propertyFile) bool {
 func (r *running) reload(p *plan, old, next []propertyFile) (*plan, error) {
 	what := strings.Join(r.options.Files, ", ")
 	report, err := r.check(next)
+	if err != nil && r.reading.Err() != nil {
+		return p, err // the agent ends
+	}
 	if err != nil {
+		r.refuses(report.firstError())
 		r.logf("%s: %s; %s goes on as before", what, plural(report.Count(Error), "error"), r.options.Name)
 		return p, err
 	}
-	to := report.plan
-	done, err := r.apply(to)
-	if err != nil {
-		r.logf("%s: %v; back to the configuration of before", what, err)
-		report, checkErr := check(r.options, old, true)
-		if checkErr == nil {
-			_, checkErr = r.apply(report.plan)
+	a := &change{running: r, plan: report.plan}
+	a.findKept()
+	if !r.options.Lenient {
+		if wrong := a.openAhead(); len(wrong) > 0 {
+			for _, err := range wrong {
+				r.logf("%s", fault.Line(err))
+			}
+			r.refuses(fault.Line(wrong[0]))
+			r.logf("%s: %s; %s goes on as before; SIGHUP tries again", what, plural(len(wrong), "error"), r.options.Name)
+			return p, errors.Join(wrong...)
 		}
-		if checkErr != nil {
-			r.logf("that fails too: %v", checkErr)
-		}
+	}
+	if err := a.apply(); err != nil {
+		r.logf("%s; back to the configuration of before", fault.Line(err))
+		r.refuses(fault.Line(err))
+		r.goBack(old)
 		return p, err
 	}
+	r.refuses("")
+	done := a.words()
 	if done == "" {
 		done = "nothing in it changes agent " + r.options.Name
 	}
 	r.logf("%s reloaded: %s", what, done)
-	return to, nil
+	return a.plan, nil
 }
 
-// apply makes the agent run by a plan: components that are as before go on, the
-// others are stopped and started. It says what it did. An error is a channel
-// that cannot be opened.
-func (r *running) apply(p *plan) (string, error) {
-	patience, stop := context.WithTimeout(r.reading, r.options.Grace)
-	defer stop()
-	a := &change{running: r, plan: p, patience: patience}
-	a.findKept()
-	for _, s := range r.sources {
-		if !a.keepsSource(s) {
-			s.stop() // it may wait for space: see below
-		}
+// refuses notes why the agent does not run by the last edit, for /health; "" = it
+// does.
+func (r *running) refuses(why string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.refused = why
+}
+
+// goBack makes the agent run by files that it had. What does not open now is
+// tried again and again.
+func (r *running) goBack(old []propertyFile) {
+	report, err := check(r.options, old, purpose{live: true, asking: r.reading})
+	if err != nil {
+		r.logf("that fails too: %v", err)
+		return
 	}
+	a := &change{running: r, plan: report.plan, insists: true}
+	a.findKept()
+	if err := a.apply(); err != nil {
+		r.logf("that fails too: %v", err)
+	}
+	for _, name := range a.failed {
+		r.logf("%s does not run yet", name)
+	}
+}
+
+// apply makes the agent run by the plan: components that are as before go on, the
+// others are stopped and started. An error is a channel that cannot be opened.
+func (a *change) apply() error {
+	defer a.closeAhead()
+	patience, stop := context.WithTimeout(a.hard, a.options.Grace)
+	defer stop()
+	a.patience = patience
+	taken := a.takePartings() // while all that listens does
 	a.changeRunners()
 	a.endSources()
 	moved := a.endChannels()
+	a.release(taken)
 	if err := a.startChannels(moved); err != nil {
-		return "", err
+		return err
 	}
-	a.startRest()
-	return a.words(), nil
+	a.feedChannels()
+	a.changeSources()
+	a.part()
+	a.startRunners(func(runnerNode) bool { return true })
+	a.awaitPartings()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.left = a.plan.left
+	return nil
 }

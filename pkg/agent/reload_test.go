@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -97,26 +97,9 @@ func TestReloadMovesEvents(t *testing.T) {
 	e.reload = nil
 }
 
-// What only shows when a component is opened: the port of another one.
-func TestReloadWithTakenPort(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	e := startEdited(t, conf(netcat, "type = logger"), nil)
-	e.write(t, conf("type = netcat\nbind = 127.0.0.1\nport = "+port, "type = logger"))
-	e.stderr.await(t, `source r1: listen on 127.0.0.1:`+port+`: address already in use; tries again every 3s`)
-	l.Close()
-	c := e.dialTo(t, "127.0.0.1:"+port)
-	e.say(t, c, "late")
-	e.end(t)
-	e.stderr.await(t, "1 received, 1 delivered, 0 left")
-}
-
 func (e *edited) dialTo(t *testing.T, addr string) net.Conn {
 	t.Helper()
-	deadline := time.Now().Add(15 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for {
 		c, err := net.Dial("tcp", addr)
 		if err == nil {
@@ -154,29 +137,17 @@ func TestMetrics(t *testing.T) {
 			o.Grace = 50 * time.Millisecond
 			o.Properties = map[string]string{"flume.monitoring.type": "HTTP", "flume.monitoring.port": "0"}
 		})
-	url := "http://127.0.0.1:" + a.stderr.await(t, `serves /metrics, /prometheus and /health on \S+:(\d+)`)[1]
 	a.stderr.await(t, "counted to 30")
 	a.stderr.await(t, "k2: cannot deliver")
-	get := func(path, accept string) (int, string) {
-		t.Helper()
-		q, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, url+path, nil)
-		q.Header.Set("Accept", accept)
-		answer, err := http.DefaultClient.Do(q)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer answer.Body.Close()
-		text, err := io.ReadAll(answer.Body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return answer.StatusCode, string(text)
-	}
-	_, text := get("/metrics", "")
+	var text string
 	var all map[string]map[string]string
-	if err := json.Unmarshal([]byte(text), &all); err != nil {
-		t.Fatal(err, text)
-	}
+	waitFor(t, a, func() bool { // until k1 has delivered
+		_, text = a.page(t, "/metrics")
+		if err := json.Unmarshal([]byte(text), &all); err != nil {
+			t.Fatal(err, text)
+		}
+		return all["SINK.k1"]["EventDrainSuccessCount"] == "30" && all["CHANNEL.c1"]["EventTakeSuccessCount"] == "30"
+	})
 	for path, want := range map[string]string{"SOURCE.r1 Type": "SOURCE", "SOURCE.r1 EventReceivedCount": "30", "SOURCE.r1 EventAcceptedCount": "30",
 		"SOURCE.r1 StopTime": "0", "CHANNEL.c2 ChannelSize": "30", "CHANNEL.c2 ChannelCapacity": "120",
 		"CHANNEL.c2 ChannelFillPercentage": "25.0", "CHANNEL.c1 EventPutSuccessCount": "30", "CHANNEL.c1 EventTakeSuccessCount": "30",
@@ -187,7 +158,7 @@ func TestMetrics(t *testing.T) {
 		}
 	}
 	for _, accept := range []string{"text/plain;version=0.0.4;q=0.5,*/*;q=0.1", "application/openmetrics-text;version=1.0.0"} {
-		_, text = get("/metrics", accept)
+		_, text = a.pageAs(t, "/metrics", accept)
 		for _, line := range []string{"# TYPE flume_source_event_received_count counter", `flume_source_event_received_count{agent="a1",source="r1"} 30`,
 			`flume_channel_channel_size{agent="a1",channel="c2"} 30`, `flume_sink_working{agent="a1",sink="k2"} 0`} {
 			if !strings.Contains(text, line+"\n") {
@@ -195,8 +166,35 @@ func TestMetrics(t *testing.T) {
 			}
 		}
 	}
-	if code, text := get("/health", ""); code != 503 || !strings.Contains(text, `"troubles":{"SINK.k2":"it cannot deliver"}`) {
+	if code, text := a.page(t, "/"); code != 200 || !strings.Contains(text, `"./metrics"`) {
+		t.Errorf("/: %d %s", code, text)
+	}
+	if code, text := a.page(t, "/health"); code != 503 || !strings.Contains(text, `"troubles":{"SINK.k2":"it cannot deliver: broker 127.0.0.1:1: connection refused"}`) {
 		t.Errorf("health: %d %s", code, text)
+	}
+	a.end(t)
+}
+
+// A source has had accepted what its channel has, also while it waits: netcat
+// and exec hand over what a client or a command has sent at once.
+func TestMetricsOfAWaitingSource(t *testing.T) {
+	refused := "type = kafka\nkafka.bootstrap.servers = 127.0.0.1:1\nkafka.topic = t"
+	a := startAgent(t, conf(netcat+"\nack-every-event = false", refused, "channels.c1.capacity = 100", "channels.c1.transactionCapacity = 10", "channels.c1.keep-alive = 0", "sinks.k1.flumeBatchSize = 10"),
+		func(o *Options) {
+			monitored(o)
+			o.Grace = 50 * time.Millisecond
+		})
+	c := a.dial(t)
+	io.WriteString(c, strings.Repeat("x\n", 500))
+	a.stderr.await(t, "source r1: waits: channel is full")
+	code, text := a.page(t, "/metrics")
+	var all map[string]map[string]string
+	if err := json.Unmarshal([]byte(text), &all); err != nil || code != 200 {
+		t.Fatal(code, err, text)
+	}
+	put, accepted := all["CHANNEL.c1"]["EventPutSuccessCount"], all["SOURCE.r1"]["EventAcceptedCount"]
+	if received := all["SOURCE.r1"]["EventReceivedCount"]; put != "100" || accepted != put || received == accepted {
+		t.Errorf("%s received, %s accepted, %s put", received, accepted, put)
 	}
 	a.end(t)
 }
@@ -225,7 +223,7 @@ func TestTopologies(t *testing.T) {
 	a.stderr.await(t, "source r1: an event goes to no channel")
 	a.end(t)
 	a.stderr.await(t, "source r1: 1 event without a channel, by the selector")
-	a.stderr.await(t, "4 received, 2 delivered, 0 left, 2 dropped by interceptors")
+	a.stderr.await(t, "4 received, 2 delivered, 0 left, 1 dropped by interceptors, 1 without a channel by the selector\n")
 }
 
 // A channel that cannot be opened: the agent goes back to what it was, with what
@@ -236,13 +234,16 @@ func TestReloadGoesBack(t *testing.T) {
 	e := startEdited(t, before, func(o *Options) { o.Grace = 100 * time.Millisecond })
 	e.stderr.await(t, "counted to 40")
 	e.stderr.await(t, "cannot deliver")
-	taken := filepath.Join(t.TempDir(), "file")
-	if err := os.WriteFile(taken, nil, 0o644); err != nil {
-		t.Fatal(err)
-	}
-	e.write(t, strings.Replace(conf("type = seq\ntotalEvents = 1", "type = logger", "channels.c1.checkpointDir = "+taken+"/c", "channels.c1.dataDirs = "+taken+"/d"),
+	// It cannot be opened ahead: it wants a folder of another channel, which ends.
+	dir := t.TempDir()
+	held := holdFolders(t, dir+"/held", dir+"/held-data")
+	defer held.Close()
+	second := "a1.channels = c1 c2\na1.channels.c2.type = file\na1.channels.c2.checkpointDir = " + dir + "/c\na1.channels.c2.dataDirs = " + dir + "/d\n"
+	e.write(t, before+second)
+	e.stderr.await(t, `reloaded: channel c2 started`)
+	e.write(t, strings.Replace(conf("type = seq\ntotalEvents = 1", "type = logger", "channels.c1.checkpointDir = "+dir+"/c", "channels.c1.dataDirs = "+dir+"/held-data"),
 		"type = memory", "type = file", 1))
-	e.stderr.await(t, "e.conf: channel c1: .*; back to the configuration of before")
+	e.stderr.await(t, `e.conf:11:27: channel c1: .*; back to the configuration of before`)
 	// A smaller channel: what does not fit waits, and holds nothing up.
 	e.write(t, strings.Replace(before, "totalEvents = 40", "totalEvents = 0", 1)+"a1.channels.c1.capacity = 20\na1.channels.c1.transactionCapacity = 20\na1.channels.c1.keep-alive = 0\na1.sinks.k1.flumeBatchSize = 20\n")
 	e.stderr.await(t, `reloaded: source r1, sink k1, channel c1 restarted`)
@@ -273,5 +274,99 @@ func TestChangeDuringTheStart(t *testing.T) {
 		}
 	})
 	e.stderr.await(t, "reloaded: sink k1 restarted")
+	e.end(t)
+}
+
+// Events on the disk stay there where a reload makes another channel of theirs:
+// the message says how to get them back, and that is how it is done.
+func TestReloadSaysHowToGetEventsBack(t *testing.T) {
+	dir := t.TempDir()
+	folders := []string{"channels.c1.checkpointDir = " + dir + "/check", "channels.c1.dataDirs = " + dir + "/data"}
+	refused := "type = kafka\nkafka.bootstrap.servers = 127.0.0.1:1\nkafka.topic = t"
+	file := func(text string) string { return strings.Replace(text, "c1.type = memory", "c1.type = file", 1) }
+	e := startEdited(t, file(conf("type = seq\ntotalEvents = 7\nbatchSize = 7", refused, folders...)), func(o *Options) { o.Grace = 50 * time.Millisecond })
+	e.stderr.await(t, "counted to 7")
+	// A larger channel has them; one in memory, or elsewhere, does not.
+	e.write(t, file(conf("type = seq\ntotalEvents = 1", refused, append(folders, "channels.c1.capacity = 20000")...)))
+	e.stderr.await(t, "7 events not delivered, left in the file channel\n")
+	e.stderr.await(t, "7 events of earlier runs are inside")
+	e.stderr.await(t, "counted to 1")
+	e.write(t, conf("type = seq\ntotalEvents = 2", refused))
+	e.stderr.await(t, "channel c1: 8 events not delivered, left in the file channel; a channel c1 with type = file, checkpointDir = "+
+		dir+"/check, dataDirs = "+dir+"/data delivers them\n")
+	e.stderr.await(t, "(?s)counted to 1,.*counted to 2")
+	e.write(t, file(conf("type = seq\ntotalEvents = 0", "type = logger", folders...)))
+	e.stdout.await(t, " 6 }")
+	e.end(t)
+}
+
+// A file that is emptied and written a while later, as by a shell on a busy
+// machine, is read once it has something to say.
+func TestReloadWaitsForContent(t *testing.T) {
+	before := conf(netcat, "type = logger")
+	e := startEdited(t, before, nil)
+	e.write(t, "")
+	time.Sleep(5 * settle) // nothing is told of it
+	e.write(t, before+"a1.sinks.k1.maxBytesToLog = 5\n")
+	e.stderr.await(t, `e.conf reloaded: sink k1 restarted\n`)
+	if text := e.stderr.String(); strings.Contains(text, "goes on as before") {
+		t.Errorf("told:\n%s", text)
+	}
+	e.end(t)
+}
+
+// A link is led to another file, as with a ConfigMap of Kubernetes; that the file
+// has the size and the time of the one before does not hide it.
+func TestReloadOfALink(t *testing.T) {
+	var dir, link string
+	before := conf(netcat, "type = logger\nmaxBytesToLog = 5")
+	at := time.Now().Add(-time.Hour)
+	version := func(name, conf string) {
+		t.Helper()
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(conf), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chtimes(path, at, at); err != nil {
+			t.Fatal(err)
+		}
+		next := link + ".next"
+		if err := os.Symlink(name, next); err != nil {
+			t.Skip(err)
+		}
+		if err := os.Rename(next, link); err != nil {
+			t.Fatal(err)
+		}
+	}
+	dir = t.TempDir()
+	link = filepath.Join(dir, "a.conf")
+	version("1", before)
+	a := startAgent(t, "", func(o *Options) { o.Files, o.Poll = []string{link}, 20*time.Millisecond })
+	version("2", strings.Replace(before, "maxBytesToLog = 5", "maxBytesToLog = 3", 1))
+	a.stderr.await(t, `a.conf reloaded: sink k1 restarted\n`)
+	version("3", strings.Replace(before, "maxBytesToLog = 5", "maxBytesToLog = 4", 1))
+	a.stderr.await(t, `(?s)reloaded: .*a.conf reloaded: sink k1 restarted\n`)
+	a.end(t)
+}
+
+// An edit in place that leaves the size and sets the time back, as tools that copy
+// files with their times do, is seen.
+func TestReloadOfAnEditWithOldTime(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows tells the time of modification alone")
+	}
+	before := conf(netcat, "type = logger\nmaxBytesToLog = 5")
+	e := startEdited(t, before, nil)
+	at := time.Now().Add(-time.Hour)
+	edit := func(digit string) {
+		e.write(t, strings.Replace(before, "maxBytesToLog = 5", "maxBytesToLog = "+digit, 1))
+		if err := os.Chtimes(e.path, at, at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	edit("3")
+	e.stderr.await(t, `e.conf reloaded: sink k1 restarted\n`)
+	edit("4")
+	e.stderr.await(t, `(?s)reloaded: .*e.conf reloaded: sink k1 restarted\n`)
 	e.end(t)
 }

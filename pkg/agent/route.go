@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -85,7 +86,7 @@ func (l *linter) wrapped(e, previous *entry) *entry {
 		return owner
 	}
 	// Another program's property, another agent's, or one of this agent with a slip.
-	if e.ordinary || len(words) > 1 && nearest(words[1], kinds) != "" {
+	if e.ordinary || e.used || len(words) > 1 && (slices.Contains(kinds, words[1]) || e.separated && nearest(words[1], kinds) != "") {
 		return nil
 	}
 	if kind, found := strings.CutPrefix(words[0], l.name); found && nearest(kind, kinds) != "" {
@@ -127,6 +128,12 @@ func (l *linter) routeOwn(e *entry, rest string) {
 		l.setList(kind, e)
 		return
 	}
+	if fixed := l.missingDot(kind, tail); fixed != "" {
+		if !l.misspelt(e, join(l.name, kind, fixed), "a dot is missing") {
+			return
+		}
+		e, tail = e.as(join(l.name, kind, fixed), e.value), fixed
+	}
 	component, property, found := strings.Cut(tail, ".")
 	if !found {
 		l.nameless(e, kind, component)
@@ -144,6 +151,27 @@ func (l *linter) routeOwn(e *entry, rest string) {
 	if before := l.add(kind, component, property, e); before != nil {
 		l.repeated(before, e)
 	}
+}
+
+// missingDot repairs what stands behind the kind where a dot is missing behind the
+// component: r1type, k1hdfs.path; "" = it is not, or the component has a type and so is one.
+func (l *linter) missingDot(kind, tail string) string {
+	component, rest, below := strings.Cut(tail, ".")
+	best, word := "", ""
+	for _, name := range l.listed(kind) {
+		behind, begins := strings.CutPrefix(component, name)
+		switch {
+		case component == name:
+			return ""
+		case begins && len(name) > len(best):
+			best, word = name, behind
+		}
+	}
+	helper := word == "selector" || word == "processor" // which have a type too
+	if best == "" || len(word) < 2 || len(word) < 3 && !below || !unicode.IsLetter(rune(word[0])) || l.typed[join(kind, component)] && !helper {
+		return ""
+	}
+	return join(best, word, rest)
 }
 
 // routeBlank takes a key with a blank inside, and tells whether it is one.

@@ -6,17 +6,12 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
-	"time"
 
 	"github.com/logpipe/logpipe/pkg/fault"
 	"github.com/logpipe/logpipe/pkg/flume"
-	"github.com/logpipe/logpipe/pkg/sink"
-	"github.com/logpipe/logpipe/pkg/source"
 )
 
 // Run checks the files, prints errors and warnings, and runs the agent until ctx ends.
@@ -28,15 +23,19 @@ import (
 // and no child process outlives it.
 func Run(ctx context.Context, o Options) error {
 	r := newRunning(o)
-	texts, err := readFiles(o.Files)
-	if err != nil {
+	texts, err := r.firstFiles(ctx)
+	if err != nil || texts == nil {
 		return err
 	}
 	report, err := r.check(texts)
-	if err != nil {
+	switch {
+	case errors.Is(err, context.Canceled):
+		return nil
+	case err != nil:
 		return err
 	}
-	metrics, err := r.serveMetrics()
+	r.left = report.plan.left
+	metrics, err := r.serveMetrics(ctx)
 	if err != nil {
 		return err
 	}
@@ -44,13 +43,23 @@ func Run(ctx context.Context, o Options) error {
 	return r.run(ctx, report.plan, texts)
 }
 
-// check checks texts, prints what there is to say, and makes the components.
+// check checks texts, prints what there is to say, and makes the components. The
+// error is that of r.reading where the agent ends meanwhile.
 func (r *running) check(texts []propertyFile) (Report, error) {
-	report, err := check(r.options, texts, false)
+	why := purpose{starting: true, asking: r.reading, runs: r.fingerprints()}
+	report, err := check(r.options, texts, why)
 	if err == nil && report.plan.asks {
-		report, err = check(r.options, texts, true)
+		why.live = true
+		report, err = check(r.options, texts, why)
 	}
-	for _, f := range report.Findings {
+	if ended := r.reading.Err(); why.live && ended != nil {
+		return report, ended // what programs did not say is no mistake
+	}
+	shown := report
+	if !r.options.All {
+		shown = report.Brief()
+	}
+	for _, f := range shown.Findings {
 		if f.Level > Note { // notes are for those who ask with Check
 			r.logf("%s", f)
 		}
@@ -90,27 +99,52 @@ type running struct {
 	reading context.Context // sources read until it ends
 	fail    func(error)     // ends the agent
 
-	mu       sync.Mutex // guards the lists, which a reload changes
+	drained chan struct{} // closed when no more events come into any channel
+	parted  chan struct{} // tells that a parting is over
+
+	telling sync.Once // prints the ledger
+	ahead   ahead     // of a reload under way
+
+	mu       sync.Mutex // guards what follows, which a reload changes
+	left     []leftOut
+	refused  string // the first mistake of the last edit, by which the agent does not run; "" = it does
 	channels []*liveChannel
 	sources  []*liveSource
 	runners  []*liveRunner
+	partings []*parting               // of channels that a reload has dropped
 	past     ledger                   // of components that a reload has stopped
 	waiting  map[string][]flume.Event // of memory channels that are replaced, by name
 }
 
 // ledger is what components did.
-type ledger struct{ received, delivered, dead, filtered, lost int64 }
+type ledger struct{ received, delivered, dead, filtered, unrouted, lost int64 }
 
 func (l *ledger) add(m ledger) {
 	l.received += m.received
 	l.delivered += m.delivered
 	l.dead += m.dead
 	l.filtered += m.filtered
+	l.unrouted += m.unrouted
 	l.lost += m.lost
 }
 
+// text is the ledger in words, with what is left.
+func (sum *ledger) text(left int64) string {
+	text := fmt.Sprintf("%d received, %d delivered, %d left", sum.received, sum.delivered, left)
+	if sum.filtered > 0 {
+		text += fmt.Sprintf(", %d dropped by interceptors", sum.filtered)
+	}
+	if sum.unrouted > 0 {
+		text += fmt.Sprintf(", %d without a channel by the selector", sum.unrouted)
+	}
+	if sum.dead > 0 {
+		text += fmt.Sprintf(", %d kept as undeliverable", sum.dead)
+	}
+	return text
+}
+
 func newRunning(o Options) *running {
-	return &running{options: o, messages: &lockedWriter{w: orDefault(o.Stderr, os.Stderr)},
+	return &running{options: o, parted: make(chan struct{}, 1), messages: &lockedWriter{w: orDefault(o.Stderr, os.Stderr)},
 		stdout: &lockedWriter{w: orDefault(o.Stdout, os.Stdout)}}
 }
 
@@ -120,7 +154,7 @@ func (r *running) logf(format string, args ...any) {
 }
 
 func (r *running) env(what, name string) flume.Env {
-	return flume.Env{Name: name, Stdout: r.stdout, Counters: new(flume.Counters), Logf: func(format string, args ...any) {
+	return flume.Env{Name: name, Agent: r.options.Name, Stdout: r.stdout, Counters: new(flume.Counters), Logf: func(format string, args ...any) {
 		r.logf("%s %s: %s", what, name, fmt.Sprintf(format, args...))
 	}}
 }
@@ -133,12 +167,15 @@ func (r *running) run(ctx context.Context, p *plan, texts []propertyFile) error 
 	defer giveUp()
 	reading, stopReading := context.WithCancelCause(ctx)
 	defer stopReading(nil)
-	r.hard, r.reading = hard, reading
+	r.hard, r.reading, r.drained = hard, reading, make(chan struct{})
 	r.fail = func(err error) {
 		stopReading(err)
 		giveUp()
 	}
 
+	if r.options.AtLeave != nil {
+		defer r.options.AtLeave(r.leave)()
+	}
 	if err := r.start(p); err != nil {
 		r.fail(err)
 		r.stopAll()
@@ -148,12 +185,14 @@ func (r *running) run(ctx context.Context, p *plan, texts []propertyFile) error 
 	if r.options.Ready != nil {
 		r.options.Ready()
 	}
+	// The grace begins with the end, also where a reload is under way then.
+	defer context.AfterFunc(reading, func() {
+		flume.Pause(hard, max(0, r.options.Grace))
+		giveUp()
+	})()
 	r.follow(p, texts)
-
-	grace := time.AfterFunc(max(0, r.options.Grace), giveUp)
-	defer grace.Stop()
 	r.stopAll()
-	r.tell()
+	r.telling.Do(r.tell)
 	err := r.closeAll()
 	if ctx.Err() == nil {
 		err = errors.Join(context.Cause(reading), err)
@@ -166,13 +205,22 @@ func (r *running) stopAll() {
 	for _, s := range r.sources {
 		<-s.done
 	}
+	for _, p := range r.partings {
+		<-p.done
+	}
+	r.tellPartings()
 	for _, c := range r.channels {
+		if !c.settle() {
+			continue
+		}
 		if c.feed != nil {
 			<-c.feed.done
-			r.past.lost += int64(len(c.feed.rest))
+			c.feed.left.Store(0)
+			r.addPast(ledger{lost: int64(len(c.feed.rest))})
 		}
 		c.channel().Drain()
 	}
+	close(r.drained)
 	for _, l := range r.runners {
 		<-l.done
 	}
@@ -210,11 +258,15 @@ func (r *running) describe() string {
 		}
 		hops = append(hops, fmt.Sprintf(" %s -> %s", l.node.members[0].channel.name, strings.Join(names, " or ")))
 	}
-	return r.options.Name + " runs:" + strings.Join(hops, ",")
+	text := r.options.Name + " runs:" + strings.Join(hops, ",")
+	if waiting := r.waits(); len(waiting) > 0 {
+		text += "; not yet: " + strings.Join(waiting, ", ")
+	}
+	return text
 }
 
 // tell prints the ledger of the agent: what came in is what went out, what was
-// dropped by interceptors, and what is left.
+// dropped by interceptors or had no channel, and what is left.
 func (r *running) tell() {
 	sum := r.past
 	for _, s := range r.sources {
@@ -235,63 +287,14 @@ func (r *running) tell() {
 		r.logf("channel %s: %s lost with the channel that could not be replaced", name, plural(len(events), "event"))
 	}
 	for _, c := range r.channels {
-		if n := c.channel().Size(); n > 0 {
+		if n := c.refused.kept(); n > 0 {
+			sum.dead += n
+			r.logf("channel %s: %s could not be stored, kept in %s", c.node.name, plural(int(n), "event"), c.refused.file.Path())
+		}
+		if n := c.save(); n > 0 {
 			left += int64(n)
 			r.logf("channel %s: %s", c.node.name, c.remains(n))
 		}
 	}
-	text := fmt.Sprintf("%s stopped: %d received, %d delivered, %d left", r.options.Name, sum.received, sum.delivered, left)
-	if sum.filtered > 0 {
-		text += fmt.Sprintf(", %d dropped by interceptors", sum.filtered)
-	}
-	if sum.dead > 0 {
-		text += fmt.Sprintf(", %d kept as undeliverable", sum.dead)
-	}
-	r.logf("%s", text)
-}
-
-// deadLetters is the file for events that a sink can never deliver.
-func (r *running) deadLetters(n *sinkNode) *sink.DeadLetters {
-	path := filepath.Join(r.options.State, r.options.Name+"-"+n.name+".dead.ndjson")
-	if e := n.part.get(deadLetter); e != nil {
-		path = e.value
-	}
-	return sink.NewDeadLetters(path, r.options.Name, n.name)
-}
-
-// retryPause is how long a component that failed while the agent runs waits
-// before it is opened again, as in Flume.
-const retryPause = 3 * time.Second
-
-// supervise runs a source, and opens it again when it fails. Open says that it
-// is open now, the result whether it is in the end; working tells others.
-func supervise(ctx context.Context, s source.Source, out *source.Output, env flume.Env, open bool, working *atomic.Bool) (stillOpen bool) {
-	before, alike := "", 0 // what it failed with, and how often in a row
-	for told := false; ; {
-		working.Store(open)
-		if open {
-			told = false
-			begun := time.Now()
-			err := s.Run(ctx, out)
-			if err == nil || ctx.Err() != nil {
-				return true
-			}
-			working.Store(false)
-			err = errors.Join(err, s.Close())
-			if alike++; err.Error() != before || time.Since(begun) > time.Minute {
-				before, alike = err.Error(), 1
-			}
-			if alike&(alike-1) == 0 { // the first, second, fourth, eighth … of the same
-				env.Logf("failed, starts again in %v: %s", retryPause, fault.Line(err))
-			}
-		}
-		if !flume.Pause(ctx, retryPause) {
-			return false
-		}
-		err := s.Open(env)
-		if open = err == nil; err != nil && !told {
-			env.Logf("cannot start: %s", fault.Line(err))
-			told = true
-		}
-	}
+	r.logf("%s stopped: %s", r.options.Name, sum.text(left))
 }

@@ -30,6 +30,7 @@ type resolver struct {
 
 	done  map[string]string // values of keys in which all is replaced
 	used  map[string]bool   // keys that values refer to
+	some  [][2]string       // beginnings and ends of further ones, whose middle nothing stands for
 	size  int               // bytes that references have brought into the value at hand
 	total int               // and into all values
 	steps int               // keys that were looked up
@@ -63,7 +64,9 @@ func substitute(entries []*entry, system map[string]string) {
 	// Only now: what one key refers to is the text of the other.
 	for i, e := range entries {
 		e.value = strings.TrimSpace(values[i])
-		e.used = r.used[e.key]
+		e.used = r.used[e.key] || slices.ContainsFunc(r.some, func(ends [2]string) bool {
+			return strings.HasPrefix(e.key, ends[0]) && strings.HasSuffix(e.key, ends[1])
+		})
 	}
 }
 
@@ -120,7 +123,9 @@ func (r *resolver) replace(inner string, chain []string, unresolved *[]reference
 	case hasDefault:
 		return otherwise
 	}
-	if !r.full { // else it was told
+	if begin, end := strings.Index(inner, "${"), strings.LastIndex(inner, "}"); begin >= 0 && end > begin {
+		r.some = append(r.some, [2]string{inner[:begin], inner[end+1:]}) // what stands within it was told
+	} else if !r.full { // else it was told
 		*unresolved = append(*unresolved, reference{inner, why})
 	}
 	r.full = r.full || r.exceeded()

@@ -19,7 +19,7 @@ func nearest(word string, candidates []string) string {
 		other := strings.ToLower(c)
 		d := max(len(lower)-len(other), len(other)-len(lower)) / utf8.UTFMax // at least
 		// `filePrefix` for `hdfs.filePrefix`: the last part alone.
-		if strings.HasSuffix(other, "."+lower) {
+		if strings.HasSuffix(other, "."+lower) || strings.HasSuffix(lower, "."+other) {
 			d = 0
 		} else if d < bestDistance && len(lower) <= longestWord {
 			d = option.Distance(lower, other)

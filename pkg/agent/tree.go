@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -64,6 +65,19 @@ func (t *tree) part(kind, name string) *part {
 	return &part{kind: kind, name: name}
 }
 
+// guessed reports whether all that is said about the component stands under keys
+// that were misspelt.
+func (p *part) guessed() bool {
+	for _, entries := range []map[string]*entry{p.values, p.empty} {
+		for _, e := range entries {
+			if !e.guessed {
+				return false
+			}
+		}
+	}
+	return true
+}
+
 // get returns the entry of a property, or nil.
 func (p *part) get(property string) *entry { return p.values[property] }
 
@@ -79,8 +93,11 @@ func (t *tree) add(kind, name, property string, e *entry) (before *entry) {
 		return nil
 	}
 	before = p.values[property]
-	if before == nil {
+	switch {
+	case before == nil:
 		p.names = append(p.names, property)
+	case e.guessed && !before.guessed:
+		return before // the right key counts
 	}
 	p.values[property] = e
 	return before
@@ -93,11 +110,15 @@ type linter struct {
 	*tree
 	findings []Finding
 	agents   []string          // all agents that the files define
+	begins   []position        // where each of them does
 	system   map[string]string // Java's system properties
 	live     bool              // config filters may run their programs
+	asking   context.Context   // these end with it
 	asFlume  bool              // nothing is guessed: read what Flume reads
 	guesses  []guess
 	leftover map[*entry]*entry // what is no property but the rest of a value, and whose
+	typed    map[string]bool   // components that have a type, as kind.name
+	checking int               // number of the first finding about a component
 	broken   int               // mistakes by which Flume loses the component that is checked now
 }
 
@@ -116,7 +137,7 @@ func (l *linter) diverts(at position, fix, format string, args ...any) {
 
 func (l *linter) note(level Level, at position, fix, format string, args ...any) {
 	l.findings = append(l.findings, Finding{File: at.file, Line: at.line, Column: at.column, Level: level,
-		Message: fmt.Sprintf(format, args...), Fix: fix})
+		Message: fmt.Sprintf(format, args...), Fix: fix, kind: format})
 }
 
 // read sorts the entries into the tree.
@@ -124,7 +145,7 @@ func (l *linter) read(entries []*entry) {
 	for _, e := range entries {
 		agent, kind, _ := strings.Cut(e.key, ".")
 		if slices.Contains(kinds, kind) && !slices.Contains(l.agents, agent) {
-			l.agents = append(l.agents, agent)
+			l.agents, l.begins = append(l.agents, agent), append(l.begins, e.at)
 		}
 	}
 	// Lists first: what the other keys mean depends on the names.
@@ -136,6 +157,12 @@ func (l *linter) read(entries []*entry) {
 		}
 		if !l.readList(e) {
 			rest = append(rest, e)
+		}
+	}
+	l.typed = map[string]bool{}
+	for _, e := range rest {
+		if w := strings.Split(e.key, "."); len(w) == 4 && w[3] == "type" {
+			l.typed[join(w[1], w[2])] = true
 		}
 	}
 	for _, e := range rest {
@@ -156,6 +183,7 @@ func (l *linter) readList(e *entry) bool {
 			if !l.misspelt(e, l.name+"."+kind, "a dot is missing") {
 				return true
 			}
+			e = e.as(l.name+"."+kind, e.value)
 		default:
 			continue
 		}
@@ -168,7 +196,7 @@ func (l *linter) readList(e *entry) bool {
 	}
 	if meant := nearest(kind, kinds); meant != "" {
 		if l.misspelt(e, l.name+"."+meant, fmt.Sprintf("unknown kind %q", kind)) {
-			l.setList(meant, e)
+			l.setList(meant, e.as(l.name+"."+meant, e.value))
 		}
 		return true
 	}
@@ -176,17 +204,26 @@ func (l *linter) readList(e *entry) bool {
 }
 
 func (l *linter) setList(kind string, e *entry) {
-	if before := l.lists[kind]; before != nil {
+	before := l.lists[kind]
+	if before != nil {
 		l.repeated(before.at, e)
 	}
-	names := strings.Fields(e.value)
-	if strings.Contains(e.value, ",") && !l.asFlume {
-		names = strings.FieldsFunc(e.value, func(r rune) bool { return r == ',' || isBlank(r) })
-		l.report(Error, e.valueAt, fmt.Sprintf("write %s.%s = %s", l.name, kind, strings.Join(names, " ")),
-			"names are separated by blanks, not by commas")
+	value, comment, found := cutComment(e.value)
+	switch {
+	case !found || l.asFlume:
+		value = e.value
+	default:
+		l.report(Error, e.valueAt, ownLine, "%s: %q is part of the value", e.key, comment)
 	}
-	if len(names) == 0 {
-		l.report(Warning, e.at, "name the "+kind+" or leave the line out", "%s has no value", e.key)
+	if rest := strings.TrimLeft(value, "=: "); rest != value && !l.asFlume {
+		l.report(Error, e.valueAt, "write one =", "%s: the second %q is part of the value", e.key, value[:1])
+		value = rest
+	}
+	names := strings.Fields(value)
+	if apart, wrong := cutNames(value); wrong != "" && !l.asFlume {
+		names = apart
+		l.report(Error, e.valueAt, fmt.Sprintf("write %s.%s = %s", l.name, kind, strings.Join(names, " ")),
+			"names are separated by blanks, not by %s", wrong)
 	}
 	var once []string
 	for _, name := range names {
@@ -197,6 +234,18 @@ func (l *linter) setList(kind string, e *entry) {
 		once = append(once, name)
 	}
 	l.lists[kind] = &list{e, once}
+	if before != nil && before.at.guessed != e.guessed { // the right line, and more names beside it
+		right, other := before, l.lists[kind]
+		if right.at.guessed {
+			right, other = other, right
+		}
+		for _, name := range other.names {
+			if !slices.Contains(right.names, name) {
+				right.names = append(right.names, name)
+			}
+		}
+		l.lists[kind] = right
+	}
 }
 
 // misspelt reports a key that cannot be right and what it should be. It tells
@@ -207,12 +256,13 @@ func (l *linter) misspelt(e *entry, meant, why string) bool {
 	return !l.asFlume
 }
 
-// repeated reports a key that was set before in the same file.
+// repeated reports a key that was set before in the same file. A misspelt key was
+// reported as that.
 func (l *linter) repeated(before, e *entry) {
 	switch {
-	case before.at.file != e.at.file:
+	case before.at.file != e.at.file || before.guessed || e.guessed:
 	case before.value == e.value:
-		l.report(Note, e.at, "", "%s was set to the same value in line %d", e.key, before.at.line)
+		l.report(Note, e.at, "leave one of them out", "%s was set to the same value in line %d", e.key, before.at.line)
 	default:
 		l.report(Warning, e.at, "leave one of them out", "%s was set in line %d already; this value counts", e.key, before.at.line)
 	}

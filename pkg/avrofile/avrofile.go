@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 )
 
 const (
@@ -48,7 +49,8 @@ type Block struct {
 	End   int64  // offset behind the block and its marker
 }
 
-// NewReader reads the header.
+// NewReader reads the header. One that the file does not hold to its end is an
+// io.ErrUnexpectedEOF.
 func NewReader(r io.ReaderAt) (*Reader, error) {
 	for size := 4 << 10; ; size *= 4 {
 		buf := make([]byte, size)
@@ -66,15 +68,18 @@ func NewReader(r io.ReaderAt) (*Reader, error) {
 			return f, nil
 		case errors.Is(d.err, errShort) && err == nil && size < mostHeader:
 			continue
+		case errors.Is(d.err, errShort):
+			d.err = fmt.Errorf("%w: %w", io.ErrUnexpectedEOF, d.err)
 		}
 		return nil, fmt.Errorf("no Avro container file: %w", d.err)
 	}
 }
 
 func (f *Reader) header(d *decoder) {
-	if string(d.take(len(magic))) != magic && d.err == nil {
+	if head := d.buf[:min(len(d.buf), len(magic))]; !strings.HasPrefix(magic, string(head)) {
 		d.err = errors.New("it does not begin with Obj and 1")
 	}
+	d.take(len(magic))
 	for d.err == nil {
 		n := d.count()
 		if n == 0 {

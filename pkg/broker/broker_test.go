@@ -15,17 +15,23 @@ import (
 	"time"
 
 	"github.com/logpipe/logpipe/pkg/fault"
+	"github.com/logpipe/logpipe/pkg/logpipetest"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // serveDir makes the test binary a broker on that folder, for the tests that
-// kill one.
-const serveDir = "LOGPIPE_TEST_SERVE_DIR"
+// kill one, which listens on serveListen and cleans every serveCleanup.
+const (
+	serveDir     = "LOGPIPE_TEST_SERVE_DIR"
+	serveListen  = "LOGPIPE_TEST_SERVE_LISTEN"
+	serveCleanup = "LOGPIPE_TEST_SERVE_CLEANUP"
+)
 
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(serveDir); dir != "" {
-		b, err := Start(context.Background(), Config{Listen: "127.0.0.1:0", Dir: dir})
+		every, _ := time.ParseDuration(os.Getenv(serveCleanup))
+		b, err := Start(context.Background(), Config{Listen: os.Getenv(serveListen), Dir: dir, Cleanup: every})
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
@@ -39,8 +45,11 @@ func TestMain(m *testing.M) {
 
 func start(t *testing.T, cfg Config) *Broker {
 	t.Helper()
+	if cfg.Listen == "" && cfg.TLS != nil {
+		cfg.Listen = "127.0.0.1:0" // for which the certificate is
+	}
 	if cfg.Listen == "" {
-		cfg.Listen = "127.0.0.1:0"
+		cfg.Listen = logpipetest.OwnAddress(t)
 	}
 	b, err := Start(t.Context(), cfg)
 	if err != nil {
@@ -56,7 +65,7 @@ func start(t *testing.T, cfg Config) *Broker {
 
 func client(t *testing.T, addr string, opts ...kgo.Opt) *kgo.Client {
 	t.Helper()
-	cl, err := kgo.NewClient(append([]kgo.Opt{kgo.SeedBrokers(addr)}, opts...)...)
+	cl, err := kgo.NewClient(append([]kgo.Opt{kgo.SeedBrokers(addr), kgo.MetadataMinAge(10 * time.Millisecond), kgo.DisableClientMetrics()}, opts...)...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,7 +75,7 @@ func client(t *testing.T, addr string, opts ...kgo.Opt) *kgo.Client {
 
 func send(t *testing.T, cl *kgo.Client, topic string, from, to int) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	for i := from; i < to; i++ {
 		cl.Produce(ctx, &kgo.Record{Topic: topic, Value: fmt.Appendf(nil, "r%d", i)}, func(_ *kgo.Record, err error) {
@@ -82,7 +91,7 @@ func send(t *testing.T, cl *kgo.Client, topic string, from, to int) {
 
 func receive(t *testing.T, addr, topic string, n int) []string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	cl := client(t, addr, kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
 	var got []string
@@ -104,7 +113,7 @@ func process(t *testing.T, dir string) (addr string, cmd *exec.Cmd) {
 		t.Fatal(err)
 	}
 	cmd = exec.Command(self)
-	cmd.Env = append(os.Environ(), serveDir+"="+dir)
+	cmd.Env = append(os.Environ(), serveDir+"="+dir, serveListen+"="+logpipetest.OwnAddress(t))
 	cmd.Stderr = os.Stderr
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
@@ -302,7 +311,7 @@ func TestConsumersCreateNothing(t *testing.T) {
 }
 
 func TestRetention(t *testing.T) {
-	b := start(t, Config{Retention: 10 * time.Millisecond})
+	b := start(t, Config{Cleanup: 10 * time.Millisecond})
 	cl := client(t, b.Addr()[0], kgo.AllowAutoTopicCreation())
 	old := &kgo.Record{Topic: "old", Value: []byte("v"), Timestamp: time.Now().Add(-30 * 24 * time.Hour)}
 	if err := cl.ProduceSync(t.Context(), old).FirstErr(); err != nil {

@@ -1,35 +1,57 @@
 package broker
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
 	"os"
 	"strconv"
 	"syscall"
+	"time"
 
 	"github.com/logpipe/logpipe/pkg/fault"
 )
 
-// listener opens the ports of the nodes on host. kfake asks for 127.0.0.1 and
-// tells clients what the listener calls its address, so both are set here.
-func (b *Broker) listener(host, advertise string) func(network, address string) (net.Listener, error) {
-	return func(network, address string) (net.Listener, error) {
-		_, port, err := net.SplitHostPort(address)
-		if err != nil {
-			return nil, err
+// How long a node that comes back waits for its port, and between two tries.
+const (
+	backPatience = 300 * time.Millisecond
+	backPause    = 5 * time.Millisecond
+)
+
+// listen opens the port of the next node: kfake asks for 127.0.0.1 and a port,
+// and tells clients what the listener calls its address, so that both are set
+// here. Behind the nodes of clients comes the controller's.
+func (b *Broker) listen(host, advertise string) func(network, address string) (net.Listener, error) {
+	return func(network, _ string) (net.Listener, error) {
+		if b.opening == len(b.nodes) {
+			return b.inside, nil
 		}
-		address = net.JoinHostPort(host, port)
+		n := b.nodes[b.opening]
+		b.opening++
+		address := net.JoinHostPort(host, n.port)
 		l, err := net.Listen(network, address)
+		// A node that comes back: its old listener outlives its close for a moment, on
+		// kernels where the thread that polls may hold the last reference.
+		for end := time.Now().Add(backPatience); n.addr != "" && isAddrInUse(err) && time.Now().Before(end); {
+			time.Sleep(backPause)
+			l, err = net.Listen(network, address)
+		}
 		if err != nil {
 			return nil, listenError(address, err)
 		}
-		_, port, err = net.SplitHostPort(l.Addr().String())
+		_, port, err := net.SplitHostPort(l.Addr().String())
 		if err != nil {
 			l.Close()
 			return nil, err
 		}
-		return &node{Listener: l, b: b, addr: advertised(net.JoinHostPort(publicHost(host, advertise), port))}, nil
+		if n.addr == "" {
+			n.port, n.addr = port, net.JoinHostPort(publicHost(host, advertise), port)
+		}
+		n.mu.Lock()
+		n.up, n.listener = true, l
+		n.mu.Unlock()
+		return &listener{Listener: l, b: b, node: n}, nil
 	}
 }
 
@@ -67,21 +89,30 @@ func listenError(address string, err error) error {
 	}
 }
 
-// node is the listener of one node.
-type node struct {
+// listener is that of one node.
+type listener struct {
 	net.Listener
 	b    *Broker
-	addr advertised
+	node *node
 }
 
-func (n *node) Addr() net.Addr { return n.addr }
+func (l *listener) Addr() net.Addr { return advertised(l.node.addr) }
 
-func (n *node) Accept() (net.Conn, error) {
-	c, err := n.Listener.Accept()
-	if err != nil {
-		return nil, err
+func (l *listener) Accept() (net.Conn, error) {
+	for {
+		c, err := l.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		if l.b.tls != nil {
+			c = tls.Server(c, l.b.tls)
+		}
+		g := &guard{Conn: c, b: l.b, node: l.node}
+		if l.node.add(g) {
+			return g, nil
+		}
+		c.Close()
 	}
-	return &guard{Conn: c, b: n.b}, nil
 }
 
 // advertised is the address that clients are told.

@@ -47,13 +47,7 @@ func RemoveDead(prefix, within string, log *slog.Logger) {
 }
 
 func isDead(lock string) bool {
-	f, err := os.Open(lock)
-	if err != nil {
-		return false
-	}
-	pid := pidIn(f)
-	f.Close()
-	if pid == 0 {
+	if holderOf(lock) == 0 {
 		return false
 	}
 	held, err := lockDir(lock)
@@ -63,9 +57,12 @@ func isDead(lock string) bool {
 	return held.Close() == nil
 }
 
-// Abandon removes a temporary folder while the broker runs: for a process that
-// ends without Close.
+// Abandon removes a temporary folder while the broker runs, and the way to it of
+// other processes: for a process that ends without Close.
 func (b *Broker) Abandon() {
+	if b.control != nil {
+		b.control.Close()
+	}
 	if !b.temp {
 		return
 	}

@@ -7,6 +7,7 @@ package catalog
 
 import (
 	"context"
+	"errors"
 
 	"github.com/logpipe/logpipe/pkg/format"
 	"github.com/logpipe/logpipe/pkg/op"
@@ -96,11 +97,6 @@ type PipeNoter interface{ PipeNote() string }
 // it has read.
 type Lagger interface{ Lag() int64 }
 
-// Churner is a source whose records leave much garbage behind and little in use:
-// Churn is the growth of the heap, in percent, at which it is best collected where
-// no stage holds anything.
-type Churner interface{ Churn() int }
-
 // Holder is an opened source that stores how far its records were used. After
 // Hold it stores nothing before Release: a stage behind it keeps records back.
 type Holder interface {
@@ -109,10 +105,14 @@ type Holder interface {
 }
 
 // Awaiter is an opened source whose records are acknowledged by the end of a shell
-// pipe. Await waits for that, when all is written and standard output is closed.
+// pipe. Await waits for that, when all is written and standard output is closed. It
+// ends with ctx, whose cause may be ErrPipeEnded.
 type Awaiter interface {
 	Await(ctx context.Context) error
 }
+
+// ErrPipeEnded says that all commands of a pipe have ended.
+var ErrPipeEnded = errors.New("the pipe has ended")
 
 // Ledgered is an opened sink that knows the records of all commands of a pipe whose
 // stream has marks: their sum, "" without one, and whether each command has read
@@ -126,6 +126,20 @@ type Summarizer interface {
 	Summary() string
 	// Incomplete reports that some are not where they should be.
 	Incomplete() bool
+}
+
+// Settler is an opened sink that knows at the end how many records have not arrived.
+type Settler interface {
+	// Settle is called once, when the run has ended with this result and the sink is
+	// closed. It puts what is known now into the errors of the sink.
+	Settle(result error)
+}
+
+// Leaver is an opened sink that can be left while it is written to.
+type Leaver interface {
+	// Leave stops the sending, waits a moment for what is on its way and tells what has
+	// arrived. It may be called while other methods run.
+	Leave() string
 }
 
 // Explainer is a Builder that answers a question instead of running, if its

@@ -20,9 +20,11 @@ func commitCommand() Command {
 		Usage: "commit",
 		Short: "print records, and commit the marks of consume --marks",
 		Long: "Records are printed as they come. A mark among them is not: when the records before it are written, the " +
-			"group that has read them commits. Input without marks passes as it is.\n\n" +
+			"group that has read them commits. Input without marks passes as it is, and commit ends with 1: there was nothing to commit. So it does where records came and no mark, as behind head.\n\n" +
 			"It ends a pipe in which a program that knows nothing of marks does the work; that program has to pass lines " +
-			"that begin with {\"@logpipe\" as they are (`logpipe help marks`).",
+			"that begin with {\"@logpipe\" as they are (`logpipe help marks`).\n\n" +
+			"The marks name the cluster that the records come from. The user, password and certificate that are given here " +
+			"go to the brokers of -b alone, and to that cluster where it is the same one; --source-config says how another one is spoken to.",
 		Examples: []op.Example{{
 			Note: "grep in the middle of a pipe that loses nothing",
 			Command: `logpipe broker -- sh -c '
@@ -35,9 +37,15 @@ func commitCommand() Command {
 	}
 }
 
-type commitBuilder struct{ kafka Kafka }
+type commitBuilder struct {
+	kafka  Kafka
+	source string // the file of --source-config
+}
 
-func (b *commitBuilder) Options(s *option.Set) { b.kafka.Options(s) }
+func (b *commitBuilder) Options(s *option.Set) {
+	b.kafka.Options(s)
+	sourceOption(s, &b.source)
+}
 
 func (b *commitBuilder) Build(args []string) (Sink, error) {
 	if len(args) > 0 {
@@ -55,7 +63,11 @@ type commitSink struct {
 func (s *commitSink) Name() string { return "commit" }
 
 func (s *commitSink) Open(_ context.Context, env *stream.Env) (stream.Sink, error) {
-	return &committing{out: env.Stdout, markEnd: markEnd{config: s.kafka.Config(env.Log), log: env.Log}}, nil
+	end := markEnd{name: s.Name(), config: s.kafka.Config(env.Log), source: s.source, log: env.Log}
+	if err := end.check(); err != nil {
+		return nil, err
+	}
+	return &committing{out: env.Stdout, only: true, markEnd: end}, nil
 }
 
 // CommitOnly is the sink behind a stage that draws on the terminal itself: it takes
@@ -68,11 +80,13 @@ func CommitOnly(env *stream.Env) stream.Sink {
 
 // committing writes lines and commits.
 type committing struct {
-	out io.Writer
+	out  io.Writer
+	only bool // marks are all that it is for
 	markEnd
 }
 
 func (s *committing) Write(_ context.Context, lines []byte) error {
+	s.came(lines)
 	_, err := s.out.Write(lines)
 	if errors.Is(err, syscall.EPIPE) {
 		return stream.ErrStop
@@ -81,4 +95,11 @@ func (s *committing) Write(_ context.Context, lines []byte) error {
 }
 
 // Close commits what could not be committed before.
-func (s *committing) Close(context.Context) error { return s.finish() }
+func (s *committing) Close(context.Context) error {
+	if s.only && !s.opened {
+		return errors.Join(s.finish(), errNoMarks)
+	}
+	return errors.Join(s.finish(), s.errUncommitted())
+}
+
+var errNoMarks = fault.Hint(errors.New("the input had no marks: nothing was committed"), "consume -g GROUP --marks has to write its first line")

@@ -1,11 +1,8 @@
 package catalog
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,7 +12,6 @@ import (
 	"github.com/logpipe/logpipe/pkg/kafka"
 	"github.com/logpipe/logpipe/pkg/op"
 	"github.com/logpipe/logpipe/pkg/option"
-	"github.com/logpipe/logpipe/pkg/record"
 	"github.com/logpipe/logpipe/pkg/stream"
 )
 
@@ -28,15 +24,16 @@ func consumeCommand() Command {
 		Long: "Each record's value is a line; a value with newlines in it is several, which -J avoids. Reading begins " +
 			"at the end unless -o says otherwise: beginning, end, 100 (that offset), -100 (the last 100 of each " +
 			"partition), @2026-11-20T10:00 or @-1h. Behind a colon stands the place before which it ends: 100:200, " +
-			":end (where the topic ends now), @-2h:@-1h. +100 is the hundredth behind the beginning; kcat's s@TIME and e@TIME " +
+			":end (where the topic ends now), @-2h:@-1h, @2026-11-20:1h (an hour of it). +100 is the hundredth behind the beginning, or the end of a " +
+			"partition that has fewer; a bare offset past the end of each is an error. kcat's s@TIME and e@TIME " +
 			"are understood. A topic that does not exist is not created. A TOPIC that begins with ^ is a regular expression: " +
 			"all topics that match are read, and those that come later from their first record on.\n\n" +
 			"Records of transactions are printed when these are committed, and never where they were aborted; with --isolation " +
 			"uncommitted all are. --key, --header and --grep choose records; -n counts those that are chosen, and a group is " +
 			"committed past the others.\n\n" +
 			"With -g the partitions are shared with the other members of the group, and reading goes on where the " +
-			"group has committed; -o counts only where it has not. What has been written is committed, about once a " +
-			"second and at the end; in `run` behind a stage that keeps records back, such as aggregate, at the end.\n\n" +
+			"group has committed; -o counts only where it has not. What has been written is committed, ten times a " +
+			"second at most and at the end; in `run` behind a stage that keeps records back, such as aggregate, at the end.\n\n" +
 			"Messages about a record name it as topic/partition:number; its offset is one less.",
 		Examples: []op.Example{{
 			Note:    "a broker for this one line",
@@ -82,7 +79,7 @@ type consumeBuilder struct {
 	beginning bool
 	envelope  bool
 	isolation string
-	format    lineFormat
+	format    recordFormat
 	filter    recordFilter
 	chooses   *recordFilter // nil = all
 	count     int64
@@ -91,16 +88,17 @@ type consumeBuilder struct {
 	marks     bool
 	every     time.Duration // between marks
 	idle      time.Duration
+	session   bool // --session-timeout was given
 }
 
 func (b *consumeBuilder) Options(s *option.Set) {
 	b.kafka.Options(s)
 	s.String(&b.o.Group, "group,g", "", "share the partitions with this consumer `group`, and commit")
-	s.Add("offset,o", &b.span, "`where` to begin, and to end: beginning, end, N, -N, @TIME, @-1h, START:END, :end")
+	s.Add("offset,o", &b.span, "`where` to begin, and to end: beginning, end, N, -N, +N, @TIME, @-1h, START:END, :end")
 	s.Bool(&b.o.ExitAtEnd, "exit,e", "end where the topic ended when reading began")
 	s.Int64(&b.count, "count,n", 0, "end after this `number` of records; 0 = no limit")
 	s.Bool(&b.envelope, "envelope,J", "a JSON object with topic, partition, offset, timestamp, key, headers and value")
-	s.Add("format,f", &b.format, "print each record so: %s value, %k key, %h headers, %t topic, %p partition, %o offset, %T time in ms …")
+	s.Add("format,f", &b.format, "print each record so: %s value, %k key, %h headers, %t topic, %p partition, %o offset, %T time in ms …; \\n ends a line, nothing else does")
 	b.filter.options(s)
 	levels := []string{"committed", "uncommitted"}
 	s.Add("isolation", &isolation{&b.isolation}, "with `uncommitted` also the records of transactions that are open or aborted").Words = levels
@@ -108,14 +106,16 @@ func (b *consumeBuilder) Options(s *option.Set) {
 	s.Strings(&b.included, "include", "the same as ^REGEX").Hidden = true
 	s.Strings(&b.included, "whitelist", "the same as ^REGEX").Hidden = true
 	s.Bool(&b.beginning, "from-beginning", "the same as -o beginning")
-	s.Int64(&b.count, "max-messages", 0, "the same as --count").Hidden = true
+	s.Int64(&b.count, "max-messages,c", 0, "the same as --count").Hidden = true
 	s.Bool(&b.marks, "marks", "write marks between the records: the end of the pipe commits what it is done with (`logpipe help marks`)")
 	s.Duration(&b.every, "mark-every", time.Second, "how often a mark is written while records come")
 	s.Duration(&b.idle, "idle", 30*time.Second, "a partition that is silent for so long holds back no window; 0 = it does for ever")
 	s.String(&b.o.Instance, "instance", "", "static membership: a member that comes back under this `NAME` keeps its partitions")
-	s.Duration(&b.o.Session, "session-timeout", 10*time.Second, "a member that is silent for this long loses its partitions")
-	s.Strings(&b.chosen, "partition", "read only these `partitions`, 0,1,…")
+	b.o.Session = 10 * time.Second
+	s.Add("session-timeout", &noted{(*option.Duration)(&b.o.Session), &b.session}, "a member that is silent for this long loses its partitions")
+	s.Strings(&b.chosen, "partition,p", "read only these `partitions`, 0,1,…")
 	topicFlag(s, &b.topics)
+	without(s, "consumer,C", "unbuffered,u")
 	foreign(s, consumerFlags())
 }
 
@@ -128,12 +128,15 @@ func (b *consumeBuilder) Build(args []string) (Source, error) {
 		return nil, fault.Usagef("consume: --count: want a number of records, not %d", b.count)
 	case b.envelope && b.format.text != "":
 		return nil, fault.Usagef("consume: --format and --envelope contradict each other")
+	case b.format.raw && b.marks:
+		return nil, fault.Hint(fault.Usagef("consume: --marks stand between lines, and --format %q ends none", b.format.text), `write \n at its end`)
 	case b.beginning && b.span.From != kafka.End && b.span.From != kafka.Beginning:
 		return nil, fault.Usagef("consume: --from-beginning and -o %s contradict each other", &b.span)
 	case b.beginning:
 		b.span.From = kafka.Beginning
 	}
-	b.o.From, b.o.Until, b.o.Open = b.span.From, b.span.Until, b.isolation == "uncommitted"
+	b.o.Same = b.marks // those of the old topic would commit offsets of the new one
+	b.o.Open = b.isolation == "uncommitted"
 	var err error
 	if b.chooses, err = b.filter.build(); err != nil {
 		return nil, err
@@ -194,12 +197,28 @@ func (v *isolation) String() string {
 }
 func (v *isolation) Type() string { return "word" }
 
+// noted is a value that remembers whether it was given, be it the default.
+type noted struct {
+	option.Value
+	given *bool
+}
+
+func (v *noted) Set(text string) error {
+	*v.given = true
+	return v.Value.Set(text)
+}
+
+// checkMarks finds what contradicts itself in the flags of groups and of marks.
 func (b *consumeBuilder) checkMarks() error {
 	switch {
 	case b.marks && b.o.Group == "":
 		return fault.Hint(fault.Usagef("consume: --marks needs a group: marks say what it is to commit"), "-g NAME")
 	case b.every <= 0:
 		return fault.Usagef("consume: --mark-every: want a duration longer than nothing, not %s", option.FormatDuration(b.every))
+	case b.o.Group == "" && b.o.Instance != "":
+		return fault.Hint(fault.Usagef("consume: --instance has no effect without a group: it names a member of one"), "-g NAME")
+	case b.o.Group == "" && b.session:
+		return fault.Hint(fault.Usagef("consume: --session-timeout has no effect without a group: it is for the members of one"), "-g NAME")
 	case b.o.Session < time.Second:
 		return fault.Usagef("consume: --session-timeout: want 1s or more, not %s", option.FormatDuration(b.o.Session))
 	case b.idle < 0:
@@ -214,18 +233,24 @@ type consumeSource struct{ *consumeBuilder }
 // Live tells whether it waits for new records.
 func (s *consumeSource) Live() bool { return !s.o.ExitAtEnd && s.span.Live() }
 
-// Churn implements Churner: the library makes an object of each record.
-func (s *consumeSource) Churn() int { return 150 }
-
 // Exact tells that lines leave as they came where no stage follows.
 func (s *consumeSource) Exact() {}
 
 func (s *consumeSource) Open(ctx context.Context, env *stream.Env) (stream.Source, error) {
-	c, err := kafka.NewConsumer(ctx, s.kafka.Config(env.Log), s.o)
+	o, zone := s.o, env.Location
+	if zone == nil {
+		zone = time.UTC
+	}
+	span := s.span.In(zone)
+	if err := span.Check(); err != nil {
+		return nil, err
+	}
+	o.From, o.Until = span.From, span.Until
+	c, err := kafka.NewConsumer(ctx, s.kafka.Config(env.Log), o)
 	if err != nil {
 		return nil, err
 	}
-	in := &consumed{consumer: c, group: s.o.Group, marks: s.marks, envelope: s.envelope, chooses: s.chooses, free: make(chan []byte, 16)}
+	in := &consumed{consumer: c, zone: zone, group: s.o.Group, marks: s.marks, envelope: s.envelope, chooses: s.chooses, free: make(chan []byte, 16)}
 	if s.format.text != "" {
 		in.format = &s.format
 	}
@@ -237,186 +262,4 @@ func (s *consumeSource) Open(ctx context.Context, env *stream.Env) (stream.Sourc
 		in.commits = newCommits(c, env)
 	}
 	return newMarking(in, s.consumeBuilder, env), nil
-}
-
-// consumed is an open consumer.
-type consumed struct {
-	consumer *kafka.Consumer
-	group    string
-	commits  *commits // nil without a group, and with marks
-	marks    bool
-	envelope bool
-	format   *lineFormat   // nil = none
-	chooses  *recordFilter // nil = all
-	left     int64         // with chooses: how many records are wanted yet; 0 = no limit
-	enough   bool
-	passed   *passed     // with chooses
-	free     chan []byte // used buffers
-}
-
-// read returns the next records of one partition.
-func (s *consumed) read(ctx context.Context) (*stream.Block, kafka.Batch, error) {
-	if s.commits != nil {
-		var stop context.CancelFunc
-		ctx, stop = context.WithCancel(ctx)
-		defer stop()
-		defer context.AfterFunc(s.commits.failed, stop)()
-	}
-	b, wanted, err := s.next(ctx)
-	if err != nil {
-		if errors.Is(err, io.EOF) {
-			return nil, b, io.EOF
-		}
-		if s.commits != nil && s.commits.failed.Err() != nil {
-			err = context.Cause(s.commits.failed)
-		}
-		return nil, b, err
-	}
-	data, name := s.lines(wanted), stream.SourceName(b.Topic, b.Partition)
-	return &stream.Block{Data: data, Name: name, Source: name, Line: b.Records[0].Offset + 1,
-		Time: time.Now(), Ack: func(err error) {
-			s.settle(b, wanted, err)
-			if err != nil {
-				return // somebody may still look at data
-			}
-			select {
-			case s.free <- data[:0]:
-			default:
-			}
-		}}, b, nil
-}
-
-// next waits for a batch and chooses what is wanted of it.
-func (s *consumed) next(ctx context.Context) (b kafka.Batch, wanted []kafka.Record, err error) {
-	for !s.enough {
-		if b, err = s.consumer.Read(ctx); err != nil || s.chooses == nil {
-			return b, b.Records, err
-		}
-		if wanted = s.chooses.filter(b.Records); len(wanted) == 0 {
-			if s.marks { // they count as read
-				return b, nil, nil
-			}
-			if s.passed.unwanted(b) && s.commits != nil {
-				s.commits.done(b)
-			}
-			continue
-		}
-		if s.left > 0 {
-			if int64(len(wanted)) >= s.left {
-				s.enough = true
-				wanted = wanted[:s.left]
-				// What follows the last one is for who reads on.
-				last := wanted[len(wanted)-1].Offset
-				b.Records = b.Records[:slices.IndexFunc(b.Records, func(r kafka.Record) bool { return r.Offset == last })+1]
-			}
-			s.left -= int64(len(wanted))
-		}
-		s.passed.begun(b)
-		return b, wanted, nil
-	}
-	return b, nil, io.EOF
-}
-
-// settle notes what became of the lines of a batch.
-func (s *consumed) settle(b kafka.Batch, wanted []kafka.Record, err error) {
-	whole := b
-	var split stream.Split
-	if errors.As(err, &split) {
-		b.Records = s.through(wanted, split.Lines)
-	} else if err != nil {
-		b.Records = nil
-	}
-	if len(b.Records) > 0 && s.commits != nil {
-		s.commits.done(b)
-	}
-	if s.passed == nil {
-		return
-	}
-	if next, ok := s.passed.ended(whole, err == nil); ok && s.commits != nil {
-		s.commits.done(next)
-	}
-}
-
-// lines writes records as lines.
-func (s *consumed) lines(records []kafka.Record) []byte {
-	var buf []byte
-	select {
-	case buf = <-s.free:
-	default:
-	}
-	if !s.envelope && s.format == nil { // its size is known
-		n := record.Padding
-		for i := range records {
-			n += len(records[i].Value) + 1
-		}
-		buf = slices.Grow(buf, n)
-	}
-	for i := range records {
-		switch {
-		case s.envelope:
-			buf = appendEnvelope(buf, &records[i])
-		case s.format != nil:
-			buf = s.format.append(buf, &records[i])
-		default:
-			buf = append(buf, records[i].Value...)
-		}
-		buf = append(buf, '\n')
-	}
-	return slices.Grow(buf, record.Padding)
-}
-
-// through is the records, from the first on, all of whose lines are among the
-// first so many.
-func (s *consumed) through(records []kafka.Record, lines int) []kafka.Record {
-	var text []byte
-	for i := range records {
-		lines--
-		switch {
-		case s.envelope:
-		case s.format != nil:
-			text = s.format.append(text[:0], &records[i])
-			lines -= bytes.Count(text, []byte{'\n'})
-		default:
-			lines -= bytes.Count(records[i].Value, []byte{'\n'})
-		}
-		if lines < 0 {
-			return records[:i]
-		}
-	}
-	return records
-}
-
-// Lag is how many records are still to be read.
-func (s *consumed) Lag() int64 { return s.consumer.Lag() }
-
-// PipeNote is told when the records go into a pipe: a commit then says that
-// they were written, not that somebody has used them.
-func (s *consumed) PipeNote() string {
-	if s.group == "" || s.commits == nil {
-		return ""
-	}
-	return fmt.Sprintf("group %q is committed up to what is in the pipe: what the next command has not used when it dies is not read again", s.group)
-}
-
-// Hold puts off commits until Release.
-func (s *consumed) Hold() {
-	if s.commits != nil {
-		s.commits.held.Store(true)
-	}
-}
-
-// Release ends Hold.
-func (s *consumed) Release() {
-	if s.commits != nil {
-		s.commits.held.Store(false)
-	}
-}
-
-// Close commits what was written and leaves the group.
-func (s *consumed) Close() error {
-	var err error
-	if s.commits != nil {
-		err = s.commits.close()
-	}
-	return errors.Join(err, s.consumer.Close())
 }

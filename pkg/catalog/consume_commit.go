@@ -3,9 +3,9 @@ package catalog
 import (
 	"context"
 	"errors"
-	"fmt"
+	"maps"
+	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/logpipe/logpipe/pkg/fault"
@@ -15,24 +15,32 @@ import (
 
 // The pauses of committing.
 const (
-	commitEvery    = time.Second
-	commitAtEnd    = 5 * time.Second  // for the last commit
+	commitEvery    = 100 * time.Millisecond
+	commitAtEnd    = 15 * time.Second // for the last commit: longer than a broker is dead until its cluster knows
+	commitHoldsUp  = 5 * time.Second  // reading, at most
 	commitPatience = 30 * time.Second // for the others
 )
+
+// mostUncommitted is how many records may be written that are not committed before
+// the next are: a reader that is killed reads no more than these, and a batch that is
+// being written, again.
+const mostUncommitted = 2048
 
 // commits tells the group what was written.
 type commits struct {
 	consumer *kafka.Consumer
 	env      *stream.Env
 	wake     chan struct{} // something is to be committed
+	urgent   chan struct{} // and is waited for
 	end      chan struct{}
 	work     sync.WaitGroup
 	failed   context.Context // ends when a commit has failed for good
 	fail     context.CancelCauseFunc
-	held     atomic.Bool // nothing is committed
 
 	mu      sync.Mutex
 	pending map[place]kafka.Batch // the last one written of each partition
+	open    int                   // records written that are not committed
+	stored  chan struct{}         // closed by the next commit
 }
 
 type place struct {
@@ -41,7 +49,7 @@ type place struct {
 }
 
 func newCommits(c *kafka.Consumer, env *stream.Env) *commits {
-	m := &commits{consumer: c, env: env, wake: make(chan struct{}, 1), end: make(chan struct{}), pending: map[place]kafka.Batch{}}
+	m := &commits{consumer: c, env: env, wake: make(chan struct{}, 1), urgent: make(chan struct{}, 1), stored: make(chan struct{}), end: make(chan struct{}), pending: map[place]kafka.Batch{}}
 	m.failed, m.fail = context.WithCancelCause(context.Background())
 	m.work.Go(m.run)
 	return m
@@ -49,41 +57,64 @@ func newCommits(c *kafka.Consumer, env *stream.Env) *commits {
 
 // done notes that a batch was written.
 func (m *commits) done(b kafka.Batch) {
+	m.consumer.Done(b)
 	m.mu.Lock()
-	m.pending[place{b.Topic, b.Partition}] = b
+	m.pending[place{b.Topic, b.Partition}] = b.Last()
+	m.open += len(b.Records)
 	m.mu.Unlock()
-	m.awake()
+	signal(m.wake)
 }
 
-func (m *commits) awake() {
+// bounded waits while too much is written that is not committed, but no longer than
+// commitHoldsUp: a group whose coordinator is away holds nothing up.
+func (m *commits) bounded() {
+	patience := time.NewTimer(commitHoldsUp)
+	defer patience.Stop()
+	for {
+		m.mu.Lock()
+		open, stored := m.open, m.stored
+		m.mu.Unlock()
+		if open <= mostUncommitted || m.consumer.Held() {
+			return
+		}
+		signal(m.urgent)
+		select {
+		case <-stored:
+		case <-m.failed.Done():
+			return
+		case <-patience.C:
+			return
+		}
+	}
+}
+
+func signal(c chan struct{}) {
 	select {
-	case m.wake <- struct{}{}:
+	case c <- struct{}{}:
 	default:
 	}
 }
 
+// run commits what was written as soon as it is, and then again after a pause.
 func (m *commits) run() {
-	pause := time.NewTicker(commitEvery)
-	defer pause.Stop()
 	for {
 		select {
 		case <-m.wake:
 		case <-m.end:
 			return
 		}
-		select {
-		case <-pause.C:
-		case <-m.end:
-			return
-		}
 		err := m.commit(commitPatience)
 		if fault.CodeOf(err) == fault.Unreachable { // kept for when the cluster is back
 			m.env.Log.Debug("not committed", "reason", err)
-			m.awake()
-			continue
-		}
-		if err != nil {
+			signal(m.wake)
+		} else if err != nil {
 			m.fail(err)
+			return
+		}
+		select {
+		case <-time.After(commitEvery):
+		case <-m.urgent:
+		case <-m.end:
 			return
 		}
 	}
@@ -92,27 +123,29 @@ func (m *commits) run() {
 // commit commits what is pending, and keeps what it could not. A partition that
 // went to another member is read again by that one.
 func (m *commits) commit(patience time.Duration) error {
-	if m.held.Load() {
+	if m.consumer.Held() {
 		return nil
 	}
 	m.mu.Lock()
-	pending := m.pending
+	pending, open := m.pending, m.open
 	m.pending = map[place]kafka.Batch{}
 	m.mu.Unlock()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	for p, b := range pending {
-		err := m.consumer.Commit(ctx, b)
-		if errors.Is(err, kafka.ErrRevoked) {
-			m.env.Log.Debug("not committed", "topic", p.topic, "partition", p.partition, "offset", b.Next(), "reason", err)
-			err = nil
-		}
-		if err != nil {
-			m.keep(pending)
-			return fmt.Errorf("topic %q partition %d: commit offset %d: %w", p.topic, p.partition, b.Next(), err)
-		}
-		delete(pending, p)
+	err := m.consumer.CommitAll(ctx, slices.Collect(maps.Values(pending)))
+	if errors.Is(err, kafka.ErrRevoked) {
+		m.env.Log.Debug("not committed", "reason", err)
+		err = nil
 	}
+	if err != nil {
+		m.keep(pending)
+		return err
+	}
+	m.mu.Lock()
+	m.open -= open
+	close(m.stored)
+	m.stored = make(chan struct{})
+	m.mu.Unlock()
 	return nil
 }
 

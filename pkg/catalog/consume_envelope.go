@@ -12,8 +12,13 @@ import (
 
 // appendEnvelope appends a record with all that Kafka knows of it as a JSON
 // object. Texts are strings, bytes that are no UTF-8 are {"$b64":"…"}, and what
-// is missing is null.
+// is missing is null. The time is one of UTC.
 func appendEnvelope(dst []byte, r *kafka.Record) []byte {
+	return appendEnvelopeIn(dst, r, time.UTC)
+}
+
+// appendEnvelopeIn is appendEnvelope with a time of another zone.
+func appendEnvelopeIn(dst []byte, r *kafka.Record, zone *time.Location) []byte {
 	dst = append(dst, `{"topic":`...)
 	dst = record.AppendString(dst, []byte(r.Topic))
 	dst = append(dst, `,"partition":`...)
@@ -21,7 +26,7 @@ func appendEnvelope(dst []byte, r *kafka.Record) []byte {
 	dst = append(dst, `,"offset":`...)
 	dst = strconv.AppendInt(dst, r.Offset, 10)
 	dst = append(dst, `,"timestamp":`...)
-	dst = appendTimestamp(dst, r.Time)
+	dst = appendTimestamp(dst, r.Time.In(zone))
 	dst = append(dst, `,"key":`...)
 	dst = appendBytes(dst, r.Key)
 	dst = append(dst, `,"headers":[`...)
@@ -43,7 +48,8 @@ func appendEnvelope(dst []byte, r *kafka.Record) []byte {
 const year10000 = 253402300800000
 
 // appendTimestamp writes Kafka's milliseconds as RFC 3339, or as they are where
-// that cannot be.
+// that cannot be. A zone that is not off by whole minutes, as few were in the past,
+// cannot be written.
 func appendTimestamp(dst []byte, t time.Time) []byte {
 	switch ms := t.UnixMilli(); {
 	case t.IsZero() || ms < 0:
@@ -51,8 +57,11 @@ func appendTimestamp(dst []byte, t time.Time) []byte {
 	case ms >= year10000:
 		return strconv.AppendInt(dst, ms, 10)
 	}
+	if _, off := t.Zone(); off%60 != 0 {
+		t = t.UTC()
+	}
 	dst = append(dst, '"')
-	dst = t.UTC().AppendFormat(dst, "2006-01-02T15:04:05.000Z07:00")
+	dst = t.AppendFormat(dst, "2006-01-02T15:04:05.000Z07:00")
 	return append(dst, '"')
 }
 

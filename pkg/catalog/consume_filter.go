@@ -129,7 +129,7 @@ func (p *passed) unwanted(b kafka.Batch) bool {
 	if p.open[at] == 0 {
 		return true
 	}
-	p.after[at] = b
+	p.after[at] = b.Last()
 	return false
 }
 

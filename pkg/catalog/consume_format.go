@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -11,10 +12,12 @@ import (
 	"github.com/logpipe/logpipe/pkg/kafka"
 )
 
-// lineFormat is what -f prints for a record, in the escapes of kcat.
-type lineFormat struct {
+// recordFormat is what -f prints for a record, in the escapes of kcat, and nothing
+// more: a format that does not end a line prints none.
+type recordFormat struct {
 	text  string
 	parts []formatPart
+	raw   bool // does not end in a newline
 }
 
 // formatPart is a text or, where verb is set, a part of the record.
@@ -23,14 +26,14 @@ type formatPart struct {
 	verb byte
 }
 
-// formatVerbs are kcat's: what stands behind a %.
-const formatVerbs = "sSRkKThtpo%"
+// formatVerbs are kcat's, and rpk's for the value and the time: what stands behind a %.
+const formatVerbs = "sSRkKThtpo%vVd"
 
 const formatHint = "%s value, %S its length, %R its length in 4 bytes, %k key, %K its length, %h headers, %t topic, %p partition, " +
-	"%o offset, %T timestamp in ms, %% a percent sign; \\n, \\t, \\r, \\x00"
+	"%o offset, %T timestamp in ms, %% a percent sign; \\n, \\t, \\r, \\x00, \\033"
 
 // Set reads a format.
-func (f *lineFormat) Set(text string) error {
+func (f *recordFormat) Set(text string) error {
 	var parts []formatPart
 	var plain strings.Builder
 	bad := func(what string) error { return fault.Hint(fmt.Errorf("%q: %s", text, what), "%s", formatHint) }
@@ -58,10 +61,8 @@ func (f *lineFormat) Set(text string) error {
 			plain.WriteByte(text[i])
 		}
 	}
-	if !strings.HasSuffix(plain.String(), "\n") {
-		return fault.Hint(fmt.Errorf("%q does not end a line", text), `write \n at its end: what consume prints are lines; -J keeps values with newlines in one`)
-	}
-	f.text, f.parts = text, append(parts, formatPart{text: strings.TrimSuffix(plain.String(), "\n")})
+	last, ends := strings.CutSuffix(plain.String(), "\n")
+	f.text, f.parts, f.raw = text, append(parts, formatPart{text: last}), !ends
 	return nil
 }
 
@@ -87,27 +88,68 @@ func escape(b *strings.Builder, text string) (more int, err error) {
 		}
 		b.WriteByte(byte(n))
 		return 2, nil
+	case '0', '1', '2', '3', '4', '5', '6', '7':
+		n := 1
+		for n < min(len(text), 3) && text[n] >= '0' && text[n] <= '7' {
+			n++
+		}
+		octal, err := strconv.ParseUint(text[:n], 8, 8)
+		if err != nil {
+			return 0, fmt.Errorf(`\%s is above \377`, text[:n])
+		}
+		b.WriteByte(byte(octal))
+		return n - 1, nil
 	default:
 		return 0, fmt.Errorf(`\%c is no escape`, text[0])
 	}
 	return 0, nil
 }
 
-func (f *lineFormat) String() string { return f.text }
+// delimiter is a text with the escapes of kcat.
+type delimiter struct{ text *string }
+
+// Set reads the text.
+func (d delimiter) Set(text string) error {
+	if text == "" {
+		return errors.New("it is empty")
+	}
+	var b strings.Builder
+	for i := 0; i < len(text); i++ {
+		if text[i] != '\\' || i+1 == len(text) {
+			b.WriteByte(text[i])
+			continue
+		}
+		i++
+		more, err := escape(&b, text[i:])
+		if err != nil {
+			return fault.Hint(fmt.Errorf("%q: %w", text, err), `there are \t, \n, \r, \x00, \033 and \\ for a backslash`)
+		}
+		i += more
+	}
+	*d.text = b.String()
+	return nil
+}
+
+func (d delimiter) String() string { return *d.text }
 
 // Type names the argument in help.
-func (f *lineFormat) Type() string { return "format" }
+func (d delimiter) Type() string { return "text" }
+
+func (f *recordFormat) String() string { return f.text }
+
+// Type names the argument in help.
+func (f *recordFormat) Type() string { return "format" }
 
 // append writes a record without the newline at the end. As for kcat what is null
 // is nothing, and its length -1.
-func (f *lineFormat) append(dst []byte, r *kafka.Record) []byte {
+func (f *recordFormat) append(dst []byte, r *kafka.Record) []byte {
 	for i := range f.parts {
 		switch f.parts[i].verb {
 		case 0:
 			dst = append(dst, f.parts[i].text...)
-		case 's':
+		case 's', 'v':
 			dst = append(dst, r.Value...)
-		case 'S':
+		case 'S', 'V':
 			dst = strconv.AppendInt(dst, lengthOf(r.Value), 10)
 		case 'R':
 			dst = binary.BigEndian.AppendUint32(dst, uint32(min(lengthOf(r.Value), math.MaxInt32)))
@@ -115,7 +157,7 @@ func (f *lineFormat) append(dst []byte, r *kafka.Record) []byte {
 			dst = append(dst, r.Key...)
 		case 'K':
 			dst = strconv.AppendInt(dst, lengthOf(r.Key), 10)
-		case 'T':
+		case 'T', 'd':
 			dst = strconv.AppendInt(dst, max(r.Time.UnixMilli(), -1), 10)
 		case 'h':
 			dst = appendHeaders(dst, r.Headers)

@@ -15,7 +15,7 @@ func FuzzFormat(f *testing.F) {
 		f.Add(text, []byte("value"))
 	}
 	f.Fuzz(func(t *testing.T, text string, value []byte) {
-		var format lineFormat
+		var format recordFormat
 		if format.Set(text) != nil {
 			return
 		}

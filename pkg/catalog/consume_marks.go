@@ -24,6 +24,9 @@ type marking struct {
 	token    string // "" without marks
 	first    *stream.Control
 
+	rest   portion // of the batch at hand
+	pacing pacing
+
 	session *kafka.Session
 	offsets map[string]int64 // read so far, in the session
 	dirty   bool             // since the last mark
@@ -33,18 +36,20 @@ type marking struct {
 	idle    map[string]bool
 	held    *stream.Block // behind a reset
 
-	asked time.Time        // when it was looked whether marks come back
-	open  map[string]int64 // the oldest mark that may be on its way
-	since time.Time        // when it left
-	told  bool
-	stay  bool // do not leave the group
+	lost markWatch
+	stay bool // do not leave the group
 }
 
 func newMarking(in *consumed, b *consumeBuilder, env *stream.Env) *marking {
 	m := &marking{consumed: in, settings: b, log: env.Log, offsets: map[string]int64{}, heard: map[string]time.Time{}, idle: map[string]bool{}}
+	m.lost.tell = func(oldest time.Duration) {
+		m.log.Warn("marks do not come back: nothing is committed. Does the pipe end in produce, commit or top on a terminal, and does each program in it pass lines that begin with {\"@logpipe\"?",
+			"group", m.group, "oldest mark", oldest.Round(time.Second).String())
+	}
 	if b.marks {
+		m.lost.start(in.consumer.Committed)
 		m.token = rand.Text()[:16]
-		m.first = &stream.Control{Kind: stream.ControlOpen, Token: m.token, Version: stream.ControlVersion}
+		m.first = &stream.Control{Kind: stream.ControlOpen, Token: m.token, Version: stream.ControlVersion, Every: b.every.Milliseconds()}
 	}
 	return m
 }
@@ -64,7 +69,7 @@ func (m *marking) Read(ctx context.Context) (*stream.Block, error) {
 	}
 	for {
 		tick, cancel := context.WithTimeout(ctx, markTick)
-		b, batch, err := m.read(tick)
+		b, batch, next, err := m.piece(tick)
 		timeout := tick.Err() != nil && ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded)
 		cancel()
 		if err != nil && !timeout {
@@ -79,18 +84,18 @@ func (m *marking) Read(ctx context.Context) (*stream.Block, error) {
 			reset := m.begin(session, now)
 			m.held = b
 			if b != nil {
-				m.note(b, batch, now)
+				m.note(b, next, now)
 			}
 			return controls(reset), nil
 		}
 		if b != nil {
-			m.note(b, batch, now)
+			m.note(b, next, now)
 			return b, nil
 		}
 		if list := m.due(now); len(list) > 0 {
 			return controls(list...), nil
 		}
-		m.watch(now)
+		m.pacing.paused()
 	}
 }
 
@@ -101,14 +106,15 @@ func controls(list ...*stream.Control) *stream.Block {
 // begin starts anew with a session.
 func (m *marking) begin(s *kafka.Session, now time.Time) *stream.Control {
 	m.session, m.epoch = s, max(m.epoch, s.Epoch)
-	m.offsets, m.dirty, m.marked, m.open = maps.Clone(s.Start), false, now, nil
+	m.offsets, m.dirty, m.marked = maps.Clone(s.Start), false, now
+	m.lost.forget()
 	clear(m.heard)
 	clear(m.idle)
 	for _, name := range s.Behind {
 		m.heard[name] = now
 	}
 	c := m.identified(stream.ControlReset)
-	c.Behind, c.Offsets = s.Behind, maps.Clone(s.Start)
+	c.Behind, c.Offsets, c.Until = s.Behind, maps.Clone(s.Start), s.Until
 	return c
 }
 
@@ -116,17 +122,17 @@ func (m *marking) begin(s *kafka.Session, now time.Time) *stream.Control {
 func (m *marking) identified(kind stream.ControlKind) *stream.Control {
 	c := &stream.Control{Kind: kind, Token: m.token, Epoch: m.epoch}
 	if m.token != "" {
-		c.Cluster, c.Brokers = m.session.Cluster, m.settings.kafka.brokers
+		c.Cluster, c.Brokers = m.session.Cluster, m.consumer.Brokers()
 		c.Group, c.Member, c.Instance, c.Generation = m.session.Group, m.session.Member, m.session.Instance, m.session.Generation
 	}
 	return c
 }
 
 // note notes what b brings, and puts a mark behind it where one is due.
-func (m *marking) note(b *stream.Block, batch kafka.Batch, now time.Time) {
+func (m *marking) note(b *stream.Block, next int64, now time.Time) {
 	m.heard[b.Source] = now
 	delete(m.idle, b.Source)
-	m.offsets[b.Source] = batch.Next()
+	m.offsets[b.Source] = next
 	m.dirty = true
 	b.Control = append(b.Control, m.due(now)...)
 }
@@ -134,7 +140,7 @@ func (m *marking) note(b *stream.Block, batch kafka.Batch, now time.Time) {
 // due makes what is to be told now: a mark, and who is idle.
 func (m *marking) due(now time.Time) []*stream.Control {
 	var list []*stream.Control
-	if m.token != "" && m.dirty && now.Sub(m.marked) >= m.settings.every {
+	if m.token != "" && m.dirty && (now.Sub(m.marked) >= m.settings.every || m.pacing.due()) {
 		list = append(list, m.mark(now))
 	}
 	for name, at := range m.heard {
@@ -148,13 +154,23 @@ func (m *marking) due(now time.Time) []*stream.Control {
 
 func (m *marking) mark(now time.Time) *stream.Control {
 	m.epoch++
+	m.pacing.marked(now.Sub(m.marked), m.settings.every)
 	m.dirty, m.marked = false, now
+	m.leaveLost()
 	c := m.identified(stream.ControlMark)
-	c.Offsets = maps.Clone(m.offsets)
-	if m.open == nil {
-		m.open, m.since = c.Offsets, now
-	}
+	c.Offsets, c.Topics = maps.Clone(m.offsets), m.session.Topics
+	c.Leaders = m.consumer.Leaders(c.Offsets)
+	m.lost.made(c.Offsets, now)
 	return c
+}
+
+// leaveLost leaves out the partitions of topics that were deleted: the others are read on.
+func (m *marking) leaveLost() {
+	before := len(m.offsets)
+	maps.DeleteFunc(m.offsets, func(name string, _ int64) bool { return m.session.Lost(name) })
+	if len(m.offsets) < before {
+		m.lost.forget() // marks with them are not committed whole
+	}
 }
 
 // Last implements stream.Ender: the last mark.
@@ -166,34 +182,9 @@ func (m *marking) Last() *stream.Block {
 		delete(m.offsets, m.held.Source)
 		m.dirty = len(m.offsets) > 0
 	}
-	return controls(m.mark(time.Now()))
-}
-
-// The patience with marks that do not come back.
-const (
-	markPatience = 30 * time.Second
-	markLook     = 5 * time.Second
-)
-
-// watch tells, once, that marks do not come back.
-func (m *marking) watch(now time.Time) {
-	if m.told || m.open == nil || now.Sub(m.since) < markPatience || now.Sub(m.asked) < markLook {
-		return
-	}
-	m.asked = now
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-	defer cancel()
-	back, err := m.consumer.Reached(ctx, m.open)
-	if err != nil {
-		return // the cluster is away: that is told by itself
-	}
-	if back {
-		m.open = nil // the next mark is the one to look for
-		return
-	}
-	m.told = true
-	m.log.Warn("marks do not come back: nothing is committed. Does the pipe end in produce, commit or top on a terminal, and does each program in it pass lines that begin with {\"@logpipe\"?",
-		"group", m.group, "oldest mark", now.Sub(m.since).Round(time.Second).String())
+	c := m.mark(time.Now())
+	c.Last = true
+	return controls(c)
 }
 
 // Await waits until the group has committed all that was marked; until then this
@@ -202,30 +193,64 @@ func (m *marking) Await(ctx context.Context) error {
 	if m.token == "" || m.session == nil || maps.Equal(m.offsets, m.session.Start) {
 		return nil
 	}
-	for {
-		back, err := m.consumer.Reached(ctx, m.offsets)
+	var last error
+	for pause := awaitPause; ; pause = min(2*pause, awaitMost) {
+		back, err := m.reached(ctx)
 		if back {
 			return nil
 		}
 		if s := m.consumer.Session(); s != m.session {
 			return errMovedOn
 		}
+		if ctx.Err() == nil {
+			last = err
+		}
 		select {
-		case <-time.After(50 * time.Millisecond):
+		case <-time.After(pause):
 		case <-ctx.Done():
-			// Without a farewell the group counts this member for the session's time
-			// more: who comes to the end only when this process is gone can commit.
-			m.stay = true
-			return errors.Join(err, fault.Hint(errors.New("the end of the pipe has not committed all that was read: what it does not commit soon is read again"),
-				"does the pipe end in produce, commit or top on a terminal? Within (…) or a shell function, exec logpipe consume … lets the pipe end with it"))
+			return m.given(ctx, last)
 		}
 	}
+}
+
+// The pauses between two looks at what has been committed.
+const (
+	awaitPause = 50 * time.Millisecond
+	awaitMost  = 500 * time.Millisecond
+)
+
+// reached looks whether all that was read is committed.
+func (m *marking) reached(ctx context.Context) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, lookPatience)
+	defer cancel()
+	return m.consumer.Reached(ctx, m.offsets)
+}
+
+const lookPatience = 5 * time.Second // the wait goes on behind it
+
+// given is the end of a wait that was given up; last is why it was not known what is
+// committed.
+func (m *marking) given(ctx context.Context, last error) error {
+	back, err := m.reached(context.Background())
+	switch {
+	case back:
+		return nil
+	case errors.Is(context.Cause(ctx), ErrPipeEnded):
+		m.log.Warn("the pipe has ended before all that was read is committed: the rest is read again", "group", m.group)
+		return nil
+	}
+	// Without a farewell the group counts this member for the session's time
+	// more: who comes to the end only when this process is gone can commit.
+	m.stay = true
+	return errors.Join(last, err, fault.Hint(errors.New("the end of the pipe has not committed all that was read: what it does not commit soon is read again"),
+		"does the pipe end in produce, commit or top on a terminal? Within (…) or a shell function, exec logpipe consume … lets the pipe end with it; --grace is how long it may take when its reader has ended"))
 }
 
 var errMovedOn = errors.New("the group has moved on before the end of the pipe has committed: what it had not committed is read again")
 
 // Close leaves the group.
 func (m *marking) Close() error {
+	m.lost.stop()
 	if m.stay {
 		return nil
 	}

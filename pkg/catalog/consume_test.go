@@ -79,7 +79,7 @@ func write(t *testing.T, sink stream.Sink, lines string) {
 
 func readBlock(t *testing.T, src stream.Source) *stream.Block {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	for {
 		b, err := src.Read(ctx)
@@ -125,6 +125,38 @@ func TestConsumeCommits(t *testing.T) {
 	closeSource(t, src)
 	if err := sink.Close(t.Context()); err != nil {
 		t.Error(err)
+	}
+}
+
+// --tz is the zone of times without one, and of those that are printed.
+func TestConsumeInZone(t *testing.T) {
+	b := cluster(t)
+	sink := openSink(t, "produce t -J"+b)
+	write(t, sink, `{"timestamp":"2026-11-20T09:30:00Z","value":"early"}`+"\n"+`{"timestamp":"2026-11-20T11:30:00Z","value":"late"}`+"\n")
+	if err := sink.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	p, err := Parse("", "consume t -J -o @2026-11-20T11:00:@2026-11-20T12:00"+b, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	env := testEnv()
+	env.Location = time.FixedZone("", 7200)
+	src, err := p.Source().Open(t.Context(), env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = `{"topic":"t","partition":0,"offset":0,"timestamp":"2026-11-20T11:30:00.000+02:00","key":null,"headers":[],"value":"early"}` + "\n"
+	if got := readBlock(t, src); string(got.Data) != want {
+		t.Errorf("%s", got.Data)
+	}
+	closeSource(t, src)
+	p, err = Parse("", "consume t -o @2026-11-20T10:00:00Z:@2026-11-20T11:00"+b, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Source().Open(t.Context(), env); fault.CodeOf(err) != fault.Usage {
+		t.Errorf("a range that ends before its start: %v", err)
 	}
 }
 
@@ -256,7 +288,7 @@ func TestKafkaSettings(t *testing.T) {
 			t.Errorf("%s: %s, want %s", words, got, want)
 		}
 	}
-	for words, hint := range map[string]string{"-b ,": "", "--zookeeper z:2181": "-b HOST:9092"} {
+	for words, hint := range map[string]string{"-b ,": "", "--zookeeper z:2181": "-b HOST:9092", "--sasl GSSAPI": "use one of plain, scram-sha-256", "--sasl kerberos": "use one of plain"} {
 		err := settings(mustLookup(t, "produce").New(), words)
 		if fault.CodeOf(err) != fault.Usage || !strings.Contains(fault.HintOf(err), hint) {
 			t.Errorf("%s: %v, hint %q", words, err, fault.HintOf(err))

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/logpipe/logpipe/pkg/fault"
@@ -142,18 +141,21 @@ func Restore(ctx context.Context, r io.Reader, cfg kafka.Config, o Restoring) (R
 	defer a.Close()
 	first, later := settingsFor(head.Settings)
 	if err := a.CreateTopic(ctx, head.Topic, int32(head.Partitions), int16(head.Replication), first); err != nil {
-		return done, restoreHint(err, head)
+		return done, restoreHint(err, head, brokenOff(ctx, a, head))
 	}
-	limit, err := batchLimit(ctx, a, head.Topic)
+	limit, err := a.BatchLimit(ctx, head.Topic)
 	if err != nil {
 		return done, err
 	}
 	if done.Records, err = restore(ctx, in, cfg, head.Topic, limit, o.Moved); err != nil {
 		return done, err
 	}
-	unset := slices.DeleteFunc([]string{"retention.ms"}, func(name string) bool { _, own := later[name]; return own })
+	unset := slices.DeleteFunc([]string{retention}, func(name string) bool { _, own := later[name]; return own })
 	return done, a.AlterTopic(ctx, head.Topic, later, unset)
 }
+
+// retention is the setting that keeps records for ever while a topic is restored.
+const retention = "retention.ms"
 
 // settingsFor parts the settings of a topic: those that would change, refuse or
 // delete records that are older than it come last.
@@ -167,30 +169,34 @@ func settingsFor(all map[string]string) (first, later map[string]string) {
 		}
 		first[name] = value
 	}
-	first["retention.ms"] = "-1"
+	first[retention] = "-1"
 	return first, later
 }
 
+// brokenOff tells whether the topic that is there keeps its records for ever, as one does
+// while it is restored, and the dump does not say so.
+func brokenOff(ctx context.Context, a *kafka.Admin, head dumpHead) bool {
+	if head.Settings[retention] == "-1" {
+		return false
+	}
+	settings, err := a.TopicSettings(ctx, head.Topic)
+	return err == nil && slices.ContainsFunc(settings, func(s kafka.TopicSetting) bool {
+		return s.Name == retention && s.Value == "-1" && s.Origin == "topic"
+	})
+}
+
 // restoreHint adds the flags of restore to what creating a topic says.
-func restoreHint(err error, head dumpHead) error {
+func restoreHint(err error, head dumpHead, broken bool) error {
 	switch text := err.Error(); {
+	case strings.Contains(text, "exists already") && broken:
+		return fault.Hint(fmt.Errorf("%w, and keeps its records for ever, unlike the one that was dumped: it may be what a restore has left that was broken off, with a part of the records", err),
+			"logpipe topic delete %s takes it away, and restore makes it anew", head.Topic)
 	case strings.Contains(text, "exists already"):
 		return fault.Hint(err, "logpipe topic restore FILE NAME makes another one, logpipe topic delete %s takes it away", head.Topic)
 	case strings.Contains(text, "replication factor"):
 		return fault.Hint(err, "--replication-factor takes the number of brokers that are to hold each partition")
 	}
 	return err
-}
-
-// batchLimit is how large a batch of records the topic takes.
-func batchLimit(ctx context.Context, a *kafka.Admin, topic string) (int, error) {
-	settings, err := a.TopicSettings(ctx, topic)
-	for _, s := range settings {
-		if n, err := strconv.Atoi(s.Value); s.Name == "max.message.bytes" && err == nil && n > 0 {
-			return n, nil
-		}
-	}
-	return kafka.DefaultRecordLimit, err
 }
 
 func restore(ctx context.Context, in *dumpReader, cfg kafka.Config, topic string, limit int, moved Moved) (int64, error) {

@@ -16,6 +16,7 @@ type foreignFlag struct {
 
 const (
 	asFlags  = "logpipe takes its settings as flags, or from LOGPIPE_* and config.yaml: logpipe help config"
+	asClient = "--command-config F takes such settings from a file, a line each; --tls and --sasl are flags"
 	leaveOut = "leave it out: logpipe does without it"
 )
 
@@ -31,8 +32,7 @@ func consumerFlags() []foreignFlag {
 		{"skip-message-on-error", true, leaveOut},
 		{"consumer-property", false, asFlags},
 		{"command-property", false, asFlags},
-		{"consumer.config", false, asFlags},
-		{"command-config", false, asFlags},
+		{"client-property,X", false, asClient},
 	}
 }
 
@@ -53,8 +53,7 @@ func producerFlags() []foreignFlag {
 		{"socket-buffer-size", false, leaveOut},
 		{"producer-property", false, asFlags},
 		{"command-property", false, asFlags},
-		{"producer.config", false, asFlags},
-		{"command-config", false, asFlags},
+		{"client-property,X", false, asClient},
 	}
 }
 
@@ -77,3 +76,10 @@ func (e elsewhere) Set(string) error {
 }
 func (elsewhere) String() string { return "" }
 func (elsewhere) Type() string   { return "value" }
+
+// without declares switches of kcat that say what is so anyway.
+func without(s *option.Set, names ...string) {
+	for _, name := range names {
+		s.Bool(new(bool), name, "what it does anyway").Hidden = true
+	}
+}

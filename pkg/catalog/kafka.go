@@ -14,8 +14,10 @@ import (
 // Kafka holds the settings by which every Kafka command finds its cluster.
 type Kafka struct {
 	brokers []string
+	given   bool // they were
 	pasted  bool // the brokers come from a flag of another tool
 	wait    time.Duration
+	file    string
 
 	security    kafka.Security
 	mechanism   string
@@ -25,14 +27,24 @@ type Kafka struct {
 
 // Options declares them, and what people paste from other tools.
 func (k *Kafka) Options(s *option.Set) {
+	k.AddressOptions(s)
+	s.Duration(&k.wait, "wait", 0, "wait up to this `duration` for the first contact with a broker")
+	s.String(&k.file, "command-config", "", "take TLS, SASL and brokers from this `file` of Kafka's Java tools (client.properties) or kcat; flags stand before it")
+	k.securityOptions(s)
+	for _, name := range []string{"producer.config", "consumer.config", "F,F"} { // the last one is kcat's
+		s.Add(name, (*pastedFile)(&k.file), "the same as --command-config").Hidden = true
+	}
+	s.Add("zookeeper", gone{}, "refused: Kafka no longer uses ZooKeeper").Hidden = true
+}
+
+// AddressOptions declares those that name the cluster, for a command that does
+// not speak to it as a client does.
+func (k *Kafka) AddressOptions(s *option.Set) {
 	k.brokers = []string{kafka.DefaultBroker}
 	s.Add("brokers,b", &addresses{k: k}, "addresses of brokers, `HOST:PORT,…`")
-	s.Duration(&k.wait, "wait", 0, "wait up to this `duration` for the first contact with a broker")
-	k.securityOptions(s)
 	for _, name := range []string{"bootstrap-server", "broker-list"} {
 		s.Add(name, &addresses{k: k, pasted: true}, "the same as --brokers").Hidden = true
 	}
-	s.Add("zookeeper", gone{}, "refused: Kafka no longer uses ZooKeeper").Hidden = true
 }
 
 // Config is what a client of the cluster is made with.
@@ -40,8 +52,19 @@ func (k *Kafka) Config(log *slog.Logger) kafka.Config {
 	security := k.security
 	security.Mechanism = strings.ToUpper(k.mechanism)
 	security.Password, security.KeyPassword, security.CAPassword = kafka.Secret(k.password), kafka.Secret(k.keyPassword), kafka.Secret(k.keyPassword)
-	return kafka.Config{Brokers: k.brokers, Wait: k.wait, Logger: log, Security: security}
+	cfg := kafka.Config{Brokers: k.brokers, Wait: k.wait, Logger: log, Security: security, ClientFile: k.file}
+	if k.file != "" && !k.given {
+		cfg.Brokers = nil
+	}
+	return cfg
 }
+
+// pastedFile is the value of older names of --command-config.
+type pastedFile string
+
+func (v *pastedFile) Set(text string) error { *v = pastedFile(text); return nil }
+func (v *pastedFile) String() string        { return "" }
+func (v *pastedFile) Type() string          { return "file" }
 
 // addresses is the value of --brokers and of its pasted forms. The settings of
 // the environment are for --brokers alone, so they must not replace a pasted one.
@@ -58,7 +81,7 @@ func (v *addresses) Set(text string) error {
 	if v.k.pasted && !v.pasted {
 		return nil
 	}
-	v.k.brokers, v.k.pasted = list, v.pasted
+	v.k.brokers, v.k.given, v.k.pasted = list, true, v.pasted
 	return nil
 }
 
@@ -77,5 +100,5 @@ func (gone) Type() string   { return "address" }
 
 // topicFlag declares --topic, by which other tools name topics.
 func topicFlag(s *option.Set, topics *[]string) {
-	s.Strings(topics, "topic", "the same as the argument `NAME`").Hidden = true
+	s.Strings(topics, "topic,t", "the same as the argument `NAME`").Hidden = true
 }

@@ -17,7 +17,7 @@ func (k *Kafka) securityOptions(s *option.Set) {
 	s.String(&c.CA, "tls-ca", "", "trust the certificates in this `file`, PEM, JKS or PKCS12; without it those of the system")
 	s.String(&c.Cert, "tls-cert", "", "show this certificate: a `file` in PEM, or a JKS or PKCS12 store with its key")
 	s.String(&c.Key, "tls-key", "", "the `file` with its private key, in PEM")
-	s.String(&c.KeyPasswordFile, "tls-password-file", "", "the `file` with the password of JKS and PKCS12 stores")
+	s.String(&c.KeyPasswordFile, "tls-password-file", "", "the `file` with the password of JKS and PKCS12 stores, or of an encrypted key")
 	s.String(&c.ServerName, "tls-name", "", "the `name` in the brokers' certificates, where it is not their host's")
 	var words []string
 	for _, m := range kafka.Mechanisms() {
@@ -45,6 +45,10 @@ func (v *mechanism) Set(text string) error {
 			*v.p = strings.ToLower(m)
 			return nil
 		}
+	}
+	if word := strings.ToLower(text); word == "gssapi" || word == "kerberos" {
+		return fault.Hint(errors.New("Kerberos (GSSAPI) is not spoken to Kafka"),
+			"use one of %s, where the brokers have a listener for it", strings.ToLower(strings.Join(kafka.Mechanisms(), ", ")))
 	}
 	return errors.New("want one of " + strings.ToLower(strings.Join(kafka.Mechanisms(), ", ")))
 }

@@ -72,7 +72,7 @@ func (l *lexer) part(words []word, settings Settings) (Part, error) {
 	if err != nil {
 		return Part{}, l.inStage(c.Name, words[0].at, err)
 	}
-	part.Words = texts
+	part.Words, part.At = texts, at
 	return part, nil
 }
 
@@ -128,6 +128,8 @@ func (p *Pipeline) fits(i int) error {
 	case part.Source != nil && i > 0:
 		return fault.Hint(fault.Usagef("%s brings records in: it can only be the first stage", name),
 			"begin the pipeline with it")
+	case i == 0 && last > 0 && part.raw():
+		return fault.Hint(fault.Usagef("%s: --format does not end a line, and the next stage reads lines", name), `write \n at its end; -J keeps values with newlines in one line`)
 	case part.Sink != nil && i < last:
 		return fault.Hint(fault.Usagef("%s takes records out: it can only be the last stage", name),
 			"end the pipeline with it")
@@ -143,6 +145,12 @@ func (p *Pipeline) fits(i int) error {
 			"put %s last", before)
 	}
 	return nil
+}
+
+// raw tells whether the source of a part writes what is no lines.
+func (p Part) raw() bool {
+	s, ok := p.Source.(*consumeSource)
+	return ok && s.format.raw
 }
 
 // Single is the pipeline of one part.
@@ -172,12 +180,13 @@ func (p *Pipeline) Stages() []stream.Stage {
 
 // Holds reports whether a stage keeps records back, so that the end of a record
 // in the pipeline does not say that its part of the output is out.
-func (p *Pipeline) Holds() bool {
-	return slices.ContainsFunc(p.Stages(), func(s stream.Stage) bool {
-		_, parallel := s.(stream.Parallel)
-		_, passes := s.(stream.Passer)
-		return !parallel && !passes
-	})
+func (p *Pipeline) Holds() bool { return slices.ContainsFunc(p.Parts, Part.Holds) }
+
+// Holds reports whether the part is a stage that keeps records back.
+func (p Part) Holds() bool {
+	_, parallel := p.Stage.(stream.Parallel)
+	_, passes := p.Stage.(stream.Passer)
+	return p.Stage != nil && !parallel && !passes
 }
 
 // Files are the input files that the first stage names.

@@ -7,6 +7,7 @@ import (
 	"math"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/logpipe/logpipe/pkg/fault"
 	"github.com/logpipe/logpipe/pkg/kafka"
@@ -22,8 +23,8 @@ func produceCommand() Command {
 		Name: "produce", Group: Move,
 		Usage: "produce <TOPIC> [FILE…]",
 		Short: "send records to a Kafka topic",
-		Long: "Each line becomes the value of a record; an empty line is a record with an empty value. A line goes out " +
-			"as soon as it is there. Where a topic does not exist the cluster may create it.\n\n" +
+		Long: "Each line becomes the value of a record, byte by byte (the carriage return of a line end of Windows too); " +
+			"an empty line is a record with an empty value. A line goes out as soon as it is there. Where a topic does not exist the cluster may create it.\n\n" +
 			"Records are taken for sent when the brokers have acknowledged them: with --acks all the leader and the " +
 			"replicas in sync, in order and without repetitions in each partition. While no broker answers it tries " +
 			"again, for --delivery-timeout at most; then produce ends with 4 and says how many records were not " +
@@ -36,7 +37,10 @@ func produceCommand() Command {
 			"that was read, and its partition too where the topic has it. What kcat -J and rpk print is taken too. " +
 			"Other lines are refused.\n\n" +
 			"A record that is larger than the topic takes is not sent, and is named by its line. --on-too-large says " +
-			"what follows: fail sends the others and ends with 1, skip does without it, file=F keeps the line in F.",
+			"what follows: fail sends the others and ends with 1, skip does without it, file=F keeps the line in F; it holds " +
+			"for a line of any length, of which produce reads 16 MiB at most. Other lines " +
+			"that are refused, here or by the broker (no key where the topic is compacted, a time that it does not " +
+			"take), are told, and the others are sent; produce ends with 1 then, unless --on-error says what becomes of them.",
 		Examples: []op.Example{{
 			Note:    "a broker for this one line",
 			Command: `logpipe broker -- sh -c 'echo hello | logpipe produce greetings; logpipe consume greetings -o beginning -e'`,
@@ -57,9 +61,11 @@ func produceCommand() Command {
 
 type produceBuilder struct {
 	kafka      Kafka
+	source     string // the file of --source-config
 	topics     []string
 	key        string
 	delimiter  string
+	fixed      string // key of every record
 	timeName   string
 	headers    []string
 	partition  int
@@ -78,16 +84,18 @@ func (b *produceBuilder) Options(s *option.Set) {
 	acks, codecs := []string{"all", "1", "0"}, []string{"none", "gzip", "snappy", "lz4", "zstd"}
 	b.kafka.Options(s)
 	s.String(&b.key, "key-field", "", "the value of this `field` is the record's key").Field = true
-	s.String(&b.delimiter, "key-delimiter", "", "what stands before this `text` in the line is the key, what stands behind it the value")
+	s.String(&b.fixed, "key,k", "", "every record has this `text` as its key")
+	s.Add("key-delimiter,K", delimiter{&b.delimiter}, "what stands before this `text` in the line is the key, what stands behind it the value; \\t is a tab")
 	s.Bool(&b.wraps, "envelope,J", "lines are what consume -J prints: value, key, headers, timestamp and partition")
-	s.Repeated(&b.headers, "header", "a `NAME=VALUE` that each record has; may be repeated")
+	s.Repeated(&b.headers, "header,H", "a `NAME=VALUE` that each record has; may be repeated")
 	s.String(&b.timeName, "time-field", "", "the value of this `field` is the record's timestamp: RFC 3339, or ms since 1970").Field = true
-	s.Bool(&b.tombstones, "tombstones", "an empty value is a tombstone: null")
-	s.Int(&b.partition, "partition", -1, "send all to this `number`; -1 = as the partitioner chooses")
+	s.Bool(&b.tombstones, "tombstones,Z", "an empty value is a tombstone: null")
+	s.Int(&b.partition, "partition,p", -1, "send all to this `number`; -1 = as the partitioner chooses")
 	s.Choice(&b.o.Partitioner, "partitioner", kafka.PartitionJava, kafka.Partitioners(), "how the partition of a record is chosen")
 	s.String(&b.o.TransactionalID, "tx", "", "one transaction from mark to mark of consume --marks, of records and offsets, under this `ID`: nothing comes twice")
+	s.Duration(&b.o.TransactionTimeout, "transaction-timeout", time.Minute, "with --tx: how `long` a transaction may be open before the cluster takes it back: from mark to mark, where more than 1 MiB comes between them")
 	s.Choice(&b.o.Acks, "acks", "all", append(acks, "-1"), "which brokers have to acknowledge a record").Words = acks
-	s.Choice(&b.o.Compression, "compression", "none", codecs, "how batches of records are compressed")
+	s.Choice(&b.o.Compression, "compression,z", "none", codecs, "how batches of records are compressed")
 	s.Int(&b.o.Level, "level", 0, "of the compression: gzip and lz4 1 to 9, zstd 1 to 22; 0 = the usual one")
 	s.Duration(&b.o.Linger, "linger", 0, "how `long` to wait for more records to fill a batch; 0 = only for the answer to the last one")
 	s.Float(&b.rate, "rate", 0, "most records per second; 0 = no limit")
@@ -96,7 +104,9 @@ func (b *produceBuilder) Options(s *option.Set) {
 	s.Duration(&b.o.Timeout, "timeout", kafka.DefaultTimeout, "the same as --delivery-timeout").Hidden = true
 	s.Choice(&b.o.Acks, "request-required-acks", "all", append(acks, "-1"), "the same as --acks").Hidden = true
 	s.Choice(&b.o.Compression, "compression-codec", "none", codecs, "the same as --compression").Hidden = true
+	sourceOption(s, &b.source)
 	topicFlag(s, &b.topics)
+	without(s, "producer,P", "lines,l")
 	foreign(s, producerFlags())
 }
 
@@ -119,6 +129,9 @@ func (b *produceBuilder) Build(args []string) (Sink, error) {
 	}
 	b.o.Elsewhere = b.wraps
 	b.like = kafka.Record{Topic: b.topics[0], Partition: int32(b.partition)}
+	if b.fixed != "" {
+		b.like.Key = []byte(b.fixed)
+	}
 	for _, text := range b.headers {
 		name, value, ok := strings.Cut(text, "=")
 		if !ok {
@@ -146,6 +159,8 @@ func (b *produceBuilder) check() error {
 	switch {
 	case b.o.Timeout <= 0:
 		return fault.Usagef("produce: --delivery-timeout: want a duration longer than nothing, not %s", option.FormatDuration(b.o.Timeout))
+	case b.o.TransactionTimeout < time.Millisecond || b.o.TransactionTimeout > math.MaxInt32*time.Millisecond:
+		return fault.Usagef("produce: --transaction-timeout: want a duration from 1ms to 24 days, not %s", option.FormatDuration(b.o.TransactionTimeout))
 	case b.o.Linger < 0:
 		return fault.Usagef("produce: --linger: want a duration, not %s", option.FormatDuration(b.o.Linger))
 	case !(b.rate >= 0):
@@ -156,8 +171,12 @@ func (b *produceBuilder) check() error {
 		return fault.Usagef("produce: --key-field and --envelope contradict each other: an envelope has a key")
 	case b.delimiter != "" && (b.wraps || b.key != "" || b.timeName != ""):
 		return fault.Usagef("produce: --key-delimiter and flags about objects contradict each other: with it lines are no objects")
+	case b.fixed != "" && (b.key != "" || b.delimiter != "" || b.wraps):
+		return fault.Usagef("produce: --key and what takes keys from lines contradict each other")
 	case b.timeName != "" && b.wraps:
 		return fault.Usagef("produce: --time-field and --envelope contradict each other: an envelope has a timestamp")
+	case b.source != "" && b.NeedsMarks():
+		return fault.Usagef("produce: --tx and --source-config contradict each other: a transaction is of one cluster")
 	case b.partition >= 0 && b.wraps:
 		return fault.Usagef("produce: --partition and --envelope contradict each other: an envelope has a partition")
 	}
@@ -188,13 +207,15 @@ func (b *produceBuilder) cutKey(r *kafka.Record, line []byte) {
 
 // fields gives r what the fields of an object say.
 func (b *produceBuilder) fields(r *kafka.Record, object *record.Record) error {
+	var err error
 	if b.field != nil {
-		r.Key = keyOf(nil, object.Get(b.field))
+		if r.Key, err = keyOf(object, b.field); err != nil {
+			return err
+		}
 	}
 	if b.timeField == nil {
 		return nil
 	}
-	var err error
 	if r.Time, err = timestampIn(object.Get(b.timeField)); err != nil {
 		return fmt.Errorf("field %s: %w", b.timeField, err)
 	}
@@ -208,6 +229,7 @@ type produceSink struct {
 	limit    atomic.Int64 // bytes of a record
 	tooLarge atomic.Int64 // records refused
 	taken    atomic.Int64 // records that have come so far
+	long     longLines    // those that are not read
 }
 
 func (s *produceSink) Name() string { return "produce" }
@@ -220,14 +242,19 @@ func (s *produceSink) Input() stream.Input {
 	return stream.Lines
 }
 
+// KeepsReturns tells that a value is all that stands before the line feed.
+func (s *produceSink) KeepsReturns() bool { return !s.objects() }
+
 // Parallel refuses records that are too large, and what is no envelope where it
 // has to be one.
 func (s *produceSink) Parallel(env *stream.Env) (stream.Operator, error) {
-	keep, err := s.onLarge.open(env)
-	if err != nil {
+	if _, err := s.Long(env); err != nil {
 		return nil, err
 	}
-	c := produceCheck{s: s, keep: keep}
+	c := produceCheck{s: s}
+	if s.long.file != nil {
+		c.keep = s.long.keep
+	}
 	if s.field != nil { // each worker has its own
 		c.field = s.field.Clone()
 	}
@@ -239,16 +266,23 @@ func (s *produceSink) Parallel(env *stream.Env) (stream.Operator, error) {
 
 func (s *produceSink) Open(ctx context.Context, env *stream.Env) (stream.Sink, error) {
 	cfg, o := s.kafka.Config(env.Log), s.o
-	limit, err := kafka.RecordLimit(ctx, cfg, s.topics[0])
+	end := markEnd{name: s.Name(), config: cfg, source: s.source, log: env.Log}
+	if err := end.check(); err != nil {
+		return nil, err
+	}
+	target, err := kafka.NewTarget(ctx, cfg, s.topics[0])
+	if err == nil {
+		err = target.Check(s.partition)
+	}
 	if err != nil {
 		return nil, err
 	}
-	s.limit.Store(int64(limit))
-	o.MaxMessageBytes = limit
+	s.limit.Store(int64(target.Limit))
+	o.MaxMessageBytes = target.Limit
 	p, err := kafka.NewProducer(ctx, cfg, o)
 	if err != nil {
 		return nil, err
 	}
 	return &produced{sink: s, producer: p, topic: s.topics[0], scanner: record.NewScanner(), pace: newPace(s.rate),
-		markEnd: markEnd{config: cfg, log: env.Log}}, nil
+		keeps: env.Keeps, markEnd: end}, nil
 }

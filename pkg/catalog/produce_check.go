@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 	"time"
 
@@ -39,7 +38,7 @@ func (c *produceCheck) Process(b *stream.Batch, emit stream.Emit) error {
 			c.scratch = r.AppendJSON(c.scratch[:0])
 			b.Rejected = append(b.Rejected, stream.Reject{Pos: r.Pos, Line: bytes.Clone(c.scratch), Err: err, To: c.keep})
 		default:
-			b.Reject(r, err)
+			b.Rejected = append(b.Rejected, stream.Reject{Pos: r.Pos, Line: r.Line, Err: err, Lost: true})
 		}
 	}
 	b.Records = b.Records[:n]
@@ -52,7 +51,7 @@ func (c *produceCheck) Flush(stream.Emit) error { return nil }
 
 // PassBlock counts lines none of which can be too large.
 func (c *produceCheck) PassBlock(data []byte) (int, bool) {
-	if !c.s.plain() || bytes.IndexByte(data, '\r') >= 0 {
+	if !c.s.plain() {
 		return 0, false
 	}
 	like := c.s.like
@@ -81,6 +80,9 @@ func (c *produceCheck) check(r *record.Record) error {
 		}
 		out.Headers = append(out.Headers[:len(out.Headers):len(out.Headers)], s.like.Headers...)
 	} else {
+		if err := c.checkKey(r); err != nil {
+			return err
+		}
 		rough := len(r.Line) + len(s.like.Headers)*1024
 		for i := range r.Edits {
 			rough += int(r.Edits[i].Span.End - r.Edits[i].Span.Off)
@@ -94,7 +96,7 @@ func (c *produceCheck) check(r *record.Record) error {
 			s.cutKey(&out, c.scratch)
 		}
 		if c.field != nil {
-			out.Key = keyOf(nil, r.Get(c.field))
+			out.Key, _ = keyOf(r, c.field) // checked above
 		}
 		if c.timeField != nil {
 			if _, err := timestampIn(r.Get(c.timeField)); err != nil {
@@ -106,6 +108,18 @@ func (c *produceCheck) check(r *record.Record) error {
 		return &kafka.TooLargeError{Size: size, Limit: limit}
 	}
 	return nil
+}
+
+// checkKey tells why a field cannot be the key of its record.
+func (c *produceCheck) checkKey(r *record.Record) error {
+	if c.field == nil {
+		return nil
+	}
+	if _, plain := r.Plain(c.field); plain {
+		return nil
+	}
+	_, err := keyOf(r, c.field)
+	return err
 }
 
 // The ways to go on where a record is too large.
@@ -139,21 +153,6 @@ func (v *onTooLarge) String() string {
 }
 
 func (v *onTooLarge) Type() string { return "word" }
-
-// open returns what keeps the lines; nil where nobody does.
-func (v *onTooLarge) open(env *stream.Env) (func([]byte) error, error) {
-	if v.mode != largeFile {
-		return nil, nil
-	}
-	f, err := env.Files.Append(v.file)
-	if err != nil {
-		return nil, err
-	}
-	return func(line []byte) error {
-		_, err := io.Writer(f).Write(append(bytes.Clone(line), '\n'))
-		return err
-	}, nil
-}
 
 // fails tells whether the run ends with 1 for it.
 func (v *onTooLarge) fails() bool { return v.mode == "" || v.mode == largeFails }

@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"bytes"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -11,39 +12,58 @@ import (
 	"github.com/logpipe/logpipe/pkg/record"
 )
 
+// The parts of a record that an envelope says.
+const (
+	ofPartition = iota
+	ofTime
+	ofKey
+	ofHeaders
+	ofValue
+	ofParts // their number
+)
+
 // readEnvelope makes dst the Kafka record that appendEnvelope has written as r,
 // less its topic and offset: those are the target's. The names and headers of
-// kcat -J are understood too. Keys and values that are
-// neither text nor bytes are taken as their JSON text. Nothing of r is kept.
+// kcat -J are understood too. Keys and values that are neither text nor bytes are
+// taken as their JSON text, and bytes of a text that are no UTF-8, as kcat prints
+// them, as they are. Nothing of r is kept.
 func readEnvelope(dst *kafka.Record, r *record.Record) error {
 	var err error
-	valued := false
+	var said [ofParts]string // which field has said a part of the record
 	dst.Partition = -1
-	r.Each(func(name string, v record.Value) {
+	r.EachJSON(func(name string, raw []byte) {
 		if err != nil {
 			return
 		}
+		part := ofPartition
 		switch name {
 		case "topic", "offset", "tstype", "broker":
+			return
 		case "partition":
-			dst.Partition, err = partitionIn(v)
+			dst.Partition, err = partitionIn(record.DecodeJSON(raw))
 		case "timestamp", "ts":
-			dst.Time, err = timestampIn(v)
+			part = ofTime
+			dst.Time, err = timeIn(raw)
 		case "key":
-			dst.Key, err = bytesIn(v)
+			part = ofKey
+			dst.Key, err = bytesIn(raw)
 		case "headers":
-			dst.Headers, err = headersIn(v)
+			part = ofHeaders
+			dst.Headers, err = headersIn(record.DecodeJSON(raw))
 		case "value", "payload":
-			valued = true
-			dst.Value, err = bytesIn(v)
+			part = ofValue
+			dst.Value, err = bytesIn(raw)
 		default:
 			err = errors.New("an envelope has no such field")
 		}
-		if err != nil {
+		if said[part] != "" && err == nil {
+			err = fmt.Errorf("field %q says it already", said[part])
+		}
+		if said[part] = name; err != nil {
 			err = fmt.Errorf("no envelope as consume -J writes it: field %q: %w", name, err)
 		}
 	})
-	if err == nil && !valued {
+	if err == nil && said[ofValue] == "" {
 		err = errors.New(`no envelope as consume -J writes it: field "value" is missing`)
 	}
 	return err
@@ -66,30 +86,35 @@ func timestampIn(v record.Value) (time.Time, error) {
 	case record.Null:
 		return time.Time{}, nil
 	case record.Int:
-		if v.Int() >= 0 {
-			return time.UnixMilli(v.Int()), nil
-		}
+		t := time.UnixMilli(v.Int())
+		return t, kafka.CheckTime(t)
 	case record.String:
 		if t, err := time.Parse(time.RFC3339Nano, string(v.Bytes)); err == nil {
-			return t, nil
+			return t, kafka.CheckTime(t)
 		}
 	}
 	return time.Time{}, fmt.Errorf("want a time such as 2026-11-20T10:00:00.000Z, not %s", record.AppendValue(nil, v))
 }
 
-// bytesIn is what appendBytes has written; nil is null.
-func bytesIn(v record.Value) ([]byte, error) {
-	switch v.Kind {
-	case record.Null:
+// timeIn is timestampIn of JSON.
+func timeIn(raw []byte) (time.Time, error) {
+	if raw[0] == '"' && bytes.IndexByte(raw, '\\') < 0 {
+		return timestampIn(record.StringValue(raw[1 : len(raw)-1]))
+	}
+	return timestampIn(record.DecodeJSON(raw))
+}
+
+// bytesIn is what appendBytes has written; nil is null. raw is JSON.
+func bytesIn(raw []byte) ([]byte, error) {
+	switch raw[0] {
+	case 'n':
 		return nil, nil
-	case record.String:
-		return append(make([]byte, 0, len(v.Bytes)), v.Bytes...), nil
-	case record.Object:
-		if b, ok, err := base64In(v.Bytes); ok {
+	case '{':
+		if b, ok, err := base64In(raw); ok {
 			return b, err
 		}
 	}
-	return record.AppendValue(nil, v), nil
+	return record.AppendExact(make([]byte, 0, len(raw)), raw)
 }
 
 // base64In reads {"$b64":"…"}; ok tells whether raw is that.
@@ -125,7 +150,7 @@ func headersIn(v record.Value) (list []kafka.Header, err error) {
 	record.EachElement(v.Bytes, func(element []byte) bool {
 		if text := record.DecodeJSON(element); text.Kind != record.Object {
 			var b []byte
-			if b, err = bytesIn(text); err != nil || b == nil && name == nil {
+			if b, err = bytesIn(element); err != nil || b == nil && name == nil {
 				err = errors.Join(err, errHeaders)
 				return false
 			}
@@ -159,9 +184,9 @@ func headerIn(raw []byte) (h kafka.Header, err error) {
 	record.EachMember(v.Bytes, func(name, value []byte) bool {
 		switch string(name) {
 		case "key":
-			key, err = bytesIn(record.DecodeJSON(value))
+			key, err = bytesIn(value)
 		case "value":
-			h.Value, err = bytesIn(record.DecodeJSON(value))
+			h.Value, err = bytesIn(value)
 		default:
 			err = errHeaders
 		}

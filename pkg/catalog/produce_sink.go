@@ -6,7 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"sync"
+	"time"
 
 	"github.com/logpipe/logpipe/pkg/fault"
 	"github.com/logpipe/logpipe/pkg/kafka"
@@ -26,8 +26,12 @@ type produced struct {
 	receipts receipts
 	pace     *pace // nil = as fast as it goes
 	markEnd
-	marked bool // the records come with marks
-	tx     transaction
+	keeps bool // what the broker refuses is put where the user said
+	tx    transaction
+	kept  kept // for it
+
+	settled *int64 // what lost is at the end; nil before
+	refusals
 }
 
 // Write sends lines. A signal that has ended the input does not end the sending
@@ -37,14 +41,30 @@ func (p *produced) Write(ctx context.Context, lines []byte) error {
 	if err := p.producer.Failed(); err != nil {
 		return p.flush(ctx, nil)
 	}
-	if err := p.begin(ctx); err != nil {
+	if err := p.sink.long.failed(); err != nil {
+		return p.flush(ctx, err)
+	}
+	if p.sink.NeedsMarks() && !p.opened {
+		return errUnmarked
+	}
+	p.came(lines)
+	if ok, err := p.keep(ctx, lines); ok || err != nil {
 		return err
 	}
+	if err := p.beginEarly(ctx); err != nil {
+		return err
+	}
+	return p.send(ctx, lines, p.pace)
+}
+
+// send sends lines that come now, at the pace, and waits for all where it fails.
+func (p *produced) send(ctx context.Context, lines []byte, pace *pace) error {
+	p.here(lines)
 	var err error
-	if p.sink.plain() && p.pace == nil {
-		err = p.producer.SendLines(ctx, p.sink.like, lines, p.receipts.current())
+	if p.sink.plain() && pace == nil {
+		err = p.producer.SendLines(ctx, p.sink.like, lines, p.receipt())
 	} else {
-		err = p.each(ctx, lines)
+		err = p.each(ctx, lines, pace)
 	}
 	if err != nil {
 		return p.flush(ctx, err)
@@ -53,7 +73,7 @@ func (p *produced) Write(ctx context.Context, lines []byte) error {
 }
 
 // each sends line by line.
-func (p *produced) each(ctx context.Context, lines []byte) error {
+func (p *produced) each(ctx context.Context, lines []byte, pace *pace) error {
 	// Keys and values are parts of it, and the scanner looks behind its end.
 	data := append(make([]byte, 0, len(lines)+record.Padding), lines...)
 	for at := 0; at < len(data); {
@@ -63,10 +83,10 @@ func (p *produced) each(ctx context.Context, lines []byte) error {
 		if err := p.fill(&r, data, at, end); err != nil {
 			return err
 		}
-		if err := p.pace.wait(ctx); err != nil {
+		if err := pace.wait(ctx); err != nil {
 			return err
 		}
-		if err := p.producer.SendFor(ctx, r, p.receipts.current()); err != nil {
+		if err := p.producer.SendFor(ctx, r, p.receipt()); err != nil {
 			return err
 		}
 		at = end + 1
@@ -77,10 +97,19 @@ func (p *produced) each(ctx context.Context, lines []byte) error {
 // flush waits for what is on its way and joins why it was not acknowledged to err.
 func (p *produced) flush(ctx context.Context, err error) error {
 	flushErr := p.producer.Flush(ctx)
+	p.tx.fenced = p.tx.fenced || errors.Is(err, kafka.ErrFenced) || errors.Is(flushErr, kafka.ErrFenced)
 	if err == nil || errors.Is(flushErr, err) { // says the same, with the number
 		return flushErr
 	}
 	return errors.Join(err, flushErr)
+}
+
+// receipt is the one of what is written now.
+func (p *produced) receipt() *kafka.Receipt {
+	if p.receipts.refused == nil {
+		p.receipts.refused = p.refused
+	}
+	return p.receipts.current()
 }
 
 // After calls done when all that was written is acknowledged, or was given up.
@@ -120,26 +149,72 @@ func (p *produced) fill(r *kafka.Record, data []byte, at, end int) error {
 	return nil
 }
 
-// keyOf appends a value as a key: texts as they are, all else as in JSON. A key
-// that is null or absent is none: nil.
-func keyOf(dst []byte, v record.Value) []byte {
-	switch v.Kind {
-	case record.Null:
-		return nil
-	case record.String:
-		return append(append(make([]byte, 0, len(v.Bytes)), dst...), v.Bytes...)
+// keyOf is the field's value as a key: the bytes of a text, all else as it is
+// written. A key that is null or absent is none: nil.
+func keyOf(r *record.Record, f *record.Field) ([]byte, error) {
+	if text, ok := r.Plain(f); ok {
+		return append(make([]byte, 0, len(text)), text...), nil
 	}
-	return record.AppendValue(dst, v)
+	raw := r.AppendField(nil, f)
+	if len(raw) == 0 || raw[0] == 'n' {
+		return nil, nil
+	}
+	key, err := record.AppendExact(make([]byte, 0, len(raw)), raw)
+	if err != nil {
+		return nil, fmt.Errorf("field %s: %w", f, err)
+	}
+	return key, nil
+}
+
+// arrived tells how many records are where they go.
+func (p *produced) arrived(n int64) string {
+	if p.sink.o.Acks == "0" {
+		return fmt.Sprintf("%s sent to topic %q, unacknowledged", countRecords(n), p.topic)
+	}
+	return fmt.Sprintf("%s acknowledged in topic %q", countRecords(n), p.topic)
+}
+
+// leavePatience is how long answers are waited for where the command is left.
+const leavePatience = time.Second
+
+// Leave implements Leaver.
+func (p *produced) Leave() string {
+	ctx, cancel := context.WithTimeout(context.Background(), leavePatience)
+	defer cancel()
+	text := p.arrived(p.producer.Halt(ctx))
+	if p.sink.NeedsMarks() {
+		text += ", those behind the last mark to come again"
+	}
+	return text
+}
+
+// lost is how many records that were read are neither acknowledged nor to come again.
+func (p *produced) lost() int64 {
+	if p.settled != nil {
+		return *p.settled
+	}
+	n, failed := p.producer.Counts()
+	return max(p.sink.taken.Load()-n-p.tx.unsent, failed)
+}
+
+// Settle implements Settler: the records that were read when sending had ended for the
+// others' sake are in the number of those that were not acknowledged.
+func (p *produced) Settle(result error) {
+	n := p.lost()
+	p.settled = &n
+	var given *kafka.GivenUpError
+	if errors.As(result, &given) {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		given.Unsent = max(0, n-given.Records-p.all)
+	}
 }
 
 // Summary tells what was acknowledged.
 func (p *produced) Summary() string {
-	n, failed := p.producer.Counts()
-	text := fmt.Sprintf("%s acknowledged in topic %q", countRecords(n), p.topic)
-	if p.sink.o.Acks == "0" {
-		text = fmt.Sprintf("%s sent to topic %q, unacknowledged", countRecords(n), p.topic)
-	}
-	if lost := max(p.sink.taken.Load()-n, failed); lost > 0 {
+	n, _ := p.producer.Counts()
+	text := p.arrived(n)
+	if lost := p.lost(); lost > 0 {
 		text += fmt.Sprintf("; %s read and not acknowledged", countRecords(lost))
 	}
 	if large := p.sink.tooLarge.Load(); large > 0 && !p.sink.onLarge.fails() {
@@ -148,11 +223,14 @@ func (p *produced) Summary() string {
 	if p.tx.taken > 0 {
 		text += fmt.Sprintf("; %s of them taken back, to come again", countRecords(p.tx.taken))
 	}
+	if p.tx.unsent > 0 {
+		text += fmt.Sprintf("; %s not sent, to come again", countRecords(p.tx.unsent))
+	}
 	if p.keyless > 0 {
 		text += fmt.Sprintf("; %s had no %s and no key", countRecords(p.keyless), p.sink.keySource())
 	}
 	if moved := p.producer.Moved(); moved > 0 {
-		text += fmt.Sprintf("; the topic does not have the partition of %s: their keys have chosen another", countRecords(moved))
+		text += fmt.Sprintf("; the topic does not have the partition of %s: they went to others", countRecords(moved))
 	}
 	return text
 }
@@ -161,18 +239,20 @@ func (p *produced) Summary() string {
 // another partition than theirs.
 func (p *produced) Incomplete() bool {
 	acked, failed := p.producer.Counts()
-	return failed > 0 || p.sink.taken.Load() > acked || p.sink.tooLarge.Load() > 0 || p.keyless > 0 || p.producer.Moved() > 0
+	return failed > 0 || p.sink.taken.Load() > acked || p.sink.tooLarge.Load() > 0 || p.tx.taken > 0 || p.keyless > 0 || p.producer.Moved() > 0
 }
 
 // Close waits for the answers and ends the connection. Records that were too large
 // make it fail, unless somebody said where they go: they are not in the topic.
 func (p *produced) Close(ctx context.Context) error {
-	// What stands open has no mark behind it and comes again.
-	err := errors.Join(p.takeBack(ctx), p.producer.Flush(ctx), p.producer.Close(), p.finish())
+	err := errors.Join(p.takeRest(ctx), p.producer.Flush(ctx), p.producer.Close(), p.finish(), p.sink.long.failed())
 	p.receipts.wait()
+	if err == nil { // else that is why
+		err = p.errUncommitted()
+	}
 	if n := p.sink.tooLarge.Load(); n > 0 && p.sink.onLarge.fails() {
 		err = errors.Join(err, fault.Hint(fmt.Errorf("%s not sent: larger than the topic takes (%d bytes)", countRecords(n), p.sink.limit.Load()),
-			"the topic's max.message.bytes sets the limit; --on-too-large skip or file=F goes on without them"))
+			hintTooLarge))
 	}
 	return err
 }
@@ -183,68 +263,3 @@ func countRecords(n int64) string {
 	}
 	return strconv.FormatInt(n, 10) + " records"
 }
-
-// receipts tell in order when what was written is acknowledged.
-type receipts struct {
-	now *kafka.Receipt // of what was written since the last after; nil = nothing
-	own *awaited
-
-	mu      sync.Mutex
-	waiting []*awaited // in the order of after
-	failed  error      // nothing behind it counts as acknowledged
-	telling sync.Mutex
-	open    sync.WaitGroup
-}
-
-// awaited is what one receipt and its callers wait for.
-type awaited struct {
-	done  func(error) // nil = not asked for yet
-	err   error
-	ready bool
-}
-
-// current is the receipt of what is written now.
-func (r *receipts) current() *kafka.Receipt {
-	if r.now == nil {
-		o := &awaited{}
-		r.own = o
-		r.now = kafka.NewReceipt(func(err error) { r.answered(o, err) })
-	}
-	return r.now
-}
-
-func (r *receipts) after(done func(error)) {
-	r.open.Add(1)
-	receipt := r.current()
-	r.mu.Lock()
-	r.own.done = done
-	r.waiting = append(r.waiting, r.own)
-	r.mu.Unlock()
-	r.now, r.own = nil, nil
-	receipt.Close()
-}
-
-// answered tells those whose turn it is.
-func (r *receipts) answered(o *awaited, err error) {
-	r.telling.Lock()
-	defer r.telling.Unlock()
-	r.mu.Lock()
-	o.ready, o.err = true, err
-	var now []*awaited
-	for len(r.waiting) > 0 && r.waiting[0].ready {
-		first := r.waiting[0]
-		if r.failed == nil {
-			r.failed = first.err
-		}
-		first.err = r.failed
-		now, r.waiting = append(now, first), r.waiting[1:]
-	}
-	r.mu.Unlock()
-	for _, o := range now {
-		o.done(o.err)
-		r.open.Done()
-	}
-}
-
-// wait waits until all have been told.
-func (r *receipts) wait() { r.open.Wait() }

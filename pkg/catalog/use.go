@@ -22,6 +22,7 @@ type Part struct {
 	Command Command
 	Words   []string // options and arguments, without the command's name
 	Files   []string // input files among the words
+	At      int      // byte offset of the stage in the text that Parse has read
 
 	Source Source // one of the three is set; a sink may have a stage of its own before it
 	Stage  stream.Stage

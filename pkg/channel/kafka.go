@@ -10,7 +10,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/logpipe/logpipe/pkg/fault"
 	"github.com/logpipe/logpipe/pkg/flume"
 	"github.com/logpipe/logpipe/pkg/flumerpc"
 	"github.com/logpipe/logpipe/pkg/kafka"
@@ -33,6 +32,7 @@ type Kafka struct {
 	readSmallest    *oldReset
 	producing       kafka.JavaProducer
 	consuming       kafka.JavaConsumer
+	migration       kafka.Migration
 
 	env    flume.Env
 	counts kafkaCounts
@@ -41,19 +41,21 @@ type Kafka struct {
 
 	connecting sync.Mutex // held while a producer is made
 	mu         sync.Mutex
-	producer   *kafka.Producer // nil until the first put, and after one that failed
-	own        map[int32]int64 // behind the last record that was put here, by partition
+	producer   *kafka.Producer   // nil until the first put, and after one that failed
+	failing    map[string]string // why puts or takes fail, by what fails
+	own        map[int32]int64   // behind the last record that was put here, by partition
 	queue      kafkaQueue
 }
 
 type kafkaCounts struct {
-	putAttempt, putSuccess, takeAttempt, takeSuccess, rollbacks   *atomic.Int64
-	sendTimer, commitTimer, unreadable, repeated, lostPartitionID *atomic.Int64
+	putAttempt, putSuccess, takeAttempt, takeSuccess, rollbacks *atomic.Int64
+	sendTimer, getTimer, commitTimer                            *atomic.Int64
+	unreadable, repeated, lostPartitionID                       *atomic.Int64
 }
 
 // NewKafka describes and makes a Kafka channel.
 func NewKafka(p *flume.Properties) flume.Channel {
-	k := &Kafka{own: map[int32]int64{}}
+	k := &Kafka{own: map[int32]int64{}, failing: map[string]string{}}
 	k.ctx, k.stop = context.WithCancel(context.Background())
 	k.queue.init()
 	p.String(&k.brokers, "kafka.bootstrap.servers", "", "host:port of brokers, with commas").Require().Formerly("brokerList")
@@ -67,10 +69,9 @@ func NewKafka(p *flume.Properties) flume.Channel {
 	k.readSmallest = &oldReset{to: &k.consuming}
 	p.Add("readSmallestOffset", k.readSmallest, "of an older Flume: false begins at the end where the group has committed nothing")
 	k.producing.Describe(p, "kafka.producer.", "all")
+	flume.DescribeDeadLetter(p)
 	var nowhere string
-	for _, name := range []string{"zookeeperConnect", "migrateZookeeperOffsets"} {
-		p.String(&nowhere, name, "", "of an older Flume").Without("offsets are kept in Kafka, and no longer in ZooKeeper")
-	}
+	k.migration.Describe(p)
 	for _, name := range []string{"capacity", "transactionCapacity", "keep-alive"} {
 		p.String(&nowhere, name, "", "of other channels").Without("the topic holds what its retention allows")
 	}
@@ -99,6 +100,9 @@ func (k *Kafka) Check() []flume.Problem {
 	all := kafka.CheckBrokers("kafka.bootstrap.servers", k.brokers)
 	all = append(all, k.producing.Check("kafka.producer.")...)
 	all = append(all, k.consuming.Check("kafka.consumer.")...)
+	k.takeOldReset()
+	consumer := k.consuming.Consumer(k.topic)
+	all = append(all, k.migration.Check(consumer.Group, consumer.Topics, consumer.From)...)
 	if k.partition > math.MaxInt32 {
 		all = append(all, flume.Problem{Property: "defaultPartitionId", Message: fmt.Sprintf("no topic has a partition %d", k.partition),
 			Fix: "write the number of a partition"})
@@ -106,12 +110,24 @@ func (k *Kafka) Check() []flume.Problem {
 	return all
 }
 
+// takeOldReset takes over the older way to say where a new group begins.
+func (k *Kafka) takeOldReset() {
+	if k.readSmallest.set {
+		k.consuming.BeginAtEnd(!k.readSmallest.yes)
+	}
+}
+
+// Survey reads the key stores.
+func (k *Kafka) Survey() []flume.Problem {
+	return append(k.producing.Survey("kafka.producer."), k.consuming.Survey("kafka.consumer.")...)
+}
+
 // Guarantee tells what the channel promises.
 func (k *Kafka) Guarantee() string {
 	if k.producing.Acks() == "all" || k.producing.Acks() == "-1" {
-		return "acknowledged by all replicas in sync before a put returns; survives kill -9; a take that was open then comes again"
+		return "at least once: acknowledged by all replicas in sync before a put returns; survives kill -9; a take that was open then comes again"
 	}
-	return "acks " + k.producing.Acks() + ": what a broker loses in its own end is lost; a take that was open at a kill -9 comes again"
+	return "at least once unless a broker dies (acks " + k.producing.Acks() + "): what it loses in its own end is lost; a take that was open at a kill -9 comes again"
 }
 
 // Durable says that what is inside stays there when the agent ends.
@@ -127,17 +143,16 @@ func (k *Kafka) Open(env flume.Env) error {
 	if env.Logf == nil {
 		k.env.Logf = func(string, ...any) {}
 	}
-	if k.readSmallest.set {
-		k.consuming.BeginAtEnd(!k.readSmallest.yes)
-	}
+	k.takeOldReset()
 	k.counts = kafkaCounts{
 		putAttempt: env.Counter("EventPutAttemptCount"), putSuccess: env.Counter("EventPutSuccessCount"),
 		takeAttempt: env.Counter("EventTakeAttemptCount"), takeSuccess: env.Counter("EventTakeSuccessCount"),
-		rollbacks: env.Counter("RollbackCounter"),
-		sendTimer: env.Counter("KafkaEventSendTimer"), commitTimer: env.Counter("KafkaCommitTimer"),
+		rollbacks: env.Counter("RollbackCount"),
+		sendTimer: env.Counter("KafkaEventSendTimer"), getTimer: env.Counter("KafkaEventGetTimer"), commitTimer: env.Counter("KafkaCommitTimer"),
 		unreadable: env.Counter("EventReadFail"), repeated: env.Counter("EventRepeatedCount"),
 		lostPartitionID: env.Counter("PartitionHeaderFail"),
 	}
+	env.Gauge("RollbackCounter", k.counts.rollbacks.Load) // as Flume's guide calls it; its /metrics has the other name
 	env.Gauge("ChannelSize", func() int64 { return int64(k.Size()) })
 	return nil
 }
@@ -155,123 +170,6 @@ func (k *Kafka) Close() error {
 		err = errors.Join(err, p.Close())
 	}
 	return err
-}
-
-// Put sends the batch and waits for the brokers' answers, and for the brokers
-// where they are gone. What was sent when they went may then be there twice.
-func (k *Kafka) Put(ctx context.Context, batch []flume.Event) error {
-	if len(batch) == 0 {
-		return nil
-	}
-	k.counts.putAttempt.Add(int64(len(batch)))
-	records, limit := make([]kafka.Record, len(batch)), k.producing.Producer().MaxMessageBytes
-	for i := range batch {
-		r := k.record(&batch[i])
-		if r.Size() > limit {
-			return fault.Hint(fmt.Errorf("topic %q: event %d of %d: %w", k.topic, i+1, len(batch), &kafka.TooLargeError{Size: r.Size(), Limit: limit}),
-				"raise kafka.producer.max.request.size, and the topic's max.message.bytes with it")
-		}
-		records[i] = r
-	}
-	begin := time.Now()
-	for failures := 0; ; {
-		err := k.send(ctx, records)
-		if err == nil {
-			k.counts.putSuccess.Add(int64(len(batch)))
-			k.counts.sendTimer.Add(time.Since(begin).Milliseconds())
-			if failures > 0 {
-				k.env.Logf("events are put again")
-			}
-			return nil
-		}
-		var large *kafka.TooLargeError
-		if errors.As(err, &large) || fault.CodeOf(err) == fault.Usage {
-			return err
-		}
-		if ctx.Err() != nil {
-			return err
-		}
-		failures++
-		if err := k.pause(ctx, failures, "cannot put events", err); err != nil {
-			return err
-		}
-	}
-}
-
-// pause waits longer after each failure in a row, up to five seconds, and tells
-// the first, second, fourth, eighth …
-func (k *Kafka) pause(ctx context.Context, failures int, what string, err error) error {
-	wait := min(time.Duration(failures)*time.Second, 5*time.Second)
-	if failures&(failures-1) == 0 {
-		k.env.Logf("%s (attempt %d), tries again in %v: %v", what, failures, wait, err)
-	}
-	return k.sleep(ctx, wait)
-}
-
-func (k *Kafka) sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-k.ctx.Done():
-		return errors.New("the channel is closed")
-	}
-}
-
-// send delivers once.
-func (k *Kafka) send(ctx context.Context, records []kafka.Record) error {
-	p, err := k.connected(ctx)
-	if err != nil {
-		return err
-	}
-	if err := p.Deliver(ctx, records); err != nil {
-		if ctx.Err() == nil { // it may have given up for good
-			k.mu.Lock()
-			if k.producer == p {
-				k.producer = nil
-			}
-			k.mu.Unlock()
-			p.Close() //nolint:errcheck // its failure is that of Deliver
-		}
-		return err
-	}
-	return nil
-}
-
-// connected returns the producer, and makes it where there is none.
-func (k *Kafka) connected(ctx context.Context) (*kafka.Producer, error) {
-	k.connecting.Lock()
-	defer k.connecting.Unlock()
-	k.mu.Lock()
-	p := k.producer
-	k.mu.Unlock()
-	if p != nil {
-		return p, nil
-	}
-	cfg := k.producing.Producer()
-	cfg.Elsewhere = true
-	cfg.OnAck = k.acked
-	p, err := kafka.NewProducer(ctx, k.producing.Config(k.brokers, k.env.Logf), cfg)
-	if err != nil {
-		return nil, err
-	}
-	k.mu.Lock()
-	k.producer = p
-	k.mu.Unlock()
-	return p, nil
-}
-
-// acked notes how far the partitions hold events that were put here.
-func (k *Kafka) acked(r kafka.Record, err error) {
-	if err != nil || r.Offset < 0 {
-		return
-	}
-	k.mu.Lock()
-	k.own[r.Partition] = max(k.own[r.Partition], r.Offset+1)
-	k.mu.Unlock()
 }
 
 // record makes a Kafka record of an event.

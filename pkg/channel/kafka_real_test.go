@@ -80,7 +80,7 @@ func TestRealKafkaChannel(t *testing.T) {
 		dir := t.TempDir()
 		tools.Start(t, conf("ours", "sinks = k1\nsinks.k1.type = file_roll\nsinks.k1.sink.directory = "+dir+
 			"\nsinks.k1.sink.serializer = header_and_text\nsinks.k1.sink.rollInterval = 0\nsinks.k1.channel = c1"), "Component type: SINK, name: k1 started")
-		deadline := time.Now().Add(time.Minute)
+		deadline := time.Now().Add(2 * time.Minute)
 		for {
 			got := linesOf(t, dir)
 			if slices.Equal(got, want) {

@@ -39,7 +39,9 @@ func (k *Kafka) Size() int {
 // Take moves out what was fetched, and waits for the first event.
 func (k *Kafka) Take(ctx context.Context, max int) (flume.Transaction, error) {
 	q := &k.queue
+	begin := time.Now()
 	k.counts.takeAttempt.Add(1)
+	defer func() { k.counts.getTimer.Add(time.Since(begin).Milliseconds()) }()
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if !q.started {
@@ -124,6 +126,7 @@ func (k *Kafka) read() {
 				k.env.Logf("events are taken again")
 			}
 			failures, missing = 0, 0
+			k.works(cannotTake)
 			err = k.readFrom(c)
 		}
 		if k.ctx.Err() != nil {
@@ -136,7 +139,7 @@ func (k *Kafka) read() {
 			continue
 		}
 		failures++
-		if k.pause(k.ctx, failures, "cannot take events", err) != nil {
+		if k.pause(k.ctx, failures, cannotTake, err) != nil {
 			return
 		}
 	}
@@ -222,17 +225,20 @@ type kafkaTake struct {
 func (t *kafkaTake) Events() []flume.Event { return t.events }
 
 // Commit commits offsets, as far as nothing before them is open. Where it fails
-// the next commit of the partition makes up for it.
+// the next commit of the partition makes up for it: the events have left the channel
+// all the same.
 func (t *kafkaTake) Commit() error {
-	k, q := t.k, &t.k.queue
+	k, q, n := t.k, &t.k.queue, len(t.events)
 	begin := time.Now()
 	q.mu.Lock()
 	for _, s := range t.list {
 		s.done = true
 	}
-	q.open -= len(t.events)
+	q.open -= n
 	q.announce()
 	q.mu.Unlock()
+	k.counts.takeSuccess.Add(int64(n))
+	t.events = nil
 	// One commit at a time: two of one partition must not overtake each other.
 	q.committing.Lock()
 	defer q.committing.Unlock()
@@ -244,10 +250,8 @@ func (t *kafkaTake) Commit() error {
 	}
 	k.counts.commitTimer.Add(time.Since(begin).Milliseconds())
 	if err != nil {
-		return fmt.Errorf("%d events were delivered and come again if the agent ends now: %w", len(t.events), err)
+		return fmt.Errorf("%d events were delivered and come again if the agent ends now: %w", n, err)
 	}
-	k.counts.takeSuccess.Add(int64(len(t.events)))
-	t.events = nil
 	return nil
 }
 

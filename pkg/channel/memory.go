@@ -2,6 +2,7 @@ package channel
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"runtime"
@@ -26,7 +27,7 @@ type Memory struct {
 	head                                   int           // index of the oldest event
 	queued                                 int           // events in the ring
 	open                                   int           // events in takes that are not settled
-	bytes                                  int           // body bytes, those in open takes included
+	bytes                                  int           // body bytes, those in open takes included; 0 without a limit
 	drained                                bool          // no more puts will come
 	putAttempts, puts, takeAttempts, takes atomic.Int64  // events, as Flume counts them
 
@@ -89,6 +90,9 @@ func (m *Memory) Open(env flume.Env) error {
 // Close has nothing to do.
 func (m *Memory) Close() error { return nil }
 
+// Durable says that what is inside is lost with the process.
+func (m *Memory) Durable() bool { return false }
+
 // MaxBatch is the transactionCapacity.
 func (m *Memory) MaxBatch() int { return m.batch }
 
@@ -109,19 +113,36 @@ func (m *Memory) waitingEvents() int {
 // Put stores the batch when it fits as a whole. One with more bytes than
 // byteCapacity allows, which Flume never takes, goes in when it is alone.
 func (m *Memory) Put(ctx context.Context, batch []flume.Event) error {
-	if len(batch) > m.batch {
-		return fmt.Errorf("a batch of %d events exceeds transactionCapacity %d", len(batch), m.batch)
+	_, err := m.PutAll(ctx, batch, len(batch))
+	return err
+}
+
+// PutAll stores batch after batch, those for which there is space at once.
+func (m *Memory) PutAll(ctx context.Context, events []flume.Event, size int) (stored int, err error) {
+	if size > m.batch {
+		return 0, fmt.Errorf("a batch of %d events exceeds transactionCapacity %d", size, m.batch)
 	}
-	m.putAttempts.Add(int64(len(batch)))
-	bytes := 0
-	for i := range batch {
-		bytes += len(batch[i].Body)
+	queued := 0
+	m.mu.Lock()
+	for stored < len(events) && err == nil {
+		batch := events[stored:min(stored+size, len(events))]
+		m.putAttempts.Add(int64(len(batch)))
+		if err = m.put(ctx, batch, stored == 0); err == nil {
+			stored += len(batch)
+		}
 	}
-	queued, err := m.put(ctx, batch, bytes)
+	if stored > 0 && errors.Is(err, flume.ErrFull) {
+		err = nil
+	}
+	queued = m.queued
+	if stored > 0 {
+		m.changes.Announce()
+	}
+	m.mu.Unlock()
 	if queued > manyQueued {
 		runtime.Gosched()
 	}
-	return err
+	return stored, err
 }
 
 // manyQueued is how many events may wait before a put lets another goroutine go
@@ -130,15 +151,22 @@ func (m *Memory) Put(ctx context.Context, batch []flume.Event) error {
 // channel.
 const manyQueued = 1000
 
-// put stores the batch with that many bytes, and returns how many events wait.
-func (m *Memory) put(ctx context.Context, batch []flume.Event, bytes int) (queued int, err error) {
-	limit := m.byteCapacity - m.byteCapacity/100*m.byteReserve
-	m.mu.Lock()
-	defer m.mu.Unlock()
+// Room is how many events would find space now; where bytes are counted, that is
+// not known.
+func (m *Memory) Room() int {
+	if m.byteCapacity > 0 {
+		return 0
+	}
+	return m.capacity - m.Size()
+}
+
+// put stores the batch; the lock is held, and given up while it waits.
+func (m *Memory) put(ctx context.Context, batch []flume.Event, waits bool) error {
+	bytes := m.count(batch)
 	var timeout <-chan time.Time // started when the first wait begins
-	for m.queued+m.open+len(batch) > m.capacity || m.byteCapacity > 0 && m.bytes > 0 && m.bytes+bytes > limit {
-		if m.keepAlive == 0 {
-			return 0, flume.ErrFull
+	for !m.fits(len(batch), bytes) {
+		if m.keepAlive == 0 || !waits {
+			return flume.ErrFull
 		}
 		if timeout == nil {
 			timer := time.NewTimer(m.keepAlive)
@@ -146,19 +174,37 @@ func (m *Memory) put(ctx context.Context, batch []flume.Event, bytes int) (queue
 			timeout = timer.C
 		}
 		if err := m.changes.Wait(ctx, &m.mu, timeout); err != nil {
-			return 0, err
+			return err
 		}
 	}
 	m.push(batch)
 	m.bytes += bytes
 	m.puts.Add(int64(len(batch)))
-	m.changes.Announce()
-	return m.queued, nil
+	return nil
 }
 
 // Take moves out what is there, up to max events, and waits only for the first.
 func (m *Memory) Take(ctx context.Context, max int) (flume.Transaction, error) {
-	max = min(max, m.batch)
+	return m.await(ctx, func() int { return min(max, m.batch, m.queued) })
+}
+
+// TakeAll is Take beyond a batch. It leaves half of the capacity to the sources,
+// which may go on then while the sink waits for a disk.
+func (m *Memory) TakeAll(ctx context.Context, batch, most, bytes int) (flume.Transaction, error) {
+	return m.await(ctx, func() int {
+		n := min(batch, m.batch, m.queued)
+		end := min(max(n, min(most, m.capacity/2)), m.queued)
+		for i := range end {
+			if bytes -= len(m.ring[m.slot(i)].Body); i >= n && bytes < 0 {
+				return i
+			}
+		}
+		return end
+	})
+}
+
+// await takes as many events as count says, when there is one.
+func (m *Memory) await(ctx context.Context, count func() int) (flume.Transaction, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for m.queued == 0 {
@@ -170,34 +216,26 @@ func (m *Memory) Take(ctx context.Context, max int) (flume.Transaction, error) {
 			return nil, err
 		}
 	}
-	return m.take(max), nil
+	return m.take(count()), nil
 }
 
-// TryTake is Take that does not wait.
-func (m *Memory) TryTake(max int) flume.Transaction {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.queued == 0 {
-		return nil
-	}
-	return m.take(min(max, m.batch))
-}
-
-// take takes what is there, up to max events; the lock is held.
-func (m *Memory) take(max int) *memoryTake {
-	n := min(max, m.queued)
+// take takes n events; the lock is held.
+func (m *Memory) take(n int) *memoryTake {
 	t := m.newTake(n)
-	for i := range t.events {
-		slot := (m.head + i) & (len(m.ring) - 1)
-		t.events[i] = m.ring[slot]
-		m.ring[slot] = flume.Event{}
-	}
-	m.head = (m.head + n) & (len(m.ring) - 1)
+	first := m.ring[m.head:min(m.head+n, len(m.ring))]
+	rest := m.ring[:n-len(first)]
+	copy(t.events[copy(t.events, first):], rest)
+	clear(first)
+	clear(rest)
+	m.head = m.slot(n)
 	m.queued -= n
 	m.open += n
 	m.takeAttempts.Add(int64(n))
 	return t
 }
+
+// slot is where in the ring the event lies that is so far behind the oldest one.
+func (m *Memory) slot(behind int) int { return (m.head + behind) & (len(m.ring) - 1) }
 
 // mostSpare is how many takes are kept to be used again.
 const mostSpare = 32
@@ -223,18 +261,28 @@ func (m *Memory) Drain() {
 	m.changes.Announce()
 }
 
+// count is the bytes of the bodies, where there is a limit.
+func (m *Memory) count(events []flume.Event) (bytes int) {
+	if m.byteCapacity == 0 {
+		return 0
+	}
+	for i := range events {
+		bytes += len(events[i].Body)
+	}
+	return bytes
+}
+
 // push appends the batch; the caller has made sure that it fits.
 func (m *Memory) push(batch []flume.Event) {
 	m.grow(m.queued + len(batch))
-	m.store(m.head+m.queued, batch)
+	m.store(m.slot(m.queued), batch)
 	m.queued += len(batch)
 }
 
-// store copies events into the ring, from position at on.
-func (m *Memory) store(at int, events []flume.Event) {
-	for i := range events {
-		m.ring[(at+i)&(len(m.ring)-1)] = events[i]
-	}
+// store copies events into the ring, from a slot on.
+func (m *Memory) store(slot int, events []flume.Event) {
+	n := copy(m.ring[slot:], events)
+	copy(m.ring, events[n:])
 }
 
 func (m *Memory) grow(need int) {
@@ -246,9 +294,7 @@ func (m *Memory) grow(need int) {
 		size *= 2
 	}
 	ring := make([]flume.Event, size)
-	for i := range m.queued {
-		ring[i] = m.ring[(m.head+i)&(len(m.ring)-1)]
-	}
+	copy(ring[copy(ring, m.ring[m.head:]):], m.ring[:m.head])
 	m.ring, m.head = ring, 0
 }
 
@@ -266,9 +312,7 @@ func (t *memoryTake) Commit() error {
 	defer m.mu.Unlock()
 	m.open -= len(t.events)
 	m.takes.Add(int64(len(t.events)))
-	for i := range t.events {
-		m.bytes -= len(t.events[i].Body)
-	}
+	m.bytes -= m.count(t.events)
 	t.events, t.past = nil, t.events
 	m.changes.Announce()
 	return nil
@@ -291,7 +335,7 @@ func (t *memoryTake) Rollback() error {
 	defer m.mu.Unlock()
 	n := len(t.events)
 	m.grow(m.queued + n)
-	m.head = (m.head - n) & (len(m.ring) - 1)
+	m.head = m.slot(-n)
 	m.store(m.head, t.events)
 	m.queued += n
 	m.open -= n
@@ -302,5 +346,5 @@ func (t *memoryTake) Rollback() error {
 
 // Guarantee says what a kill costs.
 func (m *Memory) Guarantee() string {
-	return fmt.Sprintf("keeps up to %d events as long as the process lives: a kill loses what is inside", m.capacity)
+	return fmt.Sprintf("at most once: keeps up to %d events as long as the process lives; a kill loses what is inside", m.capacity)
 }

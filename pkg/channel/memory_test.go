@@ -163,7 +163,7 @@ func TestMemoryByteCapacity(t *testing.T) {
 
 func TestMemoryConcurrent(t *testing.T) {
 	m := newMemory(t, map[string]string{"capacity": "50", "transactionCapacity": "10"})
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	const writers, each = 4, 2000
 	var puts, takes sync.WaitGroup

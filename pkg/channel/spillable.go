@@ -12,9 +12,13 @@ import (
 )
 
 // Spillable is Flume's spillable memory channel: events wait in memory, and on
-// disk when there is no room for them in memory for a while. They are taken in
+// disk when there is no room for them in memory for a while. One run takes them in
 // the order in which they were put. What is in memory is lost with a kill; at an
-// orderly end it goes to disk.
+// orderly end it goes to disk, and comes at the next start behind what has been
+// there, though it may be older.
+//
+// One whose overflowCapacity has become 0 delivers what is left on disk, and puts
+// nothing there but what it has in memory at an orderly end before that is done.
 type Spillable struct {
 	memory   *Memory
 	overflow *file.Channel
@@ -31,9 +35,12 @@ type Spillable struct {
 	next     uint64
 	open     int  // takes that are not settled
 	spilling bool // puts go to disk
+	opened   bool
+	draining bool // the part on disk is open although overflowCapacity is 0
 	writing  int  // puts to disk that have not returned
 	drained  bool
-	closed   bool
+	closed   bool // neither puts nor takes any more
+	left     bool // the part on disk is closed too
 	waiting  int
 	changed  chan struct{} // closed and replaced when space or events appear
 
@@ -97,46 +104,87 @@ func (s *Spillable) Check() []flume.Problem {
 // Folders are the folders that the channel locks.
 func (s *Spillable) Folders() []string {
 	if s.overflowCapacity == 0 {
-		return nil
+		return nil // what is left there of another time is no other channel's
 	}
 	return s.overflow.Folders()
 }
 
+// Survey looks at the folders of the part on disk.
+func (s *Spillable) Survey() []flume.Problem {
+	if s.overflowCapacity == 0 {
+		return nil
+	}
+	return s.overflow.Survey()
+}
+
+// Holds are the folders of the part on disk.
+func (s *Spillable) Holds() []flume.Holding {
+	if !s.Durable() {
+		return nil
+	}
+	return s.overflow.Holds()
+}
+
 // Guarantee tells what the channel promises.
 func (s *Spillable) Guarantee() string {
-	return fmt.Sprintf("up to %d events wait in memory and are lost with a kill; what overflows to disk survives it", s.memoryCapacity)
+	return fmt.Sprintf("at most once where it waits in memory: up to %d events are lost with a kill; what overflows to disk survives it, and comes first at the next start", s.memoryCapacity)
 }
 
 // Open opens the part on disk; what it has from earlier runs comes first.
 func (s *Spillable) Open(env flume.Env) error {
 	s.env = env
 	s.memory.capacity, s.memory.batch, s.memory.keepAlive = s.memoryCapacity, s.MaxBatch(), 0
-	s.overflow.SetCapacity(s.overflowCapacity)
+	s.overflow.SetCapacity(max(s.overflowCapacity, 1))
 	s.putAttempt, s.putSuccess = env.Counter("EventPutAttemptCount"), env.Counter("EventPutSuccessCount")
 	s.takeAttempt, s.takeSuccess = env.Counter("EventTakeAttemptCount"), env.Counter("EventTakeSuccessCount")
 	capacity := int64(s.memoryCapacity) + int64(s.overflowCapacity)
 	env.Gauge("ChannelCapacity", func() int64 { return capacity })
 	env.Gauge("ChannelSize", func() int64 { return int64(s.Size()) })
 	env.Gauge("ChannelFillPercentage", func() int64 { return int64(s.Size()) * 100 / max(capacity, 1) })
-	if s.overflowCapacity == 0 {
-		return nil
-	}
-	below := env
-	below.Counters = nil // the events are counted here
-	if err := s.overflow.Open(below); err != nil {
+	n, err := s.openOverflow()
+	if err != nil {
 		return err
 	}
-	if n := s.overflow.Size(); n > 0 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.opened, s.draining = true, n > 0 && s.overflowCapacity == 0
+	if n > 0 {
 		s.add(n, true)
 	}
 	return nil
 }
 
+// openOverflow opens the part on disk, where there is one, and returns how many
+// events are there.
+func (s *Spillable) openOverflow() (int, error) {
+	s.overflow.Called(s.env)
+	if !s.Durable() {
+		return 0, nil
+	}
+	below := s.env
+	below.Counters = nil // the events are counted here
+	if err := s.overflow.Open(below); err != nil {
+		return 0, err
+	}
+	n := s.overflow.Size()
+	if n == 0 && s.overflowCapacity == 0 {
+		return 0, s.overflow.Disown()
+	}
+	return n, nil
+}
+
 // MaxBatch is the transactionCapacity.
 func (s *Spillable) MaxBatch() int { return s.overflow.MaxBatch() }
 
+// Trouble is that of the part on disk.
+func (s *Spillable) Trouble() string { return s.overflow.Trouble() }
+
 // Size is the number of events inside.
 func (s *Spillable) Size() int { return s.memory.Size() + s.overflow.Size() }
+
+// Volatile is the number of events in memory, which are lost without an orderly
+// end.
+func (s *Spillable) Volatile() int { return s.memory.Size() }
 
 // Put stores the batch in memory, or on disk when memory has no room for it.
 func (s *Spillable) Put(ctx context.Context, batch []flume.Event) error {
@@ -269,37 +317,55 @@ func (s *Spillable) Drain() {
 	s.announce()
 }
 
-// Close moves what is left in memory to disk and closes that.
-func (s *Spillable) Close() error {
-	s.mu.Lock()
-	again := s.closed
-	s.closed = true
-	s.announce()
-	s.mu.Unlock()
-	if again || s.overflowCapacity == 0 {
-		return nil
+// Durable reports whether what is inside survives an orderly end: there is a part
+// on disk, or one is left of a time when overflowCapacity was not 0.
+func (s *Spillable) Durable() bool {
+	if s.overflowCapacity > 0 {
+		return true
 	}
-	return errors.Join(s.save(), s.overflow.Close())
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.draining || !s.opened && s.overflow.Overflowed()
 }
 
-// save moves the events from memory to disk.
-func (s *Spillable) save() error {
-	saved := 0
+// Save ends the channel's work and moves what is left in memory to disk, however
+// much that has already: it would be lost otherwise. Size and Volatile tell then
+// what is on disk, and what did not get there; a take that is rolled back later
+// is moved by Close.
+func (s *Spillable) Save() error {
+	s.mu.Lock()
+	s.closed = true
+	s.runs = nil
+	s.announce()
+	left := s.left
+	s.mu.Unlock()
+	if left || !s.Durable() || s.memory.waitingEvents() == 0 {
+		return nil
+	}
+	s.overflow.Exceed()
 	for s.memory.waitingEvents() > 0 {
 		tx, err := s.memory.Take(context.Background(), s.MaxBatch())
 		if err != nil {
 			return err
 		}
 		if err := s.overflow.Put(context.Background(), tx.Events()); err != nil {
-			return fmt.Errorf("%d events in memory are lost: %w", s.memory.Size(), err)
+			return errors.Join(fmt.Errorf("what is in memory cannot be moved to disk: %w", err), tx.Rollback())
 		}
-		saved += len(tx.Events())
 		if err := tx.Commit(); err != nil {
 			return err
 		}
 	}
-	if saved > 0 && s.env.Logf != nil {
-		s.env.Logf("%d events moved from memory to disk, for the next start", saved)
-	}
 	return nil
+}
+
+// Close saves what is left and closes the part on disk.
+func (s *Spillable) Close() error {
+	err := s.Save()
+	s.mu.Lock()
+	s.left = true
+	s.mu.Unlock()
+	if !s.Durable() {
+		return err
+	}
+	return errors.Join(err, s.overflow.Close())
 }

@@ -24,17 +24,22 @@ type App struct {
 	Log     *slog.Logger
 	Environ func(name string) (string, bool) // os.LookupEnv
 
+	Variables func() []string // os.Environ
+
 	command atomic.Pointer[string]
 	mu      sync.Mutex // of Err and of what follows
 	drawn   bool       // a progress line stands on the terminal
 	leaving []*func()  // what AtLeave was told
 	state   atomic.Pointer[func() string]
 	grace   atomic.Int64
-	passing atomic.Bool // signals are a child's
-	passed  atomic.Bool // they were
+	passing atomic.Bool   // signals are a child's
+	passed  atomic.Bool   // they were
+	release chan struct{} // guard takes the signals back; made by it
+	unheard chan struct{} // closed when it does not any more
 	closing atomic.Int64
 	sparing sync.Once    // Spare
 	drawing atomic.Bool  // a stage draws on the terminal
+	misses  sync.Map     // variables that nearMiss told of
 	broken  atomic.Int64 // inputs that were not read to their end
 }
 
@@ -43,7 +48,7 @@ const DefaultGrace = 10 * time.Second
 
 // New makes an App on the given streams.
 func New(s *Streams) *App {
-	a := &App{Streams: s, Environ: os.LookupEnv}
+	a := &App{Streams: s, Environ: os.LookupEnv, Variables: os.Environ}
 	a.grace.Store(int64(DefaultGrace))
 	a.SetCommand("")
 	a.Log = slog.New(&lineHandler{app: a, level: slog.LevelWarn})

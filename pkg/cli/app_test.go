@@ -36,6 +36,7 @@ func TestExit(t *testing.T) {
 		{ExitStatus(7), 7, ""},
 		{strict(stream.Ledger{Rejected: 1200, Late: 3}), 3, "logpipe test: --strict: 1,200 rejected, 3 late\n"},
 		{strict(stream.Ledger{}), 0, ""},
+		{strict(stream.Ledger{Gaps: "1 record was lost in where"}), 3, "logpipe test: --strict: the records do not add up: 1 record was lost in where\n"},
 	} {
 		a, _, errs := testApp("")
 		if code := a.exit(c.err); code != c.code || errs.String() != c.text {
@@ -150,6 +151,35 @@ func TestSettings(t *testing.T) {
 	err = a.Settings()(&set, nil)
 	if err == nil || fault.CodeOf(err) != fault.Usage || !strings.Contains(err.Error(), "LOGPIPE_WORKERS (workers)") {
 		t.Errorf("%v", err)
+	}
+}
+
+// TestNearMiss holds which variables are told of: those one letter from that of a
+// setting that the command has and that nothing else fills.
+func TestNearMiss(t *testing.T) {
+	for _, c := range []struct{ variable, value, given, want string }{
+		{"LOGPIPE_BROKER", "a:1", "", "logpipe test: the environment's LOGPIPE_BROKER has no effect\nhint: did you mean LOGPIPE_BROKERS?\n"},
+		{"LOGPIPE_SASL_PASWORD", "S3cret", "", "logpipe test: the environment's LOGPIPE_SASL_PASWORD has no effect\nhint: did you mean LOGPIPE_SASL_PASSWORD_FILE?\n"},
+		{"LOGPIPE_BROKER", "", "", ""},
+		{"LOGPIPE_BROKER", "a:1", "brokers", ""},
+		{"LOGPIPE_BROKEN", "a:1", "", ""},
+		{"LOGPIPE_TX", "UTC", "", ""}, // three letters are near everything
+		{"LOGPIPE_REAL", "1", "", ""},
+		{"KAFKA_BROKERS", "a:1", "", ""},
+	} {
+		a, _, errs := testApp("")
+		a.Variables = func() []string { return []string{"HOME=/", c.variable + "=" + c.value} }
+		a.Environ = func(name string) (string, bool) { return c.value, name == c.variable }
+		var set option.Set
+		connection(&set)
+		for range 2 {
+			if err := a.Settings()(&set, []string{c.given}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if errs.String() != c.want {
+			t.Errorf("%s=%s: %q", c.variable, c.value, errs)
+		}
 	}
 }
 

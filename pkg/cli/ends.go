@@ -6,7 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"time"
+	"sync"
 
 	"github.com/logpipe/logpipe/pkg/catalog"
 	"github.com/logpipe/logpipe/pkg/fault"
@@ -49,12 +49,37 @@ type earlyEnds struct {
 // After passes on when what was written is durable.
 func (e earlyEnds) After(done func(error)) { e.early.After(done) }
 
+// refusedEnds are those of a sink that is told later which records are refused.
+type refusedEnds struct {
+	earlyEnds
+	refuser stream.Refuser
+}
+
+// Place passes on where the next lines come from.
+func (e refusedEnds) Place(at stream.Places) { e.refuser.Place(at) }
+
+// Refused returns what was refused since the last call.
+func (e refusedEnds) Refused() []stream.Rejection { return e.refuser.Refused() }
+
 // out is the sink of the run.
 func (e *ends) out() stream.Sink {
-	if early, ok := e.sink.(stream.Early); ok {
-		return earlyEnds{e, early}
+	early, ok := e.sink.(stream.Early)
+	if !ok {
+		return e
 	}
-	return e
+	if refuser, ok := e.sink.(stream.Refuser); ok {
+		return refusedEnds{earlyEnds{e, early}, refuser}
+	}
+	return earlyEnds{e, early}
+}
+
+// leave leaves the sink in the middle and tells what has arrived, "" where it does not
+// know.
+func (e *ends) leave() string {
+	if l, ok := e.sink.(catalog.Leaver); ok {
+		return l.Leave()
+	}
+	return ""
 }
 
 // Close closes the sink.
@@ -63,7 +88,8 @@ func (e *ends) Close(ctx context.Context) error { return e.sink.Close(ctx) }
 // open opens the sink, so that what is wrong with it is told before anybody
 // types a record, and then the source.
 func (a *App) open(ctx context.Context, j Job, files []string, env *stream.Env) (*ends, error) {
-	e := &ends{sink: &controlled{stdout: stdout{a.Out}}}
+	a.stays(true)
+	e := &ends{sink: &controlled{stdout: stdout{a.Out}, say: func(text string) { a.Say("%s", text) }}}
 	var err error
 	own := j.Pipeline.Sink()
 	if a.draws(j.Pipeline.Stages()) {
@@ -90,14 +116,18 @@ func (a *App) open(ctx context.Context, j Job, files []string, env *stream.Env) 
 }
 
 // end closes the source, which may have to store how far it was read, and says
-// what the sink has to say. The engine has closed the sink; result is the run's.
-func (e *ends) end(a *App, result error) error {
+// what the sink has to say. The engine has closed the sink; result is the run's. ctx
+// ends with a signal.
+func (e *ends) end(ctx context.Context, a *App, result error) error {
+	if s, ok := e.sink.(catalog.Settler); ok {
+		s.Settle(result)
+	}
 	var err error
 	if e.held && !e.failed && (result == nil || fault.CodeOf(result) == fault.Rejected) {
 		e.source.(catalog.Holder).Release()
 	}
 	if w, ok := e.source.(catalog.Awaiter); ok && !e.failed && result == nil {
-		err = a.await(w, e.sink)
+		err = a.await(ctx, w, e.sink)
 	}
 	if c, ok := e.source.(io.Closer); ok {
 		err = errors.Join(err, c.Close())
@@ -105,23 +135,13 @@ func (e *ends) end(a *App, result error) error {
 	if l, ok := e.sink.(catalog.Ledgered); ok {
 		err = errors.Join(err, a.ledger(l))
 	}
-	if s, ok := e.sink.(catalog.Summarizer); ok && !a.Shared.Quiet && (a.Shared.Verbose || a.ErrTerminal || s.Incomplete()) {
+	if s, ok := e.sink.(catalog.Summarizer); ok && !a.Shared.Quiet && (a.Shared.Verbose || a.ErrTerminal || s.Incomplete() || Signalled(ctx)) {
 		a.Say("%s", s.Summary())
 	}
-	return err
-}
-
-// await waits, for the grace at most, until the records are acknowledged by who
-// reads standard output, for whom it ends now.
-func (a *App) await(w catalog.Awaiter, sink stream.Sink) error {
-	if f, ok := a.Out.(*os.File); ok && isPipe(f) {
-		if _, ours := sink.(*controlled); ours {
-			f.Close() // what is written is with the reader; there is nothing else to lose
-		}
+	if _, ok := e.source.(catalog.Awaiter); !ok {
+		a.stay(ctx, e.sink)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), time.Duration(a.grace.Load()))
-	defer cancel()
-	return w.Await(ctx)
+	return err
 }
 
 // ledger tells the sum of a pipe.
@@ -134,7 +154,7 @@ func (a *App) ledger(l catalog.Ledgered) error {
 		a.Say("the pipe: %s", text)
 	}
 	if !whole && a.Shared.Strict {
-		return fault.With(fault.Rejected, errors.New("--strict: the commands of the pipe have not read what the ones before them have written"))
+		return fault.With(fault.Rejected, errors.New("--strict: the records of the pipe do not add up"))
 	}
 	return nil
 }
@@ -147,10 +167,10 @@ func (a *App) whileRead(ctx context.Context, p *catalog.Pipeline, env *stream.En
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	watching := watchReader(a.Out.(*os.File), cancel)
-	return ctx, func() {
+	return ctx, sync.OnceFunc(func() {
 		watching()
 		cancel()
-	}
+	})
 }
 
 // isPipe reports whether w is a pipe.

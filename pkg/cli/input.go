@@ -85,10 +85,10 @@ func fileError(name string, err error) error {
 // openFiles returns the source that reads files one after the other. One that
 // fails is told, and the next one is read. Where there are pipes among them, d says
 // what becomes of them when a signal comes.
-func (a *App) openFiles(files []string, framer stream.Framer, d *drain) stream.Source {
+func (a *App) openFiles(files []string, framer stream.Framer, long stream.LongTaker, d *drain) stream.Source {
 	opens := make([]func() (stream.Source, error), len(files))
 	for i, name := range files {
-		opens[i] = func() (stream.Source, error) { return a.openFile(name, framer, d) }
+		opens[i] = func() (stream.Source, error) { return a.openFile(name, framer, long, d) }
 	}
 	inputs := stream.NewInputs(opens...)
 	inputs.Skip = a.skipInput
@@ -123,21 +123,28 @@ func (a *App) unread(err error, files int) error {
 }
 
 // openFile opens an input for reading; "-" is standard input.
-func (a *App) openFile(name string, framer stream.Framer, d *drain) (stream.Source, error) {
+func (a *App) openFile(name string, framer stream.Framer, long stream.LongTaker, d *drain) (stream.Source, error) {
 	fed := d != nil && a.isFed(name)
 	if d.ended() && !fed {
 		return stream.NewInputs(), nil // nothing of it was read
 	}
 	if name == "-" {
 		in := &expanded{in: d.reader(a.In, fed)}
-		return &file{Source: stream.NewMarkedReader(in, "", framer), name: "standard input", in: in, drain: d, fed: fed}, nil
+		marked := stream.NewMarkedReader(in, "", framer)
+		marked.Long = long
+		marked.Late = func() {
+			a.Say("a stream with marks begins behind other lines: its control lines are passed on as records, because they do not come first, and nothing is committed")
+		}
+		return &file{Source: marked, name: "standard input", in: in, drain: d, fed: fed}, nil
 	}
 	f, err := os.Open(name)
 	if err != nil {
 		return nil, fileError(name, err)
 	}
 	in := &expanded{in: d.reader(f, fed)}
-	return &file{Source: stream.NewReader(in, name, framer), name: name, in: in, own: f, drain: d, fed: fed}, nil
+	reader := stream.NewReader(in, name, framer)
+	reader.Long = long
+	return &file{Source: reader, name: name, in: in, own: f, drain: d, fed: fed}, nil
 }
 
 // file is a reader of blocks that names its file in errors.

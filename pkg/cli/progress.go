@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/logpipe/logpipe/pkg/stream"
@@ -78,6 +79,21 @@ func Count(n int64) string {
 		text = text[:i] + "," + text[i:]
 	}
 	return sign + text
+}
+
+// accounts prints what has become of records that are neither out nor refused: those
+// of the counts that are not 0.
+func accounts(a stream.Account) string {
+	var b strings.Builder
+	for _, part := range []struct {
+		name string
+		n    int64
+	}{{"dropped", a.Dropped}, {"in rows", a.Folded}, {"rows made", a.Made}, {"taken back", a.Again}, {"open", a.Open}} {
+		if part.n != 0 {
+			fmt.Fprintf(&b, " %s %s", part.name, Count(part.n))
+		}
+	}
+	return b.String()
 }
 
 // Bytes prints a size in decimal units: 1.5 MB.

@@ -96,6 +96,9 @@ func (r *rejects) text(j stream.Rejection) string {
 		name = "stdin"
 	}
 	text := fmt.Sprintf("%s:%d: ", fault.Visible(name), j.Num)
+	if j.Num == 0 { // the record was made of several lines
+		text = ""
+	}
 	if j.Stage != "" && j.Stage != *r.app.command.Load() {
 		text += j.Stage + ": "
 	}
@@ -148,8 +151,12 @@ func (r *rejects) count(j stream.Rejection) {
 // Reasoned is an error that names its kind, without what belongs to one record.
 type Reasoned interface{ Reason() string }
 
+// exampleWords stand before an example in what an error wants.
+const exampleWords = "such as "
+
 // reasonOf is the text by which rejections are counted: quoted parts and
-// numbers, which differ from record to record, are left out.
+// numbers, which differ from record to record, are left out; those of an example
+// ("such as …") do not.
 func reasonOf(err error) string {
 	var named Reasoned
 	if errors.As(err, &named) {
@@ -166,6 +173,11 @@ func reasonOf(err error) string {
 			}
 			b.WriteString("…")
 			i += end + 2
+		case strings.HasPrefix(text[i:], exampleWords):
+			n := len(exampleWords)
+			n += max(strings.IndexAny(text[i+n:]+" ", " ,;"), 0)
+			b.WriteString(text[i : i+n])
+			i += n
 		case c >= '0' && c <= '9':
 			b.WriteByte('N')
 			for i < len(text) && text[i] >= '0' && text[i] <= '9' {
@@ -205,6 +217,9 @@ func (r *rejects) summary() {
 
 // strict is the error of --strict for a run with these counts.
 func strict(l stream.Ledger) error {
+	if l.Gaps != "" {
+		return fault.With(fault.Rejected, fmt.Errorf("--strict: the records do not add up: %s", l.Gaps))
+	}
 	if l.Rejected == 0 && l.Late == 0 && l.Values == 0 {
 		return nil
 	}

@@ -50,6 +50,8 @@ func TestReasonOf(t *testing.T) {
 	}{
 		{errors.New("want a number at column 17"), "want a number at column N"},
 		{errors.New(`field "page": no "x 3"`), `field …: no …`},
+		{errors.New("want a time such as 2026-11-20T10:00:00.000Z, not 7"), "want a time such as 2026-11-20T10:00:00.000Z, not N"},
+		{errors.New("5: a line such as 7"), "N: a line such as 7"},
 		{errors.New("an open `quote"), "an open …"},
 		{fmt.Errorf("with %w", kind{errors.New("text 5")}), "of a kind"},
 	} {

@@ -4,9 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"runtime"
-	"runtime/debug"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -49,25 +48,24 @@ func (a *App) Run(ctx context.Context, j Job) error {
 	}
 	side := &sideFiles{}
 	env := &stream.Env{Now: time.Now, Location: loc, Log: a.Log, Stdout: a.Out, Terminal: a.OutTerminal,
-		Live: a.live(p, files), Files: side}
+		Live: a.live(p, files), Files: side, Keeps: strings.HasPrefix(a.Shared.OnError, "file=")}
 	ends, err := a.open(ctx, j, files, env)
 	if err != nil {
 		return err
 	}
+	signal := ctx
 	ctx, release := ends.drain.context(ctx)
 	defer release()
 	ctx, forget := a.whileRead(ctx, p, env)
 	defer forget()
 	source := ends.source
 	lag := lagOf(source)
-	if c, ok := p.Source().(catalog.Churner); ok && len(p.Parts) == 1 && os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(c.Churn())
-	}
 	if f := stream.FramerOf(p.Stages()); f != nil && p.Source() != nil {
 		source = stream.Framed(source, f)
 	}
 	err = a.stream(ctx, stream.Pipeline{Source: source, Stages: p.Stages(), Sink: ends.out()}, env, j.Fixed, lag)
-	if other := errors.Join(ends.end(a, err), side.Close()); other != nil {
+	forget() // a watched descriptor stays open: who reads it would see no end
+	if other := errors.Join(ends.end(signal, a, err), side.Close()); other != nil {
 		return errors.Join(err, other)
 	}
 	return a.unread(err, len(files))
@@ -126,8 +124,21 @@ func (a *App) source(ctx context.Context, j Job, files []string, env *stream.Env
 		}
 		files = []string{"-"}
 	}
+	long, err := longTaker(j.Pipeline, env)
+	if err != nil {
+		return nil, nil, err
+	}
 	d := a.newDrain(ctx, files)
-	return a.openFiles(files, stream.FramerOf(j.Pipeline.Stages()), d), d, nil
+	return a.openFiles(files, stream.FramerOf(j.Pipeline.Stages()), long, d), d, nil
+}
+
+// longTaker is what takes lines that are too long to be read: the sink, where no other
+// stage reads them.
+func longTaker(p *catalog.Pipeline, env *stream.Env) (stream.LongTaker, error) {
+	if t, ok := p.Sink().(catalog.LongTaker); ok && len(p.Stages()) == 1 {
+		return t.Long(env)
+	}
+	return nil, nil
 }
 
 // lagOf is what asks a source how far behind it is; nil where it cannot be.
@@ -149,10 +160,7 @@ func (a *App) stream(ctx context.Context, p stream.Pipeline, env *stream.Env, fi
 	bar := &progress{app: a, begun: begun, lag: lag}
 	var counts atomic.Pointer[stream.Ledger]
 	counts.Store(&stream.Ledger{})
-	state := func() string {
-		l := counts.Load()
-		return fmt.Sprintf("at least %s records read, %s written", Count(l.In), Count(l.Out))
-	}
+	state := func() string { return reached(counts.Load(), p.Sink) }
 	a.state.Store(&state)
 	o := stream.Options{Name: *a.command.Load(), Workers: a.Shared.Workers, Env: env, OnReject: rejected.add, Stop: rejected.stop,
 		OnBlock: func(l stream.Ledger) {
@@ -171,8 +179,11 @@ func (a *App) stream(ctx context.Context, p stream.Pipeline, env *stream.Env, fi
 	bar.clear()
 	rejected.summary()
 	if !a.Shared.Quiet && (ledger.Rejected > 0 || ledger.Late > 0 || a.Shared.Verbose || !bar.last.IsZero()) {
-		a.Say("in %s out %s rejected %s late %s %s", Count(ledger.In), Count(ledger.Out),
-			Count(ledger.Rejected), Count(ledger.Late), Elapsed(time.Since(begun)))
+		a.Say("in %s out %s rejected %s late %s%s %s", Count(ledger.In), Count(ledger.Out),
+			Count(ledger.Rejected), Count(ledger.Late), accounts(ledger.Account), Elapsed(time.Since(begun)))
+	}
+	if ledger.Gaps != "" && !a.Shared.Quiet {
+		a.Say("the records do not add up: %s", ledger.Gaps)
 	}
 	if ledger.Values > 0 && !a.Shared.Quiet {
 		a.Say("%s values of a type that the aggregate cannot use were left out", Count(ledger.Values))
@@ -180,7 +191,21 @@ func (a *App) stream(ctx context.Context, p stream.Pipeline, env *stream.Env, fi
 	if err == nil && a.Shared.Strict {
 		err = strict(ledger)
 	}
+	if err == nil && ledger.Refused > 0 && !a.Shared.chosen {
+		err = fault.Hint(fmt.Errorf("%s of %s records were refused: they are not in the topic", Count(ledger.Refused), Count(ledger.In)),
+			"--on-error file=F keeps them, --on-error skip goes without them")
+	}
 	return err
+}
+
+// reached says how far a run is that is left in the middle.
+func reached(l *stream.Ledger, sink stream.Sink) string {
+	if s, ok := sink.(interface{ leave() string }); ok {
+		if text := s.leave(); text != "" {
+			return fmt.Sprintf("at least %s records read; %s", Count(l.In), text)
+		}
+	}
+	return fmt.Sprintf("at least %s records read, %s written", Count(l.In), Count(l.Out))
 }
 
 // conclude lets the last stage draw on a terminal itself, and reports whether

@@ -74,6 +74,7 @@ func (a *App) Settings() catalog.Settings {
 				return err
 			}
 			if !ok {
+				a.nearMiss(o, names)
 				continue
 			}
 			if err := o.Value.Set(found.Value); err != nil {
@@ -91,12 +92,14 @@ func (a *App) ListSettings() ([]Setting, error) {
 		return nil, err
 	}
 	var list []Setting
-	for _, o := range known().All() {
+	names := known()
+	for _, o := range names.All() {
 		found, ok, err := s.lookup(o.Name, o.Secret)
 		if err != nil {
 			return nil, err
 		}
 		if !ok {
+			a.nearMiss(o, names)
 			found = Setting{o.Name, o.Default, "default"}
 		} else if err := o.Value.Set(found.Value); err != nil {
 			return nil, catalog.WrongValue(found.Origin+" ("+o.Name+")", o, err)
@@ -111,6 +114,28 @@ func (a *App) ListSettings() ([]Setting, error) {
 // Variable is the name of a setting's environment variable.
 func Variable(name string) string {
 	return "LOGPIPE_" + strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
+}
+
+// nearMiss tells, once, of a variable that was most likely meant to be that of o,
+// which has no value: it has one letter more, less or other, and is nobody's.
+func (a *App) nearMiss(o *option.Option, names *option.Set) {
+	want := Variable(o.Name)
+	for _, line := range a.Variables() {
+		name, value, _ := strings.Cut(line, "=")
+		if value == "" || !strings.HasPrefix(name, "LOGPIPE_") || len(want) < len("LOGPIPE_")+4 || option.Distance(name, want) != 1 {
+			continue
+		}
+		if name == "LOGPIPE_CONFIG" || slices.ContainsFunc(names.All(), func(o *option.Option) bool { return Variable(o.Name) == name }) {
+			continue
+		}
+		if o.Secret {
+			want = Variable(o.Name + "-file")
+		}
+		if _, told := a.misses.LoadOrStore(name, true); !told && !a.Shared.Quiet {
+			a.Say("the environment's %s has no effect", name)
+			a.Hint("did you mean %s?", want)
+		}
+	}
 }
 
 func (s *settings) lookup(name string, secret bool) (Setting, bool, error) {
@@ -168,30 +193,10 @@ func (s *settings) load() error {
 		}
 		return nil
 	}
-	v := viper.New()
-	v.SetConfigFile(path)
-	v.SetConfigType("yaml")
-	if err := v.ReadInConfig(); err != nil {
-		return fault.With(fault.Usage, fileError(path, err))
-	}
-	names := known()
-	for _, key := range v.AllKeys() {
-		if names.Lookup(key) == nil {
-			return unknownSetting(path, key, names)
-		}
+	v, err := readConfig(path, known())
+	if err != nil {
+		return err
 	}
 	s.path, s.file = path, v
 	return nil
-}
-
-func unknownSetting(path, key string, names *option.Set) error {
-	var list []string
-	for _, o := range names.All() {
-		list = append(list, o.Name)
-	}
-	err := fault.Usagef("%s: unknown setting %q", path, key)
-	if near := option.Closest(key, list); near != "" {
-		return fault.Hint(err, "did you mean %s?", near)
-	}
-	return fault.Hint(err, "the settings are %s", strings.Join(list, ", "))
 }

@@ -11,6 +11,7 @@ import (
 // Shared are the settings that all commands on streams of records have.
 type Shared struct {
 	OnError string
+	chosen  bool // somebody has said what to do with records that cannot be used
 	Strict  bool
 	Quiet   bool
 	Verbose bool
@@ -24,9 +25,9 @@ type Shared struct {
 // Options declares the settings of a command on a stream of records.
 func (sh *Shared) Options(s *option.Set) {
 	sh.OnError = "skip"
-	o := s.Add("on-error", &onError{&sh.OnError}, "what to do with a record that cannot be used: skip it, stop, or keep its line in the file `F`")
+	o := s.Add("on-error", &onError{sh}, "what to do with a record that cannot be used: skip it, stop, or keep its line in the file `F`")
 	o.Words = []string{"skip", "stop", "file="}
-	s.Bool(&sh.Strict, "strict", "exit with 3 where records were rejected or late")
+	s.Bool(&sh.Strict, "strict", "exit with 3 where records were rejected or late, or do not add up")
 	s.Int(&sh.Workers, "workers", 0, "`number` of cores to use; 0 = all")
 	s.String(&sh.TZ, "tz", "UTC", "time `zone` for times without one and for printing")
 	s.Bool(&sh.Explain, "explain", "print the plan and move nothing")
@@ -73,16 +74,16 @@ func (sh *Shared) Words() []string {
 }
 
 // onError is the value of --on-error.
-type onError struct{ p *string }
+type onError struct{ sh *Shared }
 
 func (v *onError) Set(s string) error {
 	if s == "skip" || s == "stop" || strings.HasPrefix(s, "file=") && len(s) > len("file=") {
-		*v.p = s
+		v.sh.OnError, v.sh.chosen = s, true
 		return nil
 	}
 	return fault.Usagef("want skip, stop or file=F, not %q", s)
 }
 
-func (v *onError) String() string { return *v.p }
+func (v *onError) String() string { return v.sh.OnError }
 
 func (v *onError) Type() string { return "what" }

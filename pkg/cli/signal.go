@@ -49,6 +49,8 @@ func (a *App) guard(ctx context.Context, f func(ctx context.Context) error) erro
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	done := make(chan error, 1)
+	a.release, a.unheard = make(chan struct{}), make(chan struct{})
+	defer close(a.unheard)
 	go func() { done <- f(ctx) }()
 	var end *signalled
 	var first time.Time
@@ -57,18 +59,14 @@ func (a *App) guard(ctx context.Context, f func(ctx context.Context) error) erro
 		select {
 		case err := <-done:
 			if end == nil {
-				signal.Stop(signals)
-				select {
-				case sig := <-signals: // what ended the input may have come with it
-					if !a.passed.Load() {
-						return a.ended(err, &signalled{codeOf(sig)})
-					}
-				default:
-				}
-				return err
+				return a.endedWith(signals, err)
 			}
 			// Signals stay caught: a further one must not change the exit code.
 			return a.ended(err, end)
+		case a.release <- struct{}{}:
+			forget(signals) // those that have come are the child's
+			a.passing.Store(false)
+			a.release <- struct{}{}
 		case sig := <-signals:
 			if a.passing.Load() {
 				continue // it is the child's
@@ -83,9 +81,7 @@ func (a *App) guard(ctx context.Context, f func(ctx context.Context) error) erro
 			end, first = &signalled{codeOf(sig)}, time.Now()
 			cancel(end)
 			grace := time.Duration(a.grace.Load())
-			timer := time.NewTimer(grace + time.Duration(a.closing.Load()))
-			defer timer.Stop()
-			over = timer.C
+			over = time.After(grace + time.Duration(a.closing.Load()))
 			if a.ErrTerminal && !a.Shared.Quiet && !a.drawing.Load() {
 				a.Say("%s, draining for up to %s; again to leave at once", end.Error(), option.FormatDuration(grace))
 			}
@@ -96,12 +92,44 @@ func (a *App) guard(ctx context.Context, f func(ctx context.Context) error) erro
 	}
 }
 
+// endedWith tells how a command ended that no signal was seen for: what ended its
+// input may have come with one.
+func (a *App) endedWith(signals chan os.Signal, err error) error {
+	signal.Stop(signals)
+	select {
+	case sig := <-signals:
+		if !a.passed.Load() {
+			return a.ended(err, &signalled{codeOf(sig)})
+		}
+	default:
+	}
+	return err
+}
+
 // PassSignals leaves SIGINT and SIGTERM to the command, which hands them to a
 // child and ends when that does. release takes them back.
 func (a *App) PassSignals() (release func()) {
 	a.passing.Store(true)
 	a.passed.Store(true)
-	return func() { a.passing.Store(false) }
+	return func() {
+		for range 2 { // the second time they are ours
+			select {
+			case <-a.release:
+			case <-a.unheard:
+			}
+		}
+	}
+}
+
+// forget takes out what has come.
+func forget(signals <-chan os.Signal) {
+	for {
+		select {
+		case <-signals:
+		default:
+			return
+		}
+	}
 }
 
 // AtLeave has f called where Main ends without waiting for the command: at a

@@ -21,7 +21,7 @@ func TestSignalsTogether(t *testing.T) {
 	for range 20 {
 		for _, second := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
 			a, _, errs := testApp("")
-			drained := false
+			drained, begun := false, time.Now()
 			code := a.Main(func(ctx context.Context) error {
 				for _, s := range []syscall.Signal{syscall.SIGTERM, second} {
 					if err := syscall.Kill(os.Getpid(), s); err != nil {
@@ -33,6 +33,9 @@ func TestSignalsTogether(t *testing.T) {
 				drained = true
 				return nil
 			})
+			if time.Since(begun) >= Together {
+				continue // a busy machine has made two of them
+			}
 			if code != 143 || errs.Len() > 0 || !drained {
 				t.Fatalf("exit code %d, drained %v: %s", code, drained, errs)
 			}

@@ -41,6 +41,28 @@ type controlled struct {
 	stdout
 	token string
 	line  []byte
+	wrote bool
+	told  bool // that a record reads like a control
+	say   func(string)
+}
+
+// Write writes lines. A record must be no control for who reads it, neither the one
+// that opens a stream nor one within: a blank before it, which is nothing in JSON, sees
+// to that.
+func (s *controlled) Write(ctx context.Context, lines []byte) error {
+	switch {
+	case s.token != "":
+		var found bool
+		if lines, found = stream.Defuse(lines, s.token); found && !s.told {
+			s.told = true
+			s.say("a record reads like a line of a stream with marks: it has a blank before it, so that nobody takes it for one")
+		}
+	case !s.wrote && stream.Opens(lines):
+		lines = append([]byte{' '}, lines...)
+		s.say("the first record begins like a stream with marks: it has a blank before it, so that nobody takes it for one")
+	}
+	s.wrote = true
+	return s.stdout.Write(ctx, lines)
 }
 
 // Control prints c.
@@ -54,7 +76,7 @@ func (s *controlled) Control(c *stream.Control) error {
 	own := *c
 	own.Token = s.token // also of what an operator tells by itself
 	s.line = own.AppendLine(s.line[:0])
-	return s.Write(context.Background(), s.line)
+	return s.stdout.Write(context.Background(), s.line)
 }
 
 // Close does nothing: the descriptor ends with the process.

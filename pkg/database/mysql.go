@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -109,11 +110,12 @@ func (m *mysqlConn) failed(ctx context.Context, err error) error {
 	case err == nil:
 		return nil
 	case errors.As(err, &told):
-		const shutdown, killed = 1053, 1927
-		if told.Number == shutdown || told.Number == killed {
-			break
+		// The server says why it ends the connection. MySQL 8 also does where the
+		// client was quiet for longer than wait_timeout, which is 8 hours.
+		const shutdown, killed, sessionKilled, idle = 1053, 1927, 3169, 4031
+		if !slices.Contains([]uint16{shutdown, killed, sessionKilled, idle}, told.Number) {
+			return mysqlError(told)
 		}
-		return mysqlError(told)
 	case errors.Is(err, mysql.ErrPktTooLarge):
 		return &ServerError{Message: "the statement is larger than the server's max_allowed_packet", Large: true}
 	case errors.Is(err, driver.ErrBadConn):

@@ -11,6 +11,7 @@ import (
 	"github.com/ncruces/go-sqlite3"
 
 	"github.com/logpipe/logpipe/pkg/fault"
+	"github.com/logpipe/logpipe/pkg/folder"
 )
 
 // sqlite is the only connection to a file: it holds its lock until it is closed.
@@ -49,7 +50,7 @@ func openSQLite(c Config) (Conn, error) {
 		}
 	}
 	// The driver means to sync the folder when it makes the log, and syncs the file.
-	if err := syncFolder(filepath.Dir(c.Path)); err != nil {
+	if err := folder.Sync(filepath.Dir(c.Path)); err != nil {
 		return nil, errors.Join(fmt.Errorf("SQLite file %s: %w", c.Path, err), conn.Close())
 	}
 	return &sqlite{conn: conn, path: c.Path, statements: map[string]*sqlite3.Stmt{}}, nil
@@ -57,7 +58,7 @@ func openSQLite(c Config) (Conn, error) {
 
 // FreeSpace is how much more may be written to the disk of an SQLite file, in
 // bytes.
-func (c *Config) FreeSpace() (int64, error) { return freeSpace(filepath.Dir(c.Path)) }
+func (c *Config) FreeSpace() (int64, error) { return folder.Free(filepath.Dir(c.Path)) }
 
 func sqliteError(path string, err error) error {
 	if err == nil {

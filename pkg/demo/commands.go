@@ -2,6 +2,7 @@ package demo
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -109,8 +110,22 @@ func Commands(o Options) ([]string, error) {
 	}, nil
 }
 
+// Where the commands' broker listens: below the ports that systems give to any
+// connection (from 32768 on Linux, 49152 elsewhere). One of those may be taken before
+// somebody has pasted the commands.
+const (
+	firstPort = 10000
+	lastPort  = 15000
+)
+
 // freeAddress is an address that nobody listens on now.
 func freeAddress() (string, error) {
+	for range 100 {
+		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(firstPort+rand.IntN(lastPort-firstPort))))
+		if err == nil {
+			return l.Addr().String(), l.Close()
+		}
+	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", fmt.Errorf("find a free port: %w", err)

@@ -111,7 +111,7 @@ func Run(ctx context.Context, o Options) (l Ledger, err error) {
 	if err := createTopic(ctx, addr); err != nil {
 		return l, err
 	}
-	r := &running{options: o, messages: &messages{w: o.Messages}}
+	r := &running{options: o, messages: &messages{w: o.Messages}, failed: b.Failed()}
 	err = r.run(ctx, dir, addr)
 	r.messages.release()
 	return Ledger{r.written.Load(), r.read.Load()}, err
@@ -145,7 +145,8 @@ type running struct {
 	messages *messages
 	written  atomic.Int64
 	read     atomic.Int64
-	moved    chan struct{} // something was read
+	moved    chan struct{}   // something was read
+	failed   <-chan struct{} // the broker could not write
 }
 
 // part is one of the things that run side by side.
@@ -226,6 +227,7 @@ func (r *running) wait(ctx context.Context, parts ...*part) {
 	select {
 	case <-ctx.Done():
 	case <-over:
+	case <-r.failed:
 	case <-parts[0].ended:
 	case <-parts[1].ended:
 	case <-parts[2].ended:
@@ -240,6 +242,8 @@ func (r *running) catchUp(collect, compute *part) {
 		select {
 		case <-r.moved:
 		case <-patience.C:
+			return
+		case <-r.failed:
 			return
 		case <-collect.ended:
 			return

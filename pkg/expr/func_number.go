@@ -129,6 +129,10 @@ func roundInt(n int64, zeros int) val {
 	return whole.value()
 }
 
+// pow10 are the powers of ten that float64 holds exactly.
+var pow10 = [...]float64{1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11,
+	1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22}
+
 // roundFloat scales by a power of ten that float64 holds exactly, as DuckDB does
 // it: 2.675*100 is 267.5 and gives 2.68, 1.005*100 is 100.49999999999999 and
 // gives 1. Python rounds the exact binary value instead: 2.67 and 1. Beyond those

@@ -7,18 +7,20 @@ import (
 )
 
 // Keep shortens list to the records that meet the condition, in their order.
-func (p *Program) Keep(list []*record.Record) []*record.Record {
+func (p *Program) Keep(list []*record.Record) (kept []*record.Record, left int) {
 	if p.quick != nil {
 		return p.quick.keep(p, list)
 	}
-	n := 0
+	n, left := 0, 0
 	for _, r := range list {
 		list[n] = r
 		if p.True(r) {
 			n++
+		} else {
+			left++
 		}
 	}
-	return list[:n]
+	return list[:n], left
 }
 
 // fieldBeside is the comparison of a field with an integer, as status >= 400,
@@ -49,8 +51,8 @@ func (n *node) besideInteger() *fieldBeside {
 	return f
 }
 
-func (f *fieldBeside) keep(p *Program, list []*record.Record) []*record.Record {
-	n := 0
+func (f *fieldBeside) keep(p *Program, list []*record.Record) ([]*record.Record, int) {
+	n, left := 0, 0
 	for _, r := range list {
 		list[n] = r
 		s := f.slot.find(r)
@@ -66,7 +68,9 @@ func (f *fieldBeside) keep(p *Program, list []*record.Record) []*record.Record {
 		}
 		if passes {
 			n++
+		} else {
+			left++
 		}
 	}
-	return list[:n]
+	return list[:n], left
 }

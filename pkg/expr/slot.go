@@ -53,8 +53,8 @@ func (s *slot) number(r *record.Record) num {
 		case record.JSONInt:
 			return intOf(sp)
 		case record.JSONFloat:
-			if n, ok := floatOf(sp); ok {
-				return n
+			if f, ok := sp.Exact(); ok && !inexact(f) {
+				return floatNum(f)
 			}
 		}
 	}
@@ -67,19 +67,6 @@ func intOf(sp *record.Span) num {
 		n = -n
 	}
 	return num{uint64(n), record.Int}
-}
-
-// floatOf divides two numbers that float64 holds exactly, so that the result is
-// rounded once and right (Clinger).
-func floatOf(sp *record.Span) (num, bool) {
-	if sp.Mant >= exactLimit || sp.Exp > 0 || -int(sp.Exp) >= len(pow10) {
-		return num{}, false
-	}
-	f := float64(int64(sp.Mant)) / pow10[-sp.Exp]
-	if sp.Neg {
-		f = -f
-	}
-	return floatNum(f), true
 }
 
 // value returns the field's value.
@@ -95,14 +82,10 @@ func (s *slot) value(r *record.Record) val {
 			n := intOf(sp)
 			return val{kind: record.Int, num: n.bits}
 		case record.JSONFloat:
-			if n, ok := floatOf(sp); ok {
-				return n.value()
+			if f, ok := sp.Exact(); ok {
+				return floatVal(f)
 			}
 		}
 	}
 	return valOf(r.Get(s.field))
 }
-
-// pow10 are the powers of ten that float64 holds exactly.
-var pow10 = [...]float64{1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11,
-	1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22}

@@ -66,8 +66,8 @@ func (a *ackedConn) announce() {
 	a.changed = make(chan struct{})
 }
 
-// wait returns when all packets that were sent are acknowledged.
-func (a *ackedConn) wait(timeout <-chan time.Time) error {
+// wait returns when all packets that were sent are acknowledged, or at its end.
+func (a *ackedConn) wait(end <-chan struct{}, timeout <-chan time.Time) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for a.acked < a.sent {
@@ -79,6 +79,8 @@ func (a *ackedConn) wait(timeout <-chan time.Time) error {
 		var err error
 		select {
 		case <-changed:
+		case <-end:
+			err = errors.New("the call ends")
 		case <-timeout:
 			err = errors.New("a datanode does not acknowledge in time")
 		}

@@ -34,6 +34,39 @@ type FS interface {
 	Close() error
 }
 
+// Unsure is a file system that does not know of every file whether somebody writes
+// it: adopting a file does not keep its writer from going on.
+type Unsure interface {
+	// Gone reports whether the writer of a file is surely gone. ErrBusy says that
+	// it may well be there, *HeldError who it is.
+	Gone(ctx context.Context, name string) (bool, error)
+	// Part puts a copy of the first whole bytes of a file in its place, once the
+	// file itself has the name aside, and all that its writer has written or will
+	// write with it. ErrBusy says that it has no longer size bytes, ErrNoLink that
+	// the file cannot have both names and is as it was. Wherever it is
+	// interrupted, name has the file or the whole copy, and the next Part goes on.
+	Part(ctx context.Context, name, aside string, whole, size int64) error
+}
+
+// HeldError is an ErrBusy that knows who has a file open to write it.
+type HeldError struct {
+	PID     int    // 0 = a process that cannot be seen
+	Command string // its name; may be empty
+}
+
+func (e *HeldError) Error() string {
+	if e.PID == 0 {
+		return "a process that is not seen from here has it open"
+	}
+	if e.Command == "" {
+		return fmt.Sprintf("process %d has it open", e.PID)
+	}
+	return fmt.Sprintf("process %d (%s) has it open", e.PID, e.Command)
+}
+
+// Is makes it an ErrBusy.
+func (e *HeldError) Is(target error) bool { return target == ErrBusy }
+
 // Entry is a file or folder in a folder.
 type Entry struct {
 	Name   string
@@ -43,7 +76,8 @@ type Entry struct {
 
 // File is a file that is written from its beginning to its end by one goroutine.
 type File interface {
-	io.Writer
+	// Write appends p. After an error, n bytes of it are there, or more.
+	Write(ctx context.Context, p []byte) (n int, err error)
 	// Sync returns when all that was written is safe from the death of this
 	// process, and on a disk where the file system can tell.
 	Sync(ctx context.Context) error
@@ -57,6 +91,8 @@ type File interface {
 var (
 	// ErrBusy says that somebody writes a file.
 	ErrBusy = errors.New("its writer may still be there")
+	// ErrNoLink says that a file cannot have two names where it is.
+	ErrNoLink = errors.New("no second name can be linked to it")
 	// ErrNoUndo says that a file system cannot take back what was written.
 	ErrNoUndo = errors.New("what was written cannot be taken back")
 )

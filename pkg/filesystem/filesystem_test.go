@@ -74,11 +74,11 @@ func TestLocal(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	io.WriteString(f, "one two")
+	f.Write(t.Context(), []byte("one two"))
 	if err := f.Undo(3); err != nil {
 		t.Fatal(err)
 	}
-	io.WriteString(f, "!")
+	f.Write(t.Context(), []byte("!"))
 	if _, err := l.Create(t.Context(), folder+"/a/b/c.tmp"); !errors.Is(err, fs.ErrExist) {
 		t.Error(err)
 	}
@@ -108,6 +108,48 @@ func TestLocal(t *testing.T) {
 	entries, err := l.List(t.Context(), folder+"/a")
 	if err != nil || len(entries) != 1 || !entries[0].Folder {
 		t.Error(entries, err)
+	}
+}
+
+// A file that changed lately is somebody's who does not lock it, if it is none of
+// Create's.
+func TestAdoptForeign(t *testing.T) {
+	var l Local
+	folder := filepath.ToSlash(t.TempDir())
+	all := func(_ io.ReaderAt, n int64) (int64, error) { return n, nil }
+	ours, err := l.Create(t.Context(), folder+"/ours")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := ours.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.Adopt(t.Context(), folder+"/ours", all); err != nil {
+		t.Errorf("ours: %v", err)
+	}
+	theirs, err := os.Create(folder + "/theirs")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer theirs.Close()
+	if !unmarked(theirs) {
+		t.Skip("this file system keeps no marks")
+	}
+	for _, age := range []time.Duration{0, stillness / 2} {
+		then := time.Now().Add(-age)
+		if err := os.Chtimes(folder+"/theirs", then, then); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := l.Adopt(t.Context(), folder+"/theirs", all); !errors.Is(err, ErrBusy) {
+			t.Errorf("theirs, written %v ago: %v", age, err)
+		}
+	}
+	then := time.Now().Add(-stillness)
+	if err := os.Chtimes(folder+"/theirs", then, then); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.Adopt(t.Context(), folder+"/theirs", all); err != nil {
+		t.Errorf("theirs, not written for long: %v", err)
 	}
 }
 
@@ -187,7 +229,7 @@ func TestAcks(t *testing.T) {
 			}
 		}()
 		go io.Copy(io.Discard, a)
-		if err := a.wait(time.After(10 * time.Second)); err != nil {
+		if err := a.wait(nil, time.After(time.Minute)); err != nil {
 			t.Fatal(err)
 		}
 		if a.acked != 2 {
@@ -219,11 +261,11 @@ func TestAcksThatFail(t *testing.T) {
 			}
 		}()
 		go io.Copy(io.Discard, a)
-		timeout := 10 * time.Second
+		timeout := time.Minute
 		if test.name == "nothing" {
 			timeout = time.Millisecond
 		}
-		if err := a.wait(time.After(timeout)); err == nil || !strings.Contains(err.Error(), test.want) {
+		if err := a.wait(nil, time.After(timeout)); err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: %v", test.name, err)
 		}
 	}

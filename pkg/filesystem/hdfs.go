@@ -43,6 +43,8 @@ type session struct {
 	mu      sync.Mutex // held while the client may connect to a datanode
 	writing *hdfsFile  // for whom it connects; nil for a reader
 
+	namenode namenode
+
 	files   int  // that are open; under HDFS.mu
 	retired bool // no new file gets it
 }
@@ -78,63 +80,45 @@ func newHDFS(authority string, c Config, conf hadoopconf.HadoopConf) (*HDFS, err
 	return h, nil
 }
 
-// session returns the client for new files.
-func (h *HDFS) session() (*session, error) {
+// session returns the client for new files, for a call that ends with ctx, and
+// what to call when it has ended.
+func (h *HDFS) session(ctx context.Context) (s *session, done func(), err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.now != nil {
-		return h.now, nil
+	if ctx.Err() != nil {
+		return nil, nil, context.Cause(ctx)
 	}
-	s := &session{}
+	if h.now != nil {
+		return h.now, h.now.namenode.until(ctx), nil
+	}
+	s = &session{namenode: namenode{timeout: h.timeout}}
+	done = s.namenode.until(ctx)
+	if err := h.connect(s); err != nil {
+		done()
+		return nil, nil, err
+	}
+	h.now, h.open = s, append(h.open, s)
+	return s, done, nil
+}
+
+// connect makes the client of a session.
+func (h *HDFS) connect(s *session) error {
 	options := h.options
 	dialer := net.Dialer{Timeout: h.timeout}
-	options.NamenodeDialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
-		c, err := dialer.DialContext(ctx, network, address)
-		if err != nil {
-			return nil, err // a steppedConn of nothing is no nil net.Conn
-		}
-		return &steppedConn{Conn: c, timeout: h.timeout}, nil
-	}
+	options.NamenodeDialFunc = s.namenode.dial
 	options.DatanodeDialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
-		c, err := dialer.DialContext(ctx, network, address)
-		if err == nil && s.writing != nil {
-			s.writing.conn = newAckedConn(c)
-			return s.writing.conn, nil
+		if s.writing != nil {
+			return s.writing.dial(dialer, network, address)
 		}
-		return c, err
+		return dialer.DialContext(ctx, network, address)
 	}
 	client, err := hdfs.NewClient(options)
 	if err != nil {
-		return nil, fault.Unreachablef("connect to HDFS at %s: %w", strings.Join(options.Addresses, ", "), err)
+		return fault.Unreachablef("connect to HDFS at %s: %w", strings.Join(options.Addresses, ", "), err)
 	}
 	s.client = client
-	h.now, h.open = s, append(h.open, s)
-	return s, nil
+	return nil
 }
-
-// steppedConn gives each read and write a time, and stays broken after an error,
-// so that the client connects anew.
-type steppedConn struct {
-	net.Conn
-	timeout time.Duration
-	broken  error
-}
-
-func (c *steppedConn) step(f func([]byte) (int, error), p []byte) (int, error) {
-	if c.broken != nil {
-		return 0, c.broken
-	}
-	err := c.SetDeadline(time.Now().Add(c.timeout))
-	n := 0
-	if err == nil {
-		n, err = f(p)
-	}
-	c.broken = err
-	return n, err
-}
-
-func (c *steppedConn) Read(p []byte) (int, error)  { return c.step(c.Conn.Read, p) }
-func (c *steppedConn) Write(p []byte) (int, error) { return c.step(c.Conn.Write, p) }
 
 // retire keeps a session from getting new files.
 func (h *HDFS) retire(s *session) {
@@ -164,10 +148,11 @@ func (h *HDFS) Home() string { return "/user/" + h.options.User }
 
 // Create makes a file with the defaults of the cluster.
 func (h *HDFS) Create(ctx context.Context, name string) (File, error) {
-	s, err := h.session()
+	s, done, err := h.session(ctx)
 	if err != nil {
 		return nil, err
 	}
+	defer done()
 	w, err := s.client.Create(name)
 	if errors.Is(err, fs.ErrNotExist) { // its folder
 		if err = s.client.MkdirAll(path.Dir(name), 0o755); err == nil {
@@ -185,11 +170,12 @@ func (h *HDFS) Create(ctx context.Context, name string) (File, error) {
 
 // Rename gives a file another name. The client library would write over a file
 // of that name, so it is looked for.
-func (h *HDFS) Rename(_ context.Context, from, to string) error {
-	s, err := h.session()
+func (h *HDFS) Rename(ctx context.Context, from, to string) error {
+	s, done, err := h.session(ctx)
 	if err != nil {
 		return err
 	}
+	defer done()
 	if _, err := s.client.Stat(from); err != nil {
 		return err
 	}
@@ -202,11 +188,12 @@ func (h *HDFS) Rename(_ context.Context, from, to string) error {
 }
 
 // List lists a folder.
-func (h *HDFS) List(_ context.Context, folder string) ([]Entry, error) {
-	s, err := h.session()
+func (h *HDFS) List(ctx context.Context, folder string) ([]Entry, error) {
+	s, done, err := h.session(ctx)
 	if err != nil {
 		return nil, err
 	}
+	defer done()
 	list, err := s.client.ReadDir(folder)
 	entries := make([]Entry, 0, len(list))
 	for _, info := range list {
@@ -217,11 +204,12 @@ func (h *HDFS) List(_ context.Context, folder string) ([]Entry, error) {
 
 // Adopt takes over a file by truncating it: the namenode refuses that as long as
 // the lease of its writer is younger than a minute, and ends the lease then.
-func (h *HDFS) Adopt(_ context.Context, name string, keep func(io.ReaderAt, int64) (int64, error)) (int64, error) {
-	s, err := h.session()
+func (h *HDFS) Adopt(ctx context.Context, name string, keep func(io.ReaderAt, int64) (int64, error)) (int64, error) {
+	s, done, err := h.session(ctx)
 	if err != nil {
 		return 0, err
 	}
+	defer done()
 	// A length that no file has: of a closed file it is refused as wrong.
 	if _, err := s.client.Truncate(name, math.MaxInt64); !errors.Is(err, os.ErrInvalid) {
 		return 0, busy(err)
@@ -232,8 +220,8 @@ func (h *HDFS) Adopt(_ context.Context, name string, keep func(io.ReaderAt, int6
 	if err != nil || size == length {
 		return size, err
 	}
-	done, err := s.client.Truncate(name, size)
-	if err == nil && !done {
+	cut, err := s.client.Truncate(name, size)
+	if err == nil && !cut {
 		err = ErrBusy // until the last block is cut
 	}
 	return size, busy(err)
@@ -269,11 +257,12 @@ func firstLine(text string) string {
 }
 
 // Remove removes a file.
-func (h *HDFS) Remove(_ context.Context, name string) error {
-	s, err := h.session()
+func (h *HDFS) Remove(ctx context.Context, name string) error {
+	s, done, err := h.session(ctx)
 	if err != nil {
 		return err
 	}
+	defer done()
 	return s.client.Remove(name)
 }
 
@@ -292,10 +281,14 @@ func (h *HDFS) Close() error {
 
 // hdfsFile is a file that is written.
 type hdfsFile struct {
-	h    *HDFS
-	s    *session
-	w    *hdfs.FileWriter
-	conn *ackedConn // to the datanode of the block that is written; nil before the first byte
+	h   *HDFS
+	s   *session
+	w   *hdfs.FileWriter
+	ctx context.Context // of the step
+	// conn leads to the datanode of the block that is written; nil before the first
+	// byte. It changes in a step, under connecting.
+	conn       *ackedConn
+	connecting sync.Mutex
 	// failed says that a write went wrong. The file must not be closed then: the
 	// namenode would wait for ever for a block that no datanode has. When its
 	// lease has ended, the namenode finds out what there is.
@@ -303,16 +296,25 @@ type hdfsFile struct {
 	done   bool
 }
 
-// step runs a call that may connect to a datanode, within a time.
-func (f *hdfsFile) step(call func() error) error {
+// step runs a call that may connect to a datanode, within a time and as long as
+// ctx goes on.
+func (f *hdfsFile) step(ctx context.Context, call func() error) error {
 	f.s.mu.Lock()
 	defer f.s.mu.Unlock()
-	f.s.writing = f
+	f.s.writing, f.ctx = f, ctx
 	defer func() { f.s.writing = nil }()
 	if err := f.w.SetDeadline(time.Now().Add(f.h.timeout)); err != nil {
 		return err
 	}
-	if err := call(); err != nil {
+	defer context.AfterFunc(ctx, func() { f.hangUp(context.Cause(ctx)) })()
+	err := context.Cause(ctx)
+	if err == nil {
+		err = call()
+	}
+	if err != nil {
+		if why := context.Cause(ctx); why != nil {
+			err = why
+		}
 		if !hdfs.IsErrReplicating(err) {
 			f.failed = true
 			f.h.retire(f.s)
@@ -322,20 +324,47 @@ func (f *hdfsFile) step(call func() error) error {
 	return f.w.SetDeadline(time.Time{})
 }
 
-func (f *hdfsFile) Write(p []byte) (n int, err error) {
-	err = f.step(func() error { n, err = f.w.Write(p); return err })
+// dial connects to the first datanode of a block.
+func (f *hdfsFile) dial(dialer net.Dialer, network, address string) (net.Conn, error) {
+	c, err := dialer.DialContext(f.ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	f.connecting.Lock()
+	defer f.connecting.Unlock()
+	if f.ctx.Err() != nil {
+		c.Close()
+		return nil, context.Cause(f.ctx)
+	}
+	f.conn = newAckedConn(c)
+	return f.conn, nil
+}
+
+// hangUp ends the call that waits for a datanode, or for the namenode. The client
+// sets its own times on the connections, and knows no other end.
+func (f *hdfsFile) hangUp(why error) {
+	f.connecting.Lock()
+	defer f.connecting.Unlock()
+	if f.conn != nil {
+		f.conn.Close()
+	}
+	f.s.namenode.endWaiting(why)
+}
+
+func (f *hdfsFile) Write(ctx context.Context, p []byte) (n int, err error) {
+	err = f.step(ctx, func() error { n, err = f.w.Write(p); return err })
 	return n, err
 }
 
 // Sync waits until all datanodes of the block have acknowledged.
-func (f *hdfsFile) Sync(context.Context) error {
-	return f.step(func() error {
+func (f *hdfsFile) Sync(ctx context.Context) error {
+	return f.step(ctx, func() error {
 		if err := f.w.Flush(); err != nil || f.conn == nil {
 			return err
 		}
 		timer := time.NewTimer(f.h.timeout)
 		defer timer.Stop()
-		return f.conn.wait(timer.C)
+		return f.conn.wait(ctx.Done(), timer.C)
 	})
 }
 
@@ -349,7 +378,7 @@ func (f *hdfsFile) Close(ctx context.Context) error {
 	}
 	var err error
 	for pause := 10 * time.Millisecond; !f.failed; pause *= 2 {
-		err = f.step(f.w.Close)
+		err = f.step(ctx, f.w.Close)
 		if err == nil || !hdfs.IsErrReplicating(err) {
 			break
 		}

@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/logpipe/logpipe/pkg/folder"
 )
 
 // Local is the file system of this machine. A file that is written is locked, so
@@ -35,7 +37,12 @@ func (l Local) Create(_ context.Context, name string) (File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := errors.Join(lock(f), syncFolder(filepath.Dir(path))); err != nil {
+	_, err = lock(f)
+	if err == nil {
+		mark(f)
+		err = folder.Sync(filepath.Dir(path))
+	}
+	if err != nil {
 		return nil, errors.Join(err, f.Close(), os.Remove(path))
 	}
 	return &localFile{f}, nil
@@ -54,7 +61,7 @@ func makeFolder(path string) error {
 	if err := os.Mkdir(path, 0o777); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	return syncFolder(filepath.Dir(path))
+	return folder.Sync(filepath.Dir(path))
 }
 
 // Rename links the new name first: a name that is taken is not lost.
@@ -62,7 +69,7 @@ func (l Local) Rename(_ context.Context, from, to string) error {
 	if err := moveFile(l.path(from), l.path(to)); err != nil {
 		return err
 	}
-	return syncFolder(filepath.Dir(l.path(to)))
+	return folder.Sync(filepath.Dir(l.path(to)))
 }
 
 // List lists a folder.
@@ -79,24 +86,32 @@ func (l Local) List(_ context.Context, folder string) ([]Entry, error) {
 	return entries, err
 }
 
-// Adopt shortens a file that nobody has locked.
+// Adopt shortens a file that nobody has locked, if it is not surely of a writer that
+// takes no lock.
 func (l Local) Adopt(_ context.Context, name string, keep func(io.ReaderAt, int64) (int64, error)) (size int64, err error) {
 	f, err := os.OpenFile(l.path(name), os.O_RDWR, 0)
 	if err != nil {
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	if err := lock(f); err != nil {
+	if _, err := lock(f); err != nil {
 		return 0, err
 	}
 	info, err := f.Stat()
 	if err != nil {
 		return 0, err
 	}
+	foreign := unmarked(f)
+	if foreign && isFresh(info) {
+		return 0, ErrBusy
+	}
 	if size, err = keep(f, info.Size()); err != nil {
 		return 0, fmt.Errorf("%s: %w", name, err)
 	}
 	if size < info.Size() {
+		if foreign {
+			return 0, fmt.Errorf("%s is not shortened: nothing shows that its writer is gone", name)
+		}
 		if err := f.Truncate(size); err != nil {
 			return 0, err
 		}
@@ -112,7 +127,7 @@ func (Local) Close() error { return nil }
 
 type localFile struct{ f *os.File }
 
-func (l *localFile) Write(p []byte) (int, error) { return l.f.Write(p) }
+func (l *localFile) Write(_ context.Context, p []byte) (int, error) { return l.f.Write(p) }
 
 func (l *localFile) Sync(context.Context) error { return l.f.Sync() }
 
@@ -124,10 +139,5 @@ func (l *localFile) Undo(size int64) error {
 	return err
 }
 
-func (l *localFile) Close(context.Context) error {
-	err := l.f.Close()
-	if errors.Is(err, os.ErrClosed) {
-		err = nil // the second try
-	}
-	return err
-}
+// Close may be called a second time.
+func (l *localFile) Close(context.Context) error { return closeAny(l.f) }

@@ -9,17 +9,21 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// lock marks a file as being written, until it is closed or the process ends.
-func lock(f *os.File) error {
-	err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+// lock marks a file as being written, until it is closed or the process ends. It
+// reports whether it could: there are file systems without locks.
+func lock(f *os.File) (held bool, err error) {
+	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 	switch {
 	case errors.Is(err, unix.EWOULDBLOCK):
-		return ErrBusy
+		return false, ErrBusy
 	case errors.Is(err, unix.ENOSYS), errors.Is(err, unix.ENOTSUP), errors.Is(err, unix.EINVAL):
-		return nil // a file system without locks
+		return false, nil
 	}
-	return err
+	return err == nil, err
 }
+
+// openKeepsName: an open file can be renamed here.
+const openKeepsName = false
 
 // moveFile renames a file unless the name is taken, if not by a move that was
 // interrupted half-way.
@@ -38,17 +42,14 @@ func moveFile(from, to string) error {
 	return os.Rename(from, to)
 }
 
+// neverLinks reports whether a link failed because the file system has none, or no
+// more for this file: to try again is of no use.
+func neverLinks(err error) bool {
+	return errors.Is(err, unix.EPERM) || errors.Is(err, unix.EMLINK) || errors.Is(err, errors.ErrUnsupported)
+}
+
 func same(a, b string) bool {
 	infoA, errA := os.Stat(a)
 	infoB, errB := os.Stat(b)
 	return errA == nil && errB == nil && os.SameFile(infoA, infoB)
-}
-
-// syncFolder waits until the disk has the names in a folder.
-func syncFolder(path string) error {
-	d, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }

@@ -1,9 +1,17 @@
 package filesystem
 
-import "os"
+import (
+	"errors"
+	"os"
+
+	"golang.org/x/sys/windows"
+)
 
 // lock has nothing to do: Windows does not let others rename an open file.
-func lock(*os.File) error { return nil }
+func lock(*os.File) (held bool, err error) { return false, nil }
+
+// openKeepsName: an open file cannot be renamed here.
+const openKeepsName = true
 
 // moveFile renames a file unless the name is taken.
 func moveFile(from, to string) error {
@@ -13,5 +21,8 @@ func moveFile(from, to string) error {
 	return os.Rename(from, to)
 }
 
-// syncFolder has nothing to do: Windows writes names with their files.
-func syncFolder(string) error { return nil }
+// neverLinks reports whether a link failed because the file system has none, or no
+// more for this file: to try again is of no use.
+func neverLinks(err error) bool {
+	return errors.Is(err, windows.ERROR_INVALID_FUNCTION) || errors.Is(err, windows.ERROR_TOO_MANY_LINKS) || errors.Is(err, errors.ErrUnsupported)
+}

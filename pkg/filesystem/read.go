@@ -24,7 +24,7 @@ func ReadFile(ctx context.Context, path string, c Config, most int) (data []byte
 	defer func() { err = errors.Join(err, f.Close()) }()
 	switch f := f.(type) {
 	case *HDFS:
-		return f.read(name, most)
+		return f.read(ctx, name, most)
 	case *WebHDFS:
 		data, err = f.do(ctx, "GET", "OPEN", name, nil, nil)
 		return data, errors.Join(err, tooLong(path, len(data), most))
@@ -36,11 +36,12 @@ func ReadFile(ctx context.Context, path string, c Config, most int) (data []byte
 	return readAll(r, path, most)
 }
 
-func (h *HDFS) read(name string, most int) ([]byte, error) {
-	s, err := h.session()
+func (h *HDFS) read(ctx context.Context, name string, most int) ([]byte, error) {
+	s, done, err := h.session(ctx)
 	if err != nil {
 		return nil, err
 	}
+	defer done()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var r *hdfs.FileReader

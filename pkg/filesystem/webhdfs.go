@@ -251,7 +251,7 @@ type webFile struct {
 	buf  []byte
 }
 
-func (f *webFile) Write(p []byte) (int, error) {
+func (f *webFile) Write(_ context.Context, p []byte) (int, error) {
 	f.buf = append(f.buf, p...)
 	return len(p), nil
 }

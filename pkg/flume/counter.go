@@ -1,7 +1,10 @@
 package flume
 
 import (
+	"cmp"
 	"maps"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 )
@@ -38,19 +41,41 @@ func (c *Counters) Gauge(name string, value func() int64) {
 	c.gauges[name] = value
 }
 
-// Values returns all counters and gauges as they are now.
-func (c *Counters) Values() map[string]int64 {
+// Counts returns the counters as they are now, without gauges, for which a
+// component has to be open. What comes later in the life of an event is read
+// first: no more events are accepted than received.
+func (c *Counters) Counts() map[string]int64 {
 	c.mu.Lock()
-	gauges := maps.Clone(c.gauges)
-	values := make(map[string]int64, len(c.counts)+len(gauges))
-	for name, n := range c.counts {
-		values[name] = n.Load()
-	}
-	c.mu.Unlock()
-	for name, value := range gauges {
-		values[name] = value()
+	defer c.mu.Unlock()
+	values := make(map[string]int64, len(c.counts)+len(c.gauges))
+	for _, name := range slices.SortedFunc(maps.Keys(c.counts), laterFirst) {
+		values[name] = c.counts[name].Load()
 	}
 	return values
+}
+
+// Values returns all counters and gauges as they are now, in the order of Counts.
+func (c *Counters) Values() map[string]int64 {
+	values := c.Counts()
+	c.mu.Lock()
+	gauges := maps.Clone(c.gauges)
+	c.mu.Unlock()
+	for _, name := range slices.SortedFunc(maps.Keys(gauges), laterFirst) {
+		values[name] = gauges[name]()
+	}
+	return values
+}
+
+// laterFirst puts the names of what is done in front of those of what was begun
+// (Accepted and Received, Success and Attempt), and Take in front of Put.
+func laterFirst(a, b string) int {
+	begun := func(name string) int {
+		if strings.Contains(name, "Success") || strings.Contains(name, "Accepted") {
+			return 0
+		}
+		return 1
+	}
+	return cmp.Or(cmp.Compare(begun(a), begun(b)), cmp.Compare(b, a))
 }
 
 // Counter returns the component's counter of that name; one that nobody reads
@@ -71,5 +96,7 @@ func (e Env) Gauge(name string, value func() int64) {
 
 // Guarantor is a component that can tell what it promises of the events that
 // pass it, in a few words for `agent --explain`: what survives a kill -9 of the
-// agent or of its peer, what may come twice, and what may be lost.
+// agent or of its peer, what may come twice, and what may be lost. The words in
+// front of the first colon name it: they begin with "at least once", "at most
+// once", or "nothing".
 type Guarantor interface{ Guarantee() string }

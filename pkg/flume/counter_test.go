@@ -2,6 +2,7 @@ package flume
 
 import (
 	"maps"
+	"slices"
 	"sync"
 	"testing"
 )
@@ -26,4 +27,23 @@ func TestCounters(t *testing.T) {
 	var alone Env
 	alone.Counter("x").Add(1)
 	alone.Gauge("y", nil)
+}
+
+// A snapshot never shows more of what is done than of what was begun: what is
+// done is read first.
+func TestCountersInOrder(t *testing.T) {
+	names := []string{"EventPutAttemptCount", "EventReceivedCount", "ChannelSize", "EventTakeSuccessCount", "AppendBatchReceivedCount",
+		"EventPutSuccessCount", "EventAcceptedCount", "AppendBatchAcceptedCount"}
+	var c Counters
+	var read []string
+	for _, name := range names {
+		c.Gauge(name, func() int64 { read = append(read, name); return 0 })
+	}
+	c.Values()
+	for _, pair := range [][2]string{{"EventAcceptedCount", "EventReceivedCount"}, {"AppendBatchAcceptedCount", "AppendBatchReceivedCount"},
+		{"EventPutSuccessCount", "EventPutAttemptCount"}, {"EventTakeSuccessCount", "EventPutSuccessCount"}} {
+		if slices.Index(read, pair[0]) > slices.Index(read, pair[1]) {
+			t.Errorf("%s is read before %s", pair[1], pair[0])
+		}
+	}
 }

@@ -14,6 +14,7 @@ type Event struct {
 	// copied them from another map; for JavaOrder.
 	Copied uint8
 
+	place uint32 // 1 + where the body begins in the block; 0 = not known
 	block *Block // where the event lies, if that is known
 }
 

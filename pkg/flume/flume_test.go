@@ -163,3 +163,18 @@ func TestTable(t *testing.T) {
 		t.Errorf("names %s", got)
 	}
 }
+
+// To try a text changes nothing: a mistake is reported, and not mended unseen.
+func TestAcceptsLeavesTheValue(t *testing.T) {
+	var p Properties
+	var n int
+	var host string
+	capacity := p.Int(&n, "capacity", 100, 1, "")
+	bind := p.Host(&host, "bind", "")
+	if !capacity.Accepts("10000") || capacity.Accepts("0") || capacity.Accepts("lots") || n != 100 || capacity.IsSet() {
+		t.Errorf("capacity %d", n)
+	}
+	if !bind.Accepts("localhost") || bind.Accepts("a;b") || host != "" || bind.IsSet() {
+		t.Errorf("bind %q", host)
+	}
+}

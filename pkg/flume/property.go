@@ -56,6 +56,15 @@ func (p *Property) Assign(name, text string) error {
 	return nil
 }
 
+// Accepts reports whether a text could be assigned. The property stays as it is.
+func (p *Property) Accepts(text string) bool {
+	before := p.Value.String()
+	if p.Family || p.Value.Set(text) != nil {
+		return false
+	}
+	return p.Value.Set(before) == nil
+}
+
 // Properties are the described properties of one component, in the order of
 // their description. A constructor fills it with pointers into the component,
 // so that assigning a value configures the component.
@@ -183,7 +192,7 @@ func (v *hostName) Set(s string) error {
 	if name, port, found := strings.Cut(s, ":"); found && !strings.Contains(port, ":") && name != "" {
 		return fmt.Errorf("want a host name or an address without a port, not %q", s)
 	}
-	if strings.ContainsAny(s, " \t") {
+	if strings.ContainsAny(s, " \t;,/") {
 		return fmt.Errorf("want a host name or an address, not %q", s)
 	}
 	if digits := strings.Trim(s, "0123456789."); digits == "" && strings.Contains(s, ".") && net.ParseIP(s) == nil {

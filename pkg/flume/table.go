@@ -63,6 +63,11 @@ type Problem struct {
 	// says: a warning.
 	Harmless bool
 	Note     bool // it is no mistake, but worth a word
+	Diverts  bool // Flume runs with it, but events go where nobody wants them: an error
+	// Here says that something is wrong with this machine, not with the file: it
+	// is a warning of a check, which may be made elsewhere, and stops a start,
+	// unless it is Harmless.
+	Here bool
 }
 
 // Checker is a component that checks its properties against each other. Check
@@ -74,4 +79,28 @@ type Checker interface{ Check() []Problem }
 type Batcher interface {
 	// Batch names the property and its value.
 	Batch() (property string, events int)
+}
+
+// Troubled is a component that goes on trying by itself where something does not
+// answer. Trouble says what that is, at once and without asking anybody; "" means
+// that all is well. It may be called at any time, by any goroutine.
+type Troubled interface{ Trouble() string }
+
+// PropertyError is an error of Open that is about a property, so that people are
+// told where it stands.
+type PropertyError struct {
+	Properties []string // one that the file sets is named; the first one first
+	Err        error
+}
+
+func (e *PropertyError) Error() string { return e.Err.Error() }
+
+func (e *PropertyError) Unwrap() error { return e.Err }
+
+// OfProperty says which properties err is about. A nil err stays nil.
+func OfProperty(err error, properties ...string) error {
+	if err == nil {
+		return nil
+	}
+	return &PropertyError{properties, err}
 }

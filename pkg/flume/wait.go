@@ -31,6 +31,25 @@ func (c *Changes) Wait(ctx context.Context, lock sync.Locker, timeout <-chan tim
 	}
 }
 
+// Until waits for as long as patience lasts for changes after which ready is true,
+// which is called with the lock; then it returns ErrFull.
+func (c *Changes) Until(ctx context.Context, lock sync.Locker, patience time.Duration, ready func() bool) error {
+	if ready() {
+		return nil
+	}
+	if patience == 0 {
+		return ErrFull
+	}
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	for !ready() {
+		if err := c.Wait(ctx, lock, timer.C); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Announce wakes everyone who waits.
 func (c *Changes) Announce() {
 	if c.next != nil {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/logpipe/logpipe/pkg/flume"
+	"github.com/logpipe/logpipe/pkg/logpipetest"
 )
 
 // memory is a connection to nobody.
@@ -44,7 +45,7 @@ func TestAllocations(t *testing.T) {
 	} {
 		message := bytes.Clone(both.caller.request(events))
 		r := newReader(still{&endless{message: message}}, 0)
-		n := testing.AllocsPerRun(20, func() {
+		n := logpipetest.Allocs(20, func() {
 			both.caller.request(events)
 			r.begin()
 			m, err := both.session.read(r)

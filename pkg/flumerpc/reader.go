@@ -32,6 +32,7 @@ type reader struct {
 	pace   pace
 	blocks *flume.Blocks
 	block  *flume.Block // of the last message; nil where that is lent to events
+	last   int          // about the size of the last message
 }
 
 func newReader(conn timed, patience time.Duration) *reader {
@@ -90,7 +91,7 @@ func (r *reader) append(message []byte, n uint32) ([]byte, error) {
 // room is where the next message goes.
 func (r *reader) room() []byte {
 	if r.block == nil || cap(r.block.Bytes) > keepBuffer {
-		r.block = r.blocks.Get(0)
+		r.block = r.blocks.Get(r.last)
 	}
 	return r.block.Bytes[:0]
 }
@@ -98,6 +99,7 @@ func (r *reader) room() []byte {
 // whole keeps a message, which is valid until the next one is read.
 func (r *reader) whole(message []byte) []byte {
 	r.block.Bytes = message
+	r.last = min(len(message)+len(message)/16, keepBuffer) // they differ a little
 	return message
 }
 

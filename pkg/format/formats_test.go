@@ -298,7 +298,7 @@ func TestText(t *testing.T) {
 
 func TestW3C(t *testing.T) {
 	const directive = "#Fields: date time s-ip cs-method cs-uri-stem cs-uri-query s-port cs-username c-ip cs(User-Agent) cs(Referer) sc-status time-taken"
-	f, err := Recognise([]byte("#Software: Microsoft Internet Information Services 10.0\r\n#Version: 1.0\r\n" + directive + "\r\n2015-05-17 x\r\n"))
+	f, err := recognise([]byte("#Software: Microsoft Internet Information Services 10.0\r\n#Version: 1.0\r\n" + directive + "\r\n2015-05-17 x\r\n"))
 	if err != nil || f.Name() != "w3c" {
 		t.Fatalf("%v %v", f, err)
 	}

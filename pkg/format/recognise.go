@@ -11,23 +11,6 @@ import (
 // sampleLines is by how many lines an access log is recognised.
 const sampleLines = 100
 
-// Recognise returns the access-log format of the lines of sample: the one that
-// reads most of the first hundred, of equal ones the first of combined, common,
-// vhost-combined, nginx-main, combined-time and common-time; or w3c where its
-// directives come first. Bad lines may be among them. An empty sample is
-// combined.
-func Recognise(sample []byte) (Format, error) {
-	f, err := autoFormat{}.Sample(sample)
-	auto, ok := f.(autoFormat)
-	switch {
-	case err != nil || !ok:
-		return f, err
-	case auto.lines > 0 && auto.fitting() == 0:
-		return nil, notRecognised(auto.lines, auto.first)
-	}
-	return auto.guess(), nil
-}
-
 // autoFormat is `access`: it becomes one of the named formats, or w3c. Each of
 // the first hundred lines is read by the format that fits it; the one that has
 // fitted most of them reads what follows. So no line waits for those behind it,

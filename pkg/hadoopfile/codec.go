@@ -28,6 +28,7 @@ type Codec struct {
 	Class     string // in Java
 	Extension string // of file names, with the dot
 
+	begin  string // of all that it packs
 	pack   func(dst, src []byte) ([]byte, error)
 	unpack func(*counter) error // one part, to its end
 	reader func(io.Reader) (io.Reader, error)
@@ -36,14 +37,14 @@ type Codec struct {
 const classes = "org.apache.hadoop.io.compress."
 
 func codecs() []*Codec {
-	deflate := &Codec{classes + "DefaultCodec", ".deflate", packZlib, skipZlib, readZlib}
+	deflate := &Codec{classes + "DefaultCodec", ".deflate", "x", packZlib, skipZlib, readZlib}
 	same := *deflate
 	same.Class = classes + "DeflateCodec"
 	return []*Codec{
-		{classes + "GzipCodec", ".gz", packGzip, skipGzip, func(r io.Reader) (io.Reader, error) { return gzip.NewReader(r) }},
+		{classes + "GzipCodec", ".gz", "\x1f\x8b", packGzip, skipGzip, func(r io.Reader) (io.Reader, error) { return gzip.NewReader(r) }},
 		deflate, &same,
-		{classes + "BZip2Codec", ".bz2", bzip2.Append, skipBzip2, func(r io.Reader) (io.Reader, error) { return stdbzip2.NewReader(r), nil }},
-		{classes + "SnappyCodec", ".snappy", packSnappy, skipSnappy, func(r io.Reader) (io.Reader, error) { return &snappyReader{r: r}, nil }},
+		{classes + "BZip2Codec", ".bz2", "BZh", bzip2.Append, skipBzip2, func(r io.Reader) (io.Reader, error) { return stdbzip2.NewReader(r), nil }},
+		{classes + "SnappyCodec", ".snappy", "\x00", packSnappy, skipSnappy, func(r io.Reader) (io.Reader, error) { return &snappyReader{r: r}, nil }},
 	}
 }
 
@@ -77,7 +78,8 @@ func (c *Codec) Append(dst, src []byte) ([]byte, error) { return c.pack(dst, src
 func (c *Codec) NewReader(r io.Reader) (io.Reader, error) { return c.reader(r) }
 
 // Whole returns how many of the size bytes of r are parts that are whole: the
-// rest was written by a process that was killed.
+// rest was written by a process that was killed. A file that does not begin with
+// a part, or with a piece of one that goes on to its end, is an ErrFormat.
 func (c *Codec) Whole(r io.ReaderAt, size int64) (int64, error) {
 	in := newCounter(io.NewSectionReader(r, 0, size))
 	for {
@@ -87,13 +89,27 @@ func (c *Codec) Whole(r io.ReaderAt, size int64) (int64, error) {
 		case err == nil:
 		case in.err != nil:
 			return 0, in.err // of reading
-		default:
+		case begin > 0:
 			return begin, nil
+		default:
+			return 0, c.first(r, size, err)
 		}
 		if in.n == begin {
 			return begin, nil
 		}
 	}
+}
+
+// first judges a file whose first part cannot be unpacked.
+func (c *Codec) first(r io.ReaderAt, size int64, unpacking error) error {
+	head := make([]byte, min(size, int64(len(c.begin))))
+	if _, err := r.ReadAt(head, 0); err != nil && err != io.EOF {
+		return err
+	}
+	if isShort(unpacking) && strings.HasPrefix(c.begin, string(head)) {
+		return nil
+	}
+	return fmt.Errorf("%w: %w", ErrFormat, unpacking)
 }
 
 // counter counts the bytes that are read; it keeps readers of packed data from

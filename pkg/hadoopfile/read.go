@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 )
 
 // mostPart bounds a record, a class name and a part of a block.
@@ -43,11 +44,11 @@ func short(err error) error {
 
 func (s *SequenceReader) header() error {
 	magic, err := s.take(len(sequenceMagic))
+	if !strings.HasPrefix(sequenceMagic, string(magic)) {
+		return fmt.Errorf("it begins with %q", magic)
+	}
 	if err != nil {
 		return err
-	}
-	if string(magic) != sequenceMagic {
-		return fmt.Errorf("it begins with %q", magic)
 	}
 	if s.key, err = s.string(); err != nil {
 		return err
@@ -269,13 +270,26 @@ func readVarint(r io.ByteReader) (int64, error) {
 	return int64(n), nil
 }
 
+// ErrFormat says that a file is not of the format that it was taken for.
+var ErrFormat = errors.New("it is of another format")
+
+// mostHeader is the most that a header is taken to have.
+const mostHeader = 64 << 10
+
 // WholeSequence returns how many of the size bytes of r are a header and whole
 // records: the rest was written by a process that was killed. It is 0 where the
-// header is not whole.
+// header is not whole. A file that does not begin with the header of one that can
+// be read here is an ErrFormat.
 func WholeSequence(r io.ReaderAt, size int64) (int64, error) {
 	s := &SequenceReader{in: newCounter(io.NewSectionReader(r, 0, size))}
 	if err := s.header(); err != nil {
-		return 0, s.in.err
+		switch {
+		case s.in.err != nil:
+			return 0, s.in.err
+		case isShort(err) && size < mostHeader:
+			return 0, nil
+		}
+		return 0, fmt.Errorf("%w: %w", ErrFormat, short(err))
 	}
 	s.end = s.in.n
 	for {
@@ -283,6 +297,11 @@ func WholeSequence(r io.ReaderAt, size int64) (int64, error) {
 			return s.End(), s.in.err
 		}
 	}
+}
+
+// isShort reports whether an error says that the file ends there.
+func isShort(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 }
 
 // ParseBytes reads a BytesWritable.

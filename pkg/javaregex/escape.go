@@ -138,9 +138,6 @@ func (p *parser) property() (set, error) {
 		}
 	}
 	s, found := property(name, p.flags.U)
-	if !found && (strings.HasPrefix(name, "In") || strings.HasPrefix(name, "blk=") || strings.HasPrefix(name, "block=")) {
-		return nil, fmt.Errorf(`blocks such as \p{%s} are not supported: write a script, as in \p{IsGreek}, or a range`, name)
-	}
 	if !found {
 		return nil, fmt.Errorf(`there is no class \p{%s}`, name)
 	}
@@ -196,6 +193,9 @@ func (p *parser) escapedChar(r rune) (rune, error) {
 		return n, nil
 	case 'u':
 		return p.unit()
+	}
+	if r == 'X' || r == 'N' {
+		return 0, fmt.Errorf(`\%c of Java is not supported`, r)
 	}
 	if r <= unicode.MaxASCII && (unicode.IsLetter(r) || unicode.IsDigit(r)) {
 		return 0, fmt.Errorf(`there is no \%c`, r)

@@ -318,6 +318,8 @@ func property(name string, unicodeClasses bool) (set, bool) {
 			return script(value)
 		case "gc", "general_category":
 			return category(value)
+		case "blk", "block":
+			return block(value)
 		}
 		return nil, false
 	}
@@ -328,6 +330,9 @@ func property(name string, unicodeClasses bool) (set, bool) {
 		if s, found := unicodePosix(name); found {
 			return s, true
 		}
+	}
+	if rest, found := strings.CutPrefix(name, "In"); found {
+		return block(rest)
 	}
 	if rest, found := strings.CutPrefix(name, "Is"); found {
 		for _, find := range []func(string) (set, bool){binary, category, script} {

@@ -13,7 +13,8 @@ import (
 
 // Sizes of what is sent.
 const (
-	batchBytes   = 512 << 10   // of a full batch, unless the topic takes less
+	batchBytes   = 1000 << 10  // of a full batch, unless the topic takes less; below what brokers take by default
+	batchLeast   = 128 << 10   // of a full batch where many partitions share the buffer
 	requestBytes = 1 << 20     // of the batches of one request, where it has several
 	mostRecords  = 1 << 16     // of a batch
 	orderStep    = mostRecords // between the places of two batches: their parts stand in between
@@ -23,6 +24,8 @@ const (
 type topic struct {
 	name   string
 	parts  []*partition
+	width  int32       // how many partitions there are; parts behind them are of an older topic of this name
+	made   sarama.Uuid // its id; zero = not known
 	choose *partitioner
 	gone   time.Time // since when the cluster does not know it; zero = it does
 }
@@ -32,13 +35,17 @@ type partition struct {
 	topic   *topic
 	id      int32
 	leader  int32 // -1 = not known
+	lane    int32 // of the connections to it
+	led     int32 // who was the leader that the lane was chosen for
 	filling *batch
 	queue   []*batch // full, or to be sent again, in their order
+	hole    *hole    // numbers that the broker has not taken; nil = none
 	flying  []*batch // sent and not answered
 	hold    bool     // one that was flying failed: nothing goes before all are answered
 	renew   bool     // the numbers begin anew when nothing is flying
 	joined  bool     // is part of the open transaction
 	knownBy int32    // the broker that has acknowledged a batch of these numbers, noLeader without one
+	refusal error    // why its leader took the last batch not, which is sent again; nil = it did, or was silent
 
 	identity identity
 	sequence int32 // of the next record
@@ -49,11 +56,11 @@ func (t *topic) led(i int32) bool { return int(i) < len(t.parts) && t.parts[i].l
 // put appends a record to the batch of its partition and returns that, nil where
 // there is no such partition. p.mu is held.
 func (p *Producer) put(t *topic, r *Record, size int, ms int64, to *delivery) *partition {
-	n := int32(len(t.parts))
+	n := t.width
 	at, moved := r.Partition, false
 	if at >= n {
 		if !p.cfg.Elsewhere {
-			p.refuse(r, to, fmt.Errorf("topic %q: %w: %d of %d", t.name, sarama.ErrInvalidPartition, at, n))
+			p.refuse(r, to, noPartition(t.name, at, n))
 			return nil
 		}
 		at, moved = -1, true
@@ -63,7 +70,7 @@ func (p *Producer) put(t *topic, r *Record, size int, ms int64, to *delivery) *p
 	}
 	part := t.parts[at]
 	b := part.filling
-	if b != nil && (len(b.records)+size > p.batchLimit() || b.count >= mostRecords) {
+	if b != nil && (len(b.records)+size > p.batchLimit(t) || b.count >= mostRecords) {
 		part.full()
 		b = nil
 	}
@@ -78,7 +85,7 @@ func (p *Producer) put(t *topic, r *Record, size int, ms int64, to *delivery) *p
 	if p.cfg.OnAck != nil {
 		b.kept = append(b.kept, *r)
 	}
-	b.add(r, ms, to)
+	b.add(r, ms, to, p.number(to))
 	if moved {
 		b.moved++
 	}
@@ -101,13 +108,18 @@ func (p *Producer) putLines(ctx context.Context, t *topic, r *Record, lines []by
 				return &TooLargeError{size, p.cfg.MaxMessageBytes}
 			}
 		}
-		if p.bytes+int64(size) > p.cfg.BufferBytes || p.lost != nil || p.closed {
+		if p.bytes+int64(size) > p.cfg.BufferBytes || p.lost != nil || p.closed || p.halted {
 			p.signal(last)
 			if err := p.admit(ctx, int64(size)); err != nil {
 				return err
 			}
 		}
 		part := p.put(t, r, size, ms, to)
+		if part == nil { // refused: what came before it has to leave all the same
+			p.signal(last)
+			last = nil
+			continue
+		}
 		if part != last || len(lines) == 0 || len(part.queue) > 0 && part.filling.count == 1 {
 			p.signal(last)
 			p.signal(part)
@@ -117,7 +129,22 @@ func (p *Producer) putLines(ctx context.Context, t *topic, r *Record, lines []by
 	return nil
 }
 
-func (p *Producer) batchLimit() int { return min(batchBytes, p.cfg.MaxMessageBytes) }
+// batchLimit is how large a batch of t gets. A broker works off the requests of a
+// connection one by one, and each costs it the same: few large ones are best. But
+// all partitions are filled at once, and as much has to be on its way.
+func (p *Producer) batchLimit(t *topic) int {
+	share := int(p.cfg.BufferBytes) / 2 / max(len(t.parts), 1)
+	return min(max(share, batchLeast), batchBytes, p.cfg.MaxMessageBytes)
+}
+
+// noPartition is the refusal of a record for a partition that there is not.
+func noPartition(topic string, id, n int32) error {
+	has := fmt.Sprintf("0 to %d", n-1)
+	if n == 1 {
+		has = "partition 0 alone"
+	}
+	return fault.Hint(topicError{fmt.Sprintf("topic %q has no partition %d", topic, id), sarama.ErrInvalidPartition}, "it has %s", has)
+}
 
 // full moves the batch that is being filled behind those that wait.
 func (part *partition) full() {
@@ -127,28 +154,20 @@ func (part *partition) full() {
 
 func (p *Producer) newBatch(part *partition) *batch {
 	b := &batch{to: part, begun: time.Now(), identity: nobody}
-	switch n := len(p.spare); {
-	case n > 0:
-		b.records, p.spare = p.spare[n-1], p.spare[:n-1]
-	case p.bytes >= int64(p.batchLimit())/4: // much is on its way: it will be full
-		b.records = make([]byte, 0, p.batchLimit())
+	limit := p.batchLimit(part.topic)
+	b.records = p.spare.get(limit)
+	if b.records == nil && p.bytes >= int64(limit)/4 { // much is on its way: it will be full
+		b.records = make([]byte, 0, limit)
 	}
 	p.bytes += batchOverhead
 	return b
 }
 
-// keep keeps the buffer of a batch for the next ones. p.mu is held.
-func (p *Producer) keep(buf []byte) {
-	const most = 4
-	if cap(buf) >= p.batchLimit()/8 && len(p.spare) < most {
-		p.spare = append(p.spare, buf[:0])
-	}
-}
-
 // refuse counts a record that cannot be sent. p.mu is held.
 func (p *Producer) refuse(r *Record, to *delivery, err error) {
 	p.failed++
-	if !to.private() {
+	number, tell := p.number(to), to != nil && to.partitions && to.refused != nil
+	if !tell && !to.private() {
 		p.note(err, 1)
 	}
 	to.begin()
@@ -159,6 +178,12 @@ func (p *Producer) refuse(r *Record, to *delivery, err error) {
 		p.telling.Lock()
 		p.cfg.OnAck(kept, err)
 		p.telling.Unlock()
+	}
+	if tell {
+		p.telling.Lock()
+		to.refused(number, kept, err)
+		p.telling.Unlock()
+		err = nil
 	}
 	to.end(1, err)
 	p.mu.Lock()
@@ -180,6 +205,7 @@ func (p *Producer) admit(ctx context.Context, size int64) error {
 			return errProducerClosed
 		case p.lost != nil:
 			return p.lost
+		case p.halted:
 		case p.open == 0 || p.bytes+size <= p.cfg.BufferBytes:
 			return nil
 		}
@@ -211,7 +237,7 @@ func (p *Producer) signal(part *partition) {
 	if part == nil {
 		return
 	}
-	if l := p.links[part.leader]; l != nil {
+	if l := p.links[part.way()]; l != nil {
 		l.awake()
 	} else {
 		p.wantMetadata()
@@ -227,6 +253,12 @@ func (p *Producer) next(part *partition, idle bool, now time.Time) (b *batch, wa
 	}
 	if part.renew && !p.begin(part) {
 		return nil, 0
+	}
+	if part.hole != nil {
+		if len(part.flying) > 0 {
+			return nil, 0
+		}
+		part.fill()
 	}
 	// A leader that does not know the producer yet takes any number for the first
 	// one: were the first batch refused and the second not, they would change places.
@@ -245,7 +277,7 @@ func (p *Producer) next(part *partition, idle bool, now time.Time) (b *batch, wa
 		return nil, 0
 	}
 	if p.cfg.Linger > 0 {
-		if left := p.cfg.Linger - now.Sub(b.begun); left > 0 && len(b.records) < p.batchLimit() {
+		if left := p.cfg.Linger - now.Sub(b.begun); left > 0 && len(b.records) < p.batchLimit(part.topic) {
 			return nil, left
 		}
 		return b, 0
@@ -277,9 +309,6 @@ func (p *Producer) take(part *partition, b *batch) {
 		b.numbered, b.identity, b.sequence = true, part.identity, part.sequence
 		part.sequence = nextSequence(part.sequence, b.count)
 	}
-	if len(p.nils) < int(b.count) {
-		p.nils = make([]*sarama.Record, max(2*len(p.nils), int(b.count), 1<<12))
-	}
 	part.flying = append(part.flying, b)
 }
 
@@ -292,7 +321,7 @@ func (p *Producer) begin(part *partition) bool {
 	for _, b := range part.queue {
 		b.numbered = false
 	}
-	part.renew, part.sequence, part.knownBy = false, 0, noLeader
+	part.anew()
 	switch {
 	case p.txn != nil:
 		part.identity = p.identity
@@ -304,6 +333,11 @@ func (p *Producer) begin(part *partition) bool {
 		p.wantMetadata()
 	}
 	return p.identity != nobody || part.identity != nobody
+}
+
+// anew makes the next number the first one, to a broker that has seen none of them.
+func (part *partition) anew() {
+	part.renew, part.hole, part.sequence, part.knownBy = false, nil, 0, noLeader
 }
 
 const maxEpoch = 1<<15 - 1

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
+	"sync"
 
 	"github.com/IBM/sarama"
 	"github.com/logpipe/logpipe/pkg/fault"
@@ -15,8 +15,8 @@ import (
 
 // Admin creates, lists, describes and deletes topics.
 type Admin struct {
-	conn  *conn
-	admin sarama.ClusterAdmin
+	conn    *conn
+	changes func() (sarama.ClusterAdmin, error) // what goes to the controller; it is found once, when something does
 }
 
 // Topic is what a cluster knows about a topic.
@@ -27,6 +27,7 @@ type Topic struct {
 	Partitions  []Partition
 	Replication int       // replicas of the first partition
 	Configs     []Setting // those that differ from Kafka's defaults, in the broker's order
+	Settings    int       // how many it has with those that do not
 }
 
 // Setting is one setting of a topic, with Kafka's name for it.
@@ -48,16 +49,38 @@ type Partition struct {
 
 // NewAdmin connects to a cluster.
 func NewAdmin(ctx context.Context, cfg Config) (*Admin, error) {
-	// The library finds the controller only in the metadata of all topics.
-	c, err := connect(ctx, cfg, func(s *sarama.Config) { s.Metadata.Full = true })
+	c, err := connect(ctx, cfg, func(conf *sarama.Config) {
+		conf.Net.Proxy.Enable, conf.Net.Proxy.Dialer = true, newPromptDialer(conf, cfg.Brokers, cfg.log())
+	})
 	if err != nil {
 		return nil, err
 	}
-	admin, err := sarama.NewClusterAdminFromClient(c.client)
+	return newAdmin(c), nil
+}
+
+func newAdmin(c *conn) *Admin {
+	return &Admin{conn: c, changes: sync.OnceValues(func() (sarama.ClusterAdmin, error) {
+		// The library finds the controller only in the metadata of all topics.
+		if err := c.client.RefreshMetadata(); err != nil {
+			return nil, err
+		}
+		return sarama.NewClusterAdminFromClient(c.client)
+	})}
+}
+
+// change makes a call that goes to the controller, or by way of it.
+func change[T any](a *Admin, call func(sarama.ClusterAdmin) (T, error)) (T, error) {
+	admin, err := a.changes()
 	if err != nil {
-		return nil, errors.Join(explain(err, ""), c.close())
+		var none T
+		return none, err
 	}
-	return &Admin{conn: c, admin: admin}, nil
+	return call(admin)
+}
+
+// changed is change of a call without a result.
+func changed(a *Admin, call func(sarama.ClusterAdmin) error) (struct{}, error) {
+	return change(a, func(admin sarama.ClusterAdmin) (struct{}, error) { return struct{}{}, call(admin) })
 }
 
 // Close ends the connections.
@@ -79,7 +102,9 @@ func (a *Admin) CreateTopic(ctx context.Context, name string, partitions int32, 
 	for k, v := range configs {
 		detail.ConfigEntries[k] = &v
 	}
-	_, err := await(ctx, func() (struct{}, error) { return struct{}{}, a.admin.CreateTopic(name, detail, false) })
+	_, err := await(ctx, func() (struct{}, error) {
+		return changed(a, func(c sarama.ClusterAdmin) error { return c.CreateTopic(name, detail, false) })
+	})
 	if errors.Is(err, sarama.ErrInvalidReplicationFactor) {
 		if n, countErr := a.brokers(ctx); countErr == nil {
 			err := fmt.Errorf("topic %q: replication factor %d is larger than the number of brokers, %d", name, replication, n)
@@ -90,26 +115,10 @@ func (a *Admin) CreateTopic(ctx context.Context, name string, partitions int32, 
 		}
 	}
 	if err == nil {
-		a.awaitTopic(ctx, name)
+		a.awaitTopic(ctx, name, int(partitions))
 		return nil
 	}
 	return settingRefused(err, name)
-}
-
-// awaitTopic waits until a new topic can be used: its leaders are known a moment
-// after it was made. That it takes long is no error here.
-func (a *Admin) awaitTopic(ctx context.Context, name string) {
-	ctx, cancel := context.WithTimeout(ctx, autoCreateWait)
-	defer cancel()
-	for {
-		t, err := a.conn.topic(ctx, name, false)
-		if err == nil && !slices.ContainsFunc(t.Partitions, func(p *sarama.PartitionMetadata) bool { return p.Leader < 0 }) {
-			return
-		}
-		if pause(ctx, 20*time.Millisecond) != nil {
-			return
-		}
-	}
 }
 
 // ListTopics returns the names of the topics in order; internal adds those that
@@ -155,7 +164,7 @@ func (a *Admin) Topics(ctx context.Context, names []string) ([]Topic, error) {
 	return a.topics(ctx, names, nil)
 }
 
-func (a *Admin) topics(ctx context.Context, names []string, configs map[string][]sarama.ConfigEntry) ([]Topic, error) {
+func (a *Admin) topics(ctx context.Context, names []string, configs map[string][]*sarama.ConfigEntry) ([]Topic, error) {
 	resp, err := a.conn.metadata(ctx, names, false)
 	if err != nil {
 		return nil, explain(err, strings.Join(names, ", "))
@@ -178,32 +187,37 @@ func (a *Admin) topics(ctx context.Context, names []string, configs map[string][
 	return topics, nil
 }
 
-// CreatesTopics reports whether the brokers make a topic that a producer names.
-// Where they do not say, they may.
-func (a *Admin) CreatesTopics(ctx context.Context) bool {
-	resp, err := a.conn.metadata(ctx, []string{}, false)
-	return err != nil || a.conn.createsOnDemand(ctx, resp)
-}
-
 // DeleteTopics deletes topics, and stops at the first that cannot be.
 func (a *Admin) DeleteTopics(ctx context.Context, names ...string) error {
 	for _, name := range names {
 		if err := checkName(name); err != nil {
 			return err
 		}
-		_, err := await(ctx, func() (struct{}, error) { return struct{}{}, a.admin.DeleteTopic(name) })
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	before, deleted := a.ids(ctx, names), map[string]sarama.Uuid{}
+	defer func() { a.awaitGone(ctx, deleted) }()
+	for _, name := range names {
+		_, err := await(ctx, func() (struct{}, error) {
+			return changed(a, func(c sarama.ClusterAdmin) error { return c.DeleteTopic(name) })
+		})
 		if errors.Is(err, sarama.ErrUnknownTopicOrPartition) {
 			return fault.Hint(topicError{fmt.Sprintf("topic %q does not exist", name), ErrNoTopic}, "logpipe topic list shows the topics")
 		}
 		if err != nil {
 			return explain(err, name)
 		}
+		if id, ok := before[name]; ok {
+			deleted[name] = id
+		}
 	}
 	return nil
 }
 
-func (a *Admin) describe(t *sarama.TopicMetadata, entries []sarama.ConfigEntry) Topic {
-	out := Topic{Name: t.Name, Internal: t.IsInternal}
+func (a *Admin) describe(t *sarama.TopicMetadata, entries []*sarama.ConfigEntry) Topic {
+	out := Topic{Name: t.Name, Internal: t.IsInternal, Settings: len(entries)}
 	if t.Uuid != (sarama.Uuid{}) {
 		out.ID = topicID(t.Uuid)
 	}
@@ -233,21 +247,19 @@ func (a *Admin) describe(t *sarama.TopicMetadata, entries []sarama.ConfigEntry) 
 
 // configs reads the settings of topics. A cluster that does not show them to
 // this user is not an error: they are left out.
-func (a *Admin) configs(ctx context.Context, names []string) (map[string][]sarama.ConfigEntry, error) {
+func (a *Admin) configs(ctx context.Context, names []string) (map[string][]*sarama.ConfigEntry, error) {
 	var resources []*sarama.ConfigResource
 	for _, n := range names {
 		resources = append(resources, &sarama.ConfigResource{Type: sarama.TopicResource, Name: n})
 	}
-	results, err := await(ctx, func() ([]*sarama.ConfigResourceResult, error) {
-		return a.admin.DescribeConfigs(resources, sarama.DescribeConfigsOptions{})
-	})
+	results, err := a.conn.describeConfigs(ctx, &sarama.DescribeConfigsRequest{Version: 4, Resources: resources})
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
 		a.conn.cfg.log().Debug("topic settings are not shown", "error", err)
 	}
-	out := map[string][]sarama.ConfigEntry{}
+	out := map[string][]*sarama.ConfigEntry{}
 	for _, r := range results {
 		out[r.Name] = r.Configs
 	}

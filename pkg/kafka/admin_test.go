@@ -113,7 +113,7 @@ func TestJavaOrder(t *testing.T) {
 		in = append(in, Setting{Name: name})
 	}
 	var got []string
-	for _, s := range javaOrder(in) {
+	for _, s := range javaOrder(in, 33) {
 		got = append(got, s.Name)
 	}
 	want := strings.Split("compression.type,min.insync.replicas,cleanup.policy,flush.ms,segment.bytes,retention.ms,max.message.bytes,"+
@@ -125,7 +125,7 @@ func TestJavaOrder(t *testing.T) {
 
 func TestFormatDescribeJava(t *testing.T) {
 	topics := []Topic{
-		{Name: "t3", ID: "abcdefghijklmnopqrstuv", Replication: 3, Configs: []Setting{{"retention.ms", "60000"}, {"cleanup.policy", "compact"}},
+		{Name: "t3", ID: "abcdefghijklmnopqrstuv", Replication: 3, Settings: 33, Configs: []Setting{{"retention.ms", "60000"}, {"cleanup.policy", "compact"}},
 			Partitions: []Partition{
 				{ID: 0, Leader: 1, Replicas: []int32{1, 2, 3}, ISR: []int32{1, 2, 3}, ELRKnown: true},
 				{ID: 1, Leader: -1, Replicas: []int32{2, 3, 1}, ISR: []int32{2}},

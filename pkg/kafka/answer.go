@@ -18,11 +18,12 @@ type settled struct {
 	offset int64 // of its first record, or noOffset
 	time   time.Time
 	err    error
+	each   []refusal // where err is about each record by itself; else nil
 }
 
 // answered takes the answer to a request. w may be nil where there was no
 // connection.
-func (l *link) answered(w *wire, list []*batch, resp *sarama.ProduceResponse, err error) {
+func (l *link) answered(w *wire, list []*batch, blocks map[part]*sarama.ProduceResponseBlock, err error) {
 	p := l.p
 	if err != nil && w != nil {
 		w.close()
@@ -33,8 +34,8 @@ func (l *link) answered(w *wire, list []*batch, resp *sarama.ProduceResponse, er
 	for _, b := range list {
 		b.to.landed(b)
 		block := &sarama.ProduceResponseBlock{Offset: noOffset}
-		if resp != nil {
-			block = resp.GetBlock(b.to.topic.name, b.to.id)
+		if blocks != nil {
+			block = blocks[part{b.to.topic.name, b.to.id}]
 		}
 		why := err
 		switch {
@@ -55,7 +56,7 @@ func (l *link) answered(w *wire, list []*batch, resp *sarama.ProduceResponse, er
 	}
 	p.mu.Unlock()
 	if err != nil {
-		p.conn.outage.failed()
+		p.conn.outage.failed(err)
 	}
 	p.settle(done)
 	l.awake()
@@ -77,6 +78,7 @@ func (part *partition) landed(b *batch) {
 // judge decides what becomes of a batch: it is done, or goes again. p.mu is held.
 func (p *Producer) judge(b *batch, block *sarama.ProduceResponseBlock, why error) []settled {
 	part := b.to
+	part.refusal = nil
 	switch {
 	case why == nil:
 		return []settled{{b: b, offset: block.Offset, time: block.Timestamp}}
@@ -98,23 +100,30 @@ func (p *Producer) judge(b *batch, block *sarama.ProduceResponseBlock, why error
 		}
 		p.again(b)
 		return nil
-	case errors.Is(why, sarama.ErrMessageSizeTooLarge) && b.count > 1:
-		front, back, err := b.halves(p.codec)
-		if err != nil {
-			return []settled{p.failedWith(b, err)}
-		}
-		front.order, back.order = b.order, b.order+uint64(front.count)
-		p.bytes += front.memory() + back.memory() - b.memory()
-		p.again(back)
-		p.again(front)
-		return nil
+	case refusesRecords(why):
+		return p.withoutRefused(b, block, why)
 	case retriable(why):
 		part.leader, part.knownBy = noLeader, noLeader
+		if block != nil && block.Err == why {
+			part.refusal = reasonOf(why, block)
+		}
 		p.again(b)
 		p.wantMetadata()
 		return nil
 	}
 	return []settled{p.failedWith(b, explain(reasonOf(why, block), part.topic.name))}
+}
+
+// divide sends a batch again in halves. p.mu is held.
+func (p *Producer) divide(b *batch) []settled {
+	front, back, err := b.halves(p.codec)
+	if err != nil {
+		return []settled{p.failedWith(b, err)}
+	}
+	p.bytes += front.memory() + back.memory() - b.memory()
+	p.again(back)
+	p.again(front)
+	return nil
 }
 
 // reasonOf adds what the broker says about its error code.
@@ -147,7 +156,7 @@ func (part *partition) waitsFor(b *batch) bool {
 			}
 		}
 	}
-	return part.renew
+	return part.renew || part.hole != nil
 }
 
 // retriable tells whether sending again may help: the network, an election, a
@@ -163,12 +172,8 @@ func retriable(err error) bool {
 	if errors.As(err, &code) {
 		return passing(err)
 	}
-	var encoding sarama.PacketEncodingError
-	if errors.As(err, &encoding) {
-		return false
-	}
 	var network net.Error
-	return passing(err) || errors.As(err, &network) || errors.Is(err, io.ErrClosedPipe) || errors.As(err, new(sarama.PacketDecodingError))
+	return passing(err) || errors.As(err, &network) || errors.Is(err, io.ErrClosedPipe) || errors.As(err, new(sarama.PacketDecodingError)) || errors.As(err, new(answerError))
 }
 
 // settle tells everybody that batches have their answer.
@@ -181,26 +186,11 @@ func (p *Producer) settle(done []settled) {
 			p.conn.outage.worked()
 		}
 		p.tell(s)
+		p.tellRefused(s)
 	}
 	p.mu.Lock()
 	for _, s := range done {
-		n := int64(s.b.count)
-		p.open -= n
-		p.bytes -= s.b.memory()
-		p.moving = time.Now()
-		if s.err == nil {
-			p.acked += n
-			p.moved += int64(s.b.moved)
-		} else {
-			p.failed += n
-			for _, o := range s.b.owed {
-				if !o.to.private() {
-					p.note(s.err, int64(o.n))
-				}
-			}
-		}
-		p.keep(s.b.records)
-		s.b.records, s.b.packed = nil, nil
+		p.account(s)
 	}
 	// Senders wait for room: waking them for each batch would cost more than
 	// sending it.
@@ -211,9 +201,34 @@ func (p *Producer) settle(done []settled) {
 	p.mu.Unlock()
 	for _, s := range done {
 		for _, o := range s.b.owed {
-			o.to.end(int(o.n), s.err)
+			if s.told(o.to) {
+				o.to.end(int(o.n), nil)
+			} else {
+				o.to.end(int(o.n), s.err)
+			}
 		}
 	}
+}
+
+// account counts a batch that has its answer, and gives its memory back.
+func (p *Producer) account(s settled) {
+	n := int64(s.b.count)
+	p.open -= n
+	p.bytes -= s.b.memory()
+	p.moving = time.Now()
+	if s.err == nil {
+		p.acked += n
+		p.moved += int64(s.b.moved)
+	} else {
+		p.failed += n
+		for _, o := range s.b.owed {
+			if !o.to.private() && !s.told(o.to) {
+				p.note(s.err, int64(o.n))
+			}
+		}
+	}
+	p.spare.put(s.b.bytes(), p.cfg.BufferBytes)
+	s.b.records, s.b.packed = nil, nil
 }
 
 // tell calls OnAck for the records of a batch.

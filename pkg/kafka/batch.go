@@ -2,11 +2,9 @@ package kafka
 
 import (
 	"fmt"
-	"reflect"
+	"slices"
 	"time"
-	"unsafe"
 
-	"github.com/IBM/sarama"
 	"github.com/logpipe/logpipe/pkg/codec"
 )
 
@@ -29,9 +27,16 @@ type batch struct {
 	tries    int
 	order    uint64 // among all that were sent
 
-	owed  []share  // who waits for how many of the records, in order
-	kept  []Record // for OnAck; nil without
-	alone bool     // takes no more records
+	owed    []share  // who waits for how many of the records, in order
+	numbers []run    // of the records, as who waits for them counts them
+	kept    []Record // for OnAck; nil without
+	alone   bool     // takes no more records
+}
+
+// run is n numbers that follow each other.
+type run struct {
+	first int64
+	n     int32
 }
 
 // share is a run of records that one delivery waits for; nil = Flush.
@@ -40,8 +45,9 @@ type share struct {
 	n  int32
 }
 
-// add appends a record, whose time is ms, and returns how many bytes it took.
-func (b *batch) add(r *Record, ms int64, to *delivery) int {
+// add appends a record, whose time is ms and which is the one with this number of
+// all that to waits for, and returns how many bytes it took.
+func (b *batch) add(r *Record, ms int64, to *delivery, number int64) int {
 	if b.count == 0 {
 		b.first, b.last = ms, ms
 	}
@@ -53,6 +59,11 @@ func (b *batch) add(r *Record, ms int64, to *delivery) int {
 		b.owed[n-1].n++
 	} else {
 		b.owed = append(b.owed, share{to, 1})
+	}
+	if n := len(b.numbers); n > 0 && b.numbers[n-1].first+int64(b.numbers[n-1].n) == number {
+		b.numbers[n-1].n++
+	} else {
+		b.numbers = append(b.numbers, run{number, 1})
 	}
 	return len(b.records) - before
 }
@@ -79,79 +90,71 @@ func (b *batch) bytes() []byte {
 func (b *batch) halves(kind codec.Kind) (front, back *batch, err error) {
 	front, back = b.part(), b.part()
 	half := b.count / 2
+	err = b.each(kind, func(i int32, m entry) {
+		if i < half {
+			front.take(m)
+		} else {
+			back.take(m)
+		}
+	})
+	front.order, back.order = b.order, b.order+uint64(half)
+	back.sequence = nextSequence(b.sequence, half)
+	front.moved = b.moved
+	return front, back, err
+}
+
+// entry is a record of a batch.
+type entry struct {
+	Record
+	to     *delivery
+	number int64   // of those that to waits for
+	kept   *Record // for OnAck; nil without
+}
+
+// take appends a record of another batch.
+func (b *batch) take(m entry) {
+	b.add(&m.Record, m.Time.UnixMilli(), m.to, m.number)
+	if m.kept != nil {
+		b.kept = append(b.kept, *m.kept)
+	}
+}
+
+// each reads the records of a batch back, in order. Their bytes are those of the
+// batch, or of what it was compressed from.
+func (b *batch) each(kind codec.Kind, use func(i int32, m entry)) (err error) {
 	rest := b.records
 	if b.packed != nil {
 		if rest, err = codec.Unpack(kind, b.packed); err != nil {
-			return nil, nil, fmt.Errorf("batch to be split: %w", err)
+			return fmt.Errorf("batch to be split: %w", err)
 		}
 	}
-	var r Record
+	owed, numbers := slices.Clone(b.owed), slices.Clone(b.numbers)
 	for i := range b.count {
-		if _, rest, err = readRecord(&r, rest, b.first); err != nil {
-			return nil, nil, fmt.Errorf("record %d of a batch: %w", i, err)
+		for owed[0].n == 0 {
+			owed = owed[1:]
 		}
-		into := front
-		if i >= half {
-			into = back
+		for numbers[0].n == 0 {
+			numbers = numbers[1:]
 		}
-		into.add(&r, r.Time.UnixMilli(), nil)
+		m := entry{to: owed[0].to, number: numbers[0].first}
+		owed[0].n--
+		numbers[0].first++
+		numbers[0].n--
+		if _, rest, err = readRecord(&m.Record, rest, b.first); err != nil {
+			return fmt.Errorf("record %d of a batch: %w", i, err)
+		}
 		if b.kept != nil {
-			into.kept = append(into.kept, b.kept[i])
+			m.kept = &b.kept[i]
 		}
+		use(i, m)
 	}
-	front.owed, back.owed = cut(b.owed, half)
-	back.sequence = nextSequence(b.sequence, half)
-	front.moved = b.moved
-	return front, back, nil
+	return nil
 }
 
 // part is an empty batch with what b is to the broker.
 func (b *batch) part() *batch {
-	return &batch{to: b.to, begun: b.begun, numbered: b.numbered, identity: b.identity, sequence: b.sequence, tries: b.tries, alone: true}
-}
-
-// cut splits shares behind the first n records.
-func cut(list []share, n int32) (front, back []share) {
-	for _, s := range list {
-		k := min(s.n, n)
-		if k > 0 {
-			front = append(front, share{s.to, k})
-		}
-		if s.n > k {
-			back = append(back, share{s.to, s.n - k})
-		}
-		n -= k
-	}
-	return front, back
+	return &batch{to: b.to, begun: b.begun, numbered: b.numbered, identity: b.identity, sequence: b.sequence, tries: b.tries, order: b.order, alone: true}
 }
 
 // nextSequence is n behind s: sequences go from the largest number to zero.
 func nextSequence(s, n int32) int32 { return int32((int64(s) + int64(n)) & (1<<31 - 1)) }
-
-// frame makes the library's batch of b. Its records are the bytes that are there
-// already: nils are as many records as it counts.
-func (b *batch) frame(kind codec.Kind, nils []*sarama.Record, transactional bool) *sarama.RecordBatch {
-	f := &sarama.RecordBatch{
-		Version: 2, Codec: sarama.CompressionCodec(kind), LastOffsetDelta: b.count - 1,
-		FirstTimestamp: time.UnixMilli(b.first), MaxTimestamp: time.UnixMilli(b.last),
-		ProducerID: b.identity.id, ProducerEpoch: b.identity.epoch, FirstSequence: noField,
-		Records: nils[:b.count], IsTransactional: transactional,
-	}
-	if b.numbered {
-		f.FirstSequence = b.sequence
-	}
-	*(*[]byte)(unsafe.Add(unsafe.Pointer(f), encodedAt)) = b.bytes()
-	return f
-}
-
-// encodedAt is where the library's batch keeps its records once they are encoded
-// and compressed; it sends those, at a repetition for example, and does not look
-// at the records any more. It has no other way in for records that never were
-// objects, which cost as much as all the rest of sending.
-var encodedAt = func() uintptr {
-	f, ok := reflect.TypeFor[sarama.RecordBatch]().FieldByName("compressedRecords")
-	if !ok || f.Type != reflect.TypeFor[[]byte]() {
-		panic("kafka: sarama.RecordBatch has no compressedRecords: this version of the library is not known")
-	}
-	return f.Offset
-}()

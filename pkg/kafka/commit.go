@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"time"
 
 	"github.com/IBM/sarama"
 )
@@ -13,62 +16,134 @@ import (
 // it. ErrRevoked says that another member will read them again. Without a group
 // there is nothing to commit.
 func (c *Consumer) Commit(ctx context.Context, b Batch) error {
-	if c.cfg.Group == "" || len(b.Records) == 0 {
+	return c.CommitAll(ctx, []Batch{b})
+}
+
+// CommitAll is Commit of batches of any partitions, in one request. Where ErrRevoked is
+// the error, those that no other member reads again are stored.
+func (c *Consumer) CommitAll(ctx context.Context, list []Batch) error {
+	if c.cfg.Group == "" {
 		return nil
 	}
-	if b.session.over() {
-		return ErrRevoked
-	}
-	return c.commit(ctx, b.session, map[part]int64{{b.Topic, b.Partition}: b.Next()})
-}
-
-func (c *Consumer) commit(ctx context.Context, s *session, offsets map[part]int64) error {
-	if len(offsets) == 0 {
-		return nil
-	}
-	m := Mark{Group: c.cfg.Group, Member: s.member, Instance: c.cfg.Instance, Generation: s.generation}
-	return c.conn.commit(ctx, m, offsets, "")
-}
-
-// commit commits offsets in the name of the member that m names.
-func (c *conn) commit(ctx context.Context, m Mark, offsets map[part]int64, metadata string) error {
-	// Version 7 is the last before the flexible ones and knows static members.
-	req := &sarama.OffsetCommitRequest{Version: 7, ConsumerGroup: m.Group, ConsumerGroupGeneration: m.Generation, ConsumerID: m.Member}
-	if m.Instance != "" {
-		req.GroupInstanceId = &m.Instance
-	}
-	for p, next := range offsets {
-		req.AddBlockWithLeaderEpoch(p.topic, p.id, next, -1, 0, metadata)
-	}
-	_, err := retry(ctx, c, func() (struct{}, error) { return struct{}{}, c.sendCommit(req) })
-	return commitError(m.Group, err)
-}
-
-func (c *conn) sendCommit(req *sarama.OffsetCommitRequest) error {
-	coordinator, err := c.client.Coordinator(req.ConsumerGroup)
-	if err != nil {
-		return err
-	}
-	resp, err := coordinator.CommitOffset(req)
-	if err != nil {
-		coordinator.Close()
-		return errors.Join(err, c.client.RefreshCoordinator(req.ConsumerGroup))
-	}
-	for _, partitions := range resp.Errors {
-		for _, code := range partitions {
-			if code == sarama.ErrNotCoordinatorForConsumer || code == sarama.ErrConsumerCoordinatorNotAvailable {
-				return errors.Join(code, c.client.RefreshCoordinator(req.ConsumerGroup))
-			}
-			if code != sarama.ErrNoError {
-				return code
-			}
+	revoked := false
+	bySession := map[*session]map[part]int64{}
+	for _, b := range list {
+		if len(b.Records) == 0 {
+			continue
 		}
+		c.Done(b)
+		if b.session.over() || b.made != c.made(b.part()) {
+			revoked = true
+			continue
+		}
+		if bySession[b.session] == nil {
+			bySession[b.session] = map[part]int64{}
+		}
+		bySession[b.session][b.part()] = max(bySession[b.session][b.part()], b.Next())
+	}
+	for s, offsets := range bySession { // one: the others are over
+		err := c.commit(ctx, s, offsets)
+		if err != nil && !errors.Is(err, ErrRevoked) {
+			return err
+		}
+		revoked = revoked || err != nil
+	}
+	if revoked {
+		return ErrRevoked
 	}
 	return nil
 }
 
+// commit commits offsets of topics as they are known. ErrRevoked says that one of them
+// is another one by now, too.
+func (c *Consumer) commit(ctx context.Context, s *session, offsets map[part]int64) error {
+	if len(offsets) == 0 {
+		return nil
+	}
+	m := Mark{Group: c.cfg.Group, Member: s.member, Instance: c.cfg.Instance, Generation: s.generation,
+		Topics: c.ids.names(slices.Collect(maps.Keys(offsets))), Leaders: c.leadersOf(offsets)}
+	done, err := c.conn.commit(ctx, m, offsets)
+	if err == nil {
+		c.progress.stored(done)
+	}
+	if err == nil && len(done) < len(offsets) {
+		return ErrRevoked
+	}
+	return err
+}
+
+// commit commits offsets in the name of the member that m names, and returns those
+// that were: what was read of a topic that is another one now is left out.
+func (c *conn) commit(ctx context.Context, m Mark, offsets map[part]int64) (map[part]int64, error) {
+	done, err := patient(ctx, c, func() (map[part]int64, error) {
+		left, err := c.unchanged(ctx, m.Group, m.Topics, offsets)
+		if err != nil || len(left) == 0 {
+			return nil, err
+		}
+		// Version 7 is the last before the flexible ones and knows static members.
+		req := &sarama.OffsetCommitRequest{Version: 7, ConsumerGroup: m.Group, ConsumerGroupGeneration: m.Generation, ConsumerID: m.Member}
+		if m.Instance != "" {
+			req.GroupInstanceId = &m.Instance
+		}
+		for p, next := range left {
+			req.AddBlockWithLeaderEpoch(p.topic, p.id, next, leader(m.Leaders, p.String()), 0, m.Note(p.String()))
+		}
+		gone, err := c.sendKnown(ctx, req)
+		maps.DeleteFunc(left, func(p part, _ int64) bool { return slices.Contains(gone, p) })
+		c.tellGone(gone)
+		return left, err
+	})
+	return done, commitError(m.Group, err)
+}
+
+// sendKnown is sendCommit; partitions that there are not are asked for again for a while:
+// the coordinator may not have heard of new ones that others know.
+func (c *conn) sendKnown(ctx context.Context, req *sarama.OffsetCommitRequest) (gone []part, err error) {
+	for since := time.Now(); ; {
+		gone, err = c.sendCommit(req)
+		if err != nil || c.replaced.gone(gone) || time.Since(since) >= lagging {
+			return gone, err
+		}
+		if err := pause(ctx, retryPause); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// sendCommit is one attempt; gone are the partitions that there are not.
+func (c *conn) sendCommit(req *sarama.OffsetCommitRequest) (gone []part, err error) {
+	coordinator, err := c.client.Coordinator(req.ConsumerGroup)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := coordinator.CommitOffset(req)
+	if err != nil {
+		coordinator.Close()
+		return nil, errors.Join(err, c.client.RefreshCoordinator(req.ConsumerGroup))
+	}
+	for topic, partitions := range resp.Errors {
+		for id, code := range partitions {
+			switch code {
+			case sarama.ErrNoError:
+			case sarama.ErrUnknownTopicOrPartition:
+				gone = append(gone, part{topic, id})
+			case sarama.ErrNotCoordinatorForConsumer, sarama.ErrConsumerCoordinatorNotAvailable:
+				return nil, errors.Join(code, c.client.RefreshCoordinator(req.ConsumerGroup))
+			default:
+				return nil, code
+			}
+		}
+	}
+	return gone, nil
+}
+
 // committed reads what a group has committed; -1 = nothing.
 func (c *conn) committed(ctx context.Context, group string, parts []part) (map[part]int64, error) {
+	return c.committedEach(ctx, group, parts, func(part, *sarama.OffsetFetchResponseBlock) {})
+}
+
+// committedEach is committed; each sees what is stored with each place.
+func (c *conn) committedEach(ctx context.Context, group string, parts []part, each func(part, *sarama.OffsetFetchResponseBlock)) (map[part]int64, error) {
 	byTopic := map[string][]int32{}
 	for _, p := range parts {
 		byTopic[p.topic] = append(byTopic[p.topic], p.id)
@@ -91,6 +166,7 @@ func (c *conn) committed(ctx context.Context, group string, parts []part) (map[p
 			return nil, explain(block.Err, p.topic)
 		}
 		out[p] = block.Offset
+		each(p, block)
 	}
 	return out, nil
 }
@@ -125,10 +201,13 @@ func unstable(resp *sarama.OffsetFetchResponse) bool {
 // coordinator finds the broker that looks after a group. The library tries again
 // for seconds where it is not allowed to know.
 func (c *conn) coordinator(group string) (*sarama.Broker, error) {
-	if b := c.client.LeastLoadedBroker(); b != nil {
+	if b := c.someBroker(); b != nil {
 		resp, err := b.FindCoordinator(&sarama.FindCoordinatorRequest{Version: 1, CoordinatorKey: group, CoordinatorType: sarama.CoordinatorGroup})
 		if err == nil && resp.Err == sarama.ErrGroupAuthorizationFailed {
 			return nil, resp.Err
+		}
+		if err != nil {
+			c.leaveBroker(b)
 		}
 	}
 	return c.client.Coordinator(group)

@@ -28,6 +28,7 @@ type ConsumerConfig struct {
 	FetchBytes int32         // how much to ask a partition for at once; 0 = 4 MiB
 	Session    time.Duration // a member that is silent for this long loses its partitions; 0 = 10 s
 	Instance   string        // static membership (group.instance.id); "" = none
+	Same       bool          // a topic that is deleted and made again ends reading with ErrRemade; so it does where reading is to end
 	Open       bool          // read records of open and aborted transactions too
 	Rescan     time.Duration // how often to look for new topics and partitions; 0 = 5 s with Patterns, else 30 s
 }
@@ -40,10 +41,44 @@ type Batch struct {
 	Records   []Record
 	End       int64 // offset that the partition's next new record gets, as known when these were read; lag = End - Next
 	session   *session
+	lease     *lease
+	made      int // which of the logs of this name it is of
+	gap       gap // behind the last record, as long as that is in Records
 }
 
-// Next is the offset after the last record: what Commit commits.
-func (b Batch) Next() int64 { return b.Records[len(b.Records)-1].Offset + 1 }
+// gap is offsets behind a record that hold none for readers: markers, and records that
+// were aborted or compacted.
+type gap struct{ after, next int64 }
+
+func (b Batch) part() part { return part{b.Topic, b.Partition} }
+
+// Next is the offset after the last record, and after what holds no records behind it, as
+// far as that has come with it: what Commit commits. A transaction ends with a marker, so
+// that a group would lag by it for ever.
+func (b Batch) Next() int64 {
+	last := b.Records[len(b.Records)-1].Offset
+	if last == b.gap.after {
+		return max(b.gap.next, last+1)
+	}
+	return last + 1
+}
+
+// Last is the batch with its last record alone, and of that the offset: enough for
+// Commit, after Release too.
+func (b Batch) Last() Batch {
+	b.Records = []Record{{Topic: b.Topic, Partition: b.Partition, Offset: b.Next() - 1}}
+	b.lease = nil
+	return b
+}
+
+// Release gives back the memory of the records, for those to come: neither they nor
+// their bytes may be used any more, in copies of b neither. Without it the memory
+// is collected when nobody uses it.
+func (b Batch) Release() {
+	if b.lease != nil {
+		b.lease.end()
+	}
+}
 
 // Revoked tells whether the group has moved on since the batch was read: it cannot
 // be committed any more, and its records are read again, here or elsewhere.
@@ -63,17 +98,31 @@ type Consumer struct {
 	cut     context.CancelFunc // the connections
 	work    sync.WaitGroup
 
+	pool     pool
 	patterns []*regexp.Regexp
+	progress *progress
 	session  atomic.Pointer[Session]
+	held     atomic.Bool // see Hold
+	ids      topicIDs
+	epochs   epochs
 
-	mu     sync.Mutex
-	err    error              // why reading failed
-	stay   map[part]int64     // ExitAtEnd, Until: where reading each partition ends
-	topics []string           // that are read, in order
-	gone   []string           // topics that were deleted while they were read
-	late   map[part]bool      // partitions that came when reading had begun
-	rejoin context.CancelFunc // lets the group know of new topics
-	behind map[part]int64     // lag of the partitions that were read
+	mu      sync.Mutex
+	err     error              // why reading failed
+	stay    map[part]int64     // ExitAtEnd, Until: where reading each partition ends
+	topics  []string           // that are read, in order
+	gone    []string           // topics that were deleted while they were read
+	late    map[part]bool      // partitions that came when reading had begun
+	known   map[part]bool      // of a group: partitions that this member has seen
+	rejoin  context.CancelFunc // lets the group know of new topics
+	behind  map[part]int64     // lag of the partitions that were read
+	remakes map[string]int     // how often a topic was deleted and made again
+	short   map[part]ending    // partitions that have lost records
+	losses  map[part]int       // how often one had
+	others  []string           // of a group: topics that are others than in the last generation; owned by its beginning
+
+	// Of the last generation; owned by the beginning of the next.
+	mine       []part
+	generation int32
 }
 
 // NewConsumer connects and starts to read ahead. A topic that does not exist is
@@ -98,9 +147,9 @@ func NewConsumer(ctx context.Context, cfg Config, cc ConsumerConfig) (*Consumer,
 		cut()
 		return nil, err
 	}
-	conn.decided = !cc.Open
-	c := &Consumer{cfg: cc, conn: conn, cut: cut, batches: make(chan Batch), ended: make(chan struct{}), patterns: patterns,
-		stay: map[part]int64{}, late: map[part]bool{}, behind: map[part]int64{}}
+	conn.decided, conn.replaced.reads = !cc.Open, true
+	c := &Consumer{cfg: cc, conn: conn, cut: cut, batches: make(chan Batch), ended: make(chan struct{}), patterns: patterns, progress: newProgress(),
+		stay: map[part]int64{}, late: map[part]bool{}, behind: map[part]int64{}, remakes: map[string]int{}, losses: map[part]int{}, short: map[part]ending{}}
 	c.ctx, c.stop = context.WithCancel(context.Background())
 	parts, err := c.partitions(ctx)
 	if err == nil && cc.Group == "" {
@@ -111,7 +160,7 @@ func NewConsumer(ctx context.Context, cfg Config, cc ConsumerConfig) (*Consumer,
 	if err != nil {
 		return nil, errors.Join(err, c.Close())
 	}
-	if !c.bounded() && (len(patterns) > 0 || cc.Group == "") {
+	if !c.bounded() {
 		c.work.Go(func() { c.watch(parts) })
 	}
 	return c, nil
@@ -129,7 +178,7 @@ func (cc ConsumerConfig) settings(s *sarama.Config) {
 	s.Consumer.Offsets.Initial = sarama.OffsetOldest
 	if cc.Session > 0 {
 		s.Consumer.Group.Session.Timeout = cc.Session
-		s.Consumer.Group.Heartbeat.Interval = cc.Session / 3
+		s.Consumer.Group.Heartbeat.Interval = (cc.Session / 3).Truncate(time.Millisecond)
 	}
 	// A member here has nothing to finish before it joins again: who has not joined
 	// in the time of two sessions is dead.
@@ -175,6 +224,7 @@ func (c *Consumer) Read(ctx context.Context) (Batch, error) {
 		select {
 		case b := <-c.batches:
 			if b.session.over() {
+				b.Release()
 				continue // another member reads these
 			}
 			if c.cfg.MaxRecords > 0 && int64(len(b.Records)) > left {
@@ -251,7 +301,7 @@ func (c *Consumer) startAlone(ctx context.Context, parts []part) error {
 func (c *Consumer) readFrom(ctx context.Context, from map[part]int64, s *session) {
 	var list []*reading
 	for p, pos := range from {
-		list = append(list, &reading{part: p, pos: pos, last: c.last(p)})
+		list = append(list, &reading{part: p, pos: pos, last: c.last(p), made: c.ids.of(p.topic)})
 	}
 	done, err := c.follow(ctx, list, s)
 	if err != nil {

@@ -3,7 +3,6 @@ package kafka
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 )
 
@@ -36,11 +35,21 @@ type Receipt struct{ d *delivery }
 // NewReceipt makes a receipt. done is called once, when Close was called and each
 // record has its answer: with nil where all are acknowledged. It is called from
 // another goroutine and must not wait.
-func NewReceipt(done func(error)) *Receipt {
-	r := &Receipt{d: &delivery{open: 1, noted: true}}
+//
+// refused, where it is not nil, is told before of each record that a broker refuses
+// for what it is while the others of its batch go on (a time that the topic does not
+// take, no key where it is to be compacted). n is its number among those that were
+// sent for the receipt, from 0. Such a record is counted as failed, and neither done
+// nor Flush hears of it. The calls come one after the other and must not wait.
+func NewReceipt(done func(error), refused func(n int64, r Record, err error)) *Receipt {
+	r := &Receipt{d: &delivery{open: 1, noted: true, refused: refused}}
 	r.d.done = func() { done(r.d.failure()) }
 	return r
 }
+
+// TellPartitions has refused told of records for a partition that their topic does
+// not have, too. It has to come before anything is sent.
+func (r *Receipt) TellPartitions() { r.d.partitions = true }
 
 // Close tells that no more records are sent for r.
 func (r *Receipt) Close() { r.d.end(0, nil) }
@@ -54,8 +63,12 @@ func (r *Receipt) of() *delivery {
 
 // delivery is the records of one Deliver or Receipt. A nil one is that of Send.
 type delivery struct {
-	noted bool // failures are told by Flush too
-	done  func()
+	noted   bool // failures are told by Flush too
+	done    func()
+	refused func(n int64, r Record, err error) // nil = such a record has failed
+	sent    int64                              // records so far; the producer's lock guards it
+
+	partitions bool // refused is told of those that have none, too
 
 	mu     sync.Mutex
 	open   int   // records without an answer, and one for who sends
@@ -101,5 +114,5 @@ func (d *delivery) failure() error {
 	if d.first == nil {
 		return nil
 	}
-	return fmt.Errorf("%s not acknowledged: %w", records(int64(d.failed)), d.first)
+	return &GivenUpError{Records: int64(d.failed), why: d.first.Error(), first: d.first}
 }

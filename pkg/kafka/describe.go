@@ -19,7 +19,7 @@ func FormatDescribeJava(w io.Writer, topics []Topic) error {
 			b.WriteString("\tTopicId: " + t.ID)
 		}
 		var configs []string
-		for _, s := range javaOrder(t.Configs) {
+		for _, s := range javaOrder(t.Configs, t.Settings) {
 			configs = append(configs, s.Name+"="+s.Value)
 		}
 		fmt.Fprintf(&b, "\tPartitionCount: %d\tReplicationFactor: %d\tConfigs: %s\n",
@@ -38,15 +38,19 @@ func FormatDescribeJava(w io.Writer, topics []Topic) error {
 }
 
 // javaOrder orders settings as the Java tool prints them: as a HashMap of all
-// settings of a topic yields them, which has 64 buckets for 25 to 48 of them
-// and keeps the broker's order in each.
-func javaOrder(settings []Setting) []Setting {
+// settings of a topic yields them, which doubles its 16 buckets when there are
+// more of them than three quarters of those, and keeps the broker's order in each.
+func javaOrder(settings []Setting, all int) []Setting {
+	buckets := 16
+	for all > buckets*3/4 {
+		buckets *= 2
+	}
 	bucket := func(s Setting) int {
 		h := uint32(0)
 		for _, c := range []byte(s.Name) {
 			h = 31*h + uint32(c)
 		}
-		return int((h ^ h>>16) & 63)
+		return int(h^h>>16) & (buckets - 1)
 	}
 	return slices.SortedStableFunc(slices.Values(settings), func(a, b Setting) int { return bucket(a) - bucket(b) })
 }

@@ -2,9 +2,7 @@ package kafka
 
 import (
 	"encoding/binary"
-	"errors"
 	"math/bits"
-	"time"
 )
 
 // Records are written into the buffer of their batch as they stand in the log
@@ -64,77 +62,6 @@ func appendRecord(dst []byte, r *Record, ms, delta int64) []byte {
 		dst = appendField(dst, h.Value)
 	}
 	return dst
-}
-
-var errRecord = errors.New("a record ends early or has a length that cannot be")
-
-// readRecord reads the record at the head of b and returns what follows it. Key,
-// value and headers' values are parts of b. base is the time of the batch in ms.
-func readRecord(r *Record, b []byte, base int64) (delta int64, rest []byte, err error) {
-	size, n := binary.Varint(b)
-	if n <= 0 || size < 1 || size > int64(len(b)-n) {
-		return 0, nil, errRecord
-	}
-	body := reader{b: b[n : n+int(size)]}
-	body.skip(1)
-	ms := body.varint()
-	delta = body.varint()
-	r.Key, r.Value = body.field(), body.field()
-	r.Time = time.UnixMilli(base + ms)
-	r.Headers = nil
-	count := body.varint()
-	if count < 0 || count > int64(len(body.b)) {
-		return 0, nil, errRecord
-	}
-	if count > 0 {
-		r.Headers = make([]Header, count)
-	}
-	for i := range r.Headers {
-		r.Headers[i] = Header{string(body.field()), body.field()}
-	}
-	if body.bad {
-		return 0, nil, errRecord
-	}
-	return delta, b[n+int(size):], nil
-}
-
-// reader reads what stands in a record; bad says that something was not there.
-type reader struct {
-	b   []byte
-	bad bool
-}
-
-func (r *reader) skip(n int) {
-	if n > len(r.b) {
-		r.bad, r.b = true, nil
-		return
-	}
-	r.b = r.b[n:]
-}
-
-func (r *reader) varint() int64 {
-	v, n := binary.Varint(r.b)
-	if n <= 0 {
-		r.bad, r.b = true, nil
-		return 0
-	}
-	r.b = r.b[n:]
-	return v
-}
-
-// field is the next key or value; nil is null.
-func (r *reader) field() []byte {
-	n := r.varint()
-	if n == noField || r.bad {
-		return nil
-	}
-	if n < noField || n > int64(len(r.b)) {
-		r.bad, r.b = true, nil
-		return nil
-	}
-	f := r.b[:n:n]
-	r.b = r.b[n:]
-	return f
 }
 
 // Size is how many bytes the record takes as the only one of a batch, before

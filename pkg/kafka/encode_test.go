@@ -65,16 +65,14 @@ func TestBatchBytes(t *testing.T) {
 				got <- bytes.Clone(r.(*kmsg.ProduceRequest).Topics[0].Partitions[0].Records)
 				return nil, nil, false
 			})
-			p := f.producer(t, ProducerConfig{Compression: name, Linger: 20 * time.Millisecond})
+			p := f.producer(t, ProducerConfig{Compression: name})
 			at := time.UnixMilli(1_700_000_000_123)
 			var sent []Record
 			for i, r := range encoded {
 				r.Topic, r.Time = "x", at.Add(time.Duration(3-i)*time.Millisecond)
 				sent = append(sent, r)
 			}
-			if err := p.Deliver(soon(t), sent); err != nil {
-				t.Fatal(err)
-			}
+			deliverTogether(t, p, sent)
 			raw := <-got
 			var b kmsg.RecordBatch
 			if err := b.ReadFrom(raw); err != nil {
@@ -88,7 +86,7 @@ func TestBatchBytes(t *testing.T) {
 			if sum := crc32.Checksum(raw[21:], crc32.MakeTable(crc32.Castagnoli)); int32(sum) != b.CRC || binary.BigEndian.Uint32(raw[17:]) != sum {
 				t.Errorf("sum %x, want %x", b.CRC, sum)
 			}
-			back := readAll(t, consumer(t, f.cfg, ConsumerConfig{Topics: []string{"x"}, From: Beginning, ExitAtEnd: true})) // sarama's decoder
+			back := readAll(t, consumer(t, f.cfg, ConsumerConfig{Topics: []string{"x"}, From: Beginning, ExitAtEnd: true}))
 			for i := range back {
 				if !same(back[i], sent[i]) {
 					t.Errorf("record %d read as %+v", i, back[i])
@@ -134,7 +132,7 @@ func FuzzHalves(f *testing.F) {
 		whole := &batch{sequence: 1<<31 - 10}
 		for i := range count {
 			r := Record{Key: key[:min(i, len(key))], Value: value}
-			whole.add(&r, (ms&(1<<40-1))+int64(i), nil)
+			whole.add(&r, (ms&(1<<40-1))+int64(i), nil, int64(i))
 		}
 		front, back, err := whole.halves(codec.None)
 		if err != nil || front.count+back.count != whole.count || front.sequence != whole.sequence ||
@@ -157,4 +155,18 @@ func FuzzHalves(f *testing.F) {
 			t.Errorf("%d bytes are left", len(left))
 		}
 	})
+}
+
+// Batches of few partitions are as large as brokers take; those of many share half
+// of the buffer, so that as much can be on its way.
+func TestBatchLimit(t *testing.T) {
+	for _, c := range []struct{ partitions, most, want int }{
+		{0, DefaultRecordLimit, DefaultRecordLimit}, {1, 1 << 20, batchBytes}, {1, 20_000, 20_000},
+		{4, 1 << 20, 512 << 10}, {100, 1 << 20, batchLeast}, {100, 9000, 9000},
+	} {
+		p := &Producer{cfg: ProducerConfig{BufferBytes: 4 << 20, MaxMessageBytes: c.most}}
+		if got := p.batchLimit(&topic{parts: make([]*partition, c.partitions)}); got != c.want {
+			t.Errorf("%d partitions, at most %d: %d, want %d", c.partitions, c.most, got, c.want)
+		}
+	}
 }

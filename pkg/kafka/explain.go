@@ -14,6 +14,10 @@ import (
 // member since the batch was read: that member reads the records again.
 var ErrRevoked = errors.New("the partition went to another member of the group")
 
+// ErrRemade is in the chain of the error that a topic was deleted and made again while
+// it was read.
+var ErrRemade = errors.New("the topic is another one")
+
 // ErrNoTopic is in the chain of every error about a topic that does not exist.
 var ErrNoTopic = errors.New("unknown topic")
 
@@ -47,6 +51,8 @@ var wording = []plain{
 	{sarama.ErrMessageSizeTooLarge, "topic %q: a record or batch is larger than the broker takes", "the topic's max.message.bytes sets the limit"},
 	{sarama.ErrNotEnoughReplicas, "topic %q: fewer replicas are in sync than min.insync.replicas asks for", "logpipe topic describe %s shows the replicas"},
 	{sarama.ErrNotEnoughReplicasAfterAppend, "topic %q: written, but to fewer replicas than min.insync.replicas asks for", "logpipe topic describe %s shows the replicas"},
+	{sarama.ErrInvalidRecord, "topic %q: the broker refuses the record", ""},
+	{sarama.ErrInvalidTimestamp, "topic %q: the broker refuses the record's time", "message.timestamp.before.max.ms and message.timestamp.after.max.ms of the topic say which times it takes"},
 	{sarama.ErrTopicAuthorizationFailed, "topic %q: not authorized", "an access rule of the cluster forbids it"},
 	{sarama.ErrGroupAuthorizationFailed, "the group is not authorized", "an access rule of the cluster forbids it"},
 	{sarama.ErrInvalidSessionTimeout, "the brokers do not allow this session timeout", "--session-timeout 10s fits most; group.min.session.timeout.ms of the brokers is the least"},
@@ -79,7 +85,8 @@ func explain(err error, topic string) error {
 		return out
 	}
 	if code := sarama.KError(0); !errors.As(err, &code) && passing(err) { // no broker said it: the network did
-		return fault.Unreachablef("no broker of the cluster answers: %s", trim(err))
+		return fault.Hint(fault.Unreachablef("no broker of the cluster answers: %s", trim(err)),
+			"brokers tell clients where to connect to (advertised.listeners): %s", testHint)
 	}
 	if topic != "" {
 		return fmt.Errorf("topic %q: %w", topic, trimmed{err})

@@ -12,6 +12,27 @@ import (
 // maxReasons is how many kinds of failure are told apart.
 const maxReasons = 8
 
+// GivenUpError tells how many records were not acknowledged, and why.
+type GivenUpError struct {
+	Records int64 // that were given up
+	Unsent  int64 // that were not even sent behind them; who has them says so
+
+	why   string
+	first error
+}
+
+// Error counts both.
+func (e *GivenUpError) Error() string {
+	text := fmt.Sprintf("%s not acknowledged: %s", records(e.Records+e.Unsent), e.why)
+	if e.Unsent > 0 {
+		text += fmt.Sprintf(" (%d of them were not sent any more)", e.Unsent)
+	}
+	return text
+}
+
+// Unwrap is the first of the failures.
+func (e *GivenUpError) Unwrap() error { return e.first }
+
 // failures makes one error of those since the last call, and forgets them. It
 // keeps the first one's hint, exit code and chain. p.mu is held.
 func (p *Producer) failures() error {
@@ -40,7 +61,7 @@ func (p *Producer) failures() error {
 			list = append(list, fmt.Sprintf("%s (%d)", name, p.reasons[name]))
 		}
 	}
-	err := error(topicError{fmt.Sprintf("%s not acknowledged: %s", records(total), strings.Join(list, "; ")), p.first})
+	err := error(&GivenUpError{Records: total, why: strings.Join(list, "; "), first: p.first})
 	if hint := fault.HintOf(p.first); hint != "" {
 		err = fault.Hint(err, "%s", hint)
 	}

@@ -46,7 +46,7 @@ func newFaulty(t *testing.T, nodes, partitions int) *faulty {
 		t.Fatal(err)
 	}
 	t.Cleanup(c.Close)
-	f.Cluster, f.cfg = c, Config{Brokers: c.ListenAddrs()}
+	f.Cluster, f.cfg = c, Config{Brokers: c.ListenAddrs(), Wait: contactWait}
 	c.ControlKey(int16(kmsg.Produce), func(r kmsg.Request) (kmsg.Response, error, bool) {
 		c.KeepControl()
 		f.note(r.(*kmsg.ProduceRequest))
@@ -143,6 +143,15 @@ func (f *faulty) load(t *testing.T, p *Producer, n, partitions int) {
 	}
 }
 
+// store is load, and has the brokers acknowledge the records.
+func (f *faulty) store(t *testing.T, p *Producer, n, partitions int) {
+	t.Helper()
+	f.load(t, p, n, partitions)
+	if err := p.Flush(soon(t)); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // whole holds that the topic has each of the n records once, in order.
 func (f *faulty) whole(t *testing.T, n, partitions int) {
 	t.Helper()
@@ -213,9 +222,7 @@ func TestSequences(t *testing.T) {
 	p := f.producer(t, ProducerConfig{})
 	send := func() {
 		t.Helper()
-		if err := p.Deliver(soon(t), []Record{{Topic: "x", Value: []byte("v")}, {Topic: "x", Value: []byte("w")}}); err != nil {
-			t.Fatal(err)
-		}
+		deliverTogether(t, p, []Record{{Topic: "x", Value: []byte("v")}, {Topic: "x", Value: []byte("w")}})
 	}
 	send()
 	f.fails(kerr.NotLeaderForPartition, 1)
@@ -237,14 +244,21 @@ func TestSequences(t *testing.T) {
 
 // While nobody leads a partition its broker is not asked again and again.
 func TestAttemptsArePaced(t *testing.T) {
-	f := newFaulty(t, 1, 1)
-	p := f.producer(t, ProducerConfig{Timeout: 1200 * time.Millisecond})
-	f.fails(kerr.NotLeaderForPartition, -1)
-	if err := p.Deliver(soon(t), []Record{{Topic: "x", Value: []byte("v")}}); fault.CodeOf(err) != fault.Unreachable {
-		t.Error(err)
-	}
-	if n := len(f.attempts()); n < 2 || n > 8 {
-		t.Errorf("%d attempts in 1.2 s", n)
+	for tries := 1; ; tries++ {
+		f := newFaulty(t, 1, 1)
+		p := f.producer(t, ProducerConfig{Timeout: 1200 * time.Millisecond})
+		f.fails(kerr.NotLeaderForPartition, -1)
+		if err := p.Deliver(soon(t), []Record{{Topic: "x", Value: []byte("v")}}); fault.CodeOf(err) != fault.Unreachable {
+			t.Error(err)
+		}
+		n := len(f.attempts())
+		if n < 2 && tries < 5 { // a busy machine has stopped for a second
+			continue
+		}
+		if n < 2 || n > 8 {
+			t.Errorf("%d attempts in 1.2 s", n)
+		}
+		return
 	}
 }
 
@@ -286,9 +300,10 @@ func TestSplit(t *testing.T) {
 
 // A partition that takes nothing is given up after the timeout; the others go on.
 func TestOnePartitionGivenUp(t *testing.T) {
+	t.Parallel()
 	f := newFaulty(t, 1, 2)
 	f.fails(kerr.NotLeaderForPartition, -1, 1)
-	p := f.producer(t, ProducerConfig{Timeout: time.Second})
+	p := f.producer(t, ProducerConfig{Timeout: longTimeout})
 	ctx, cancel := context.WithCancel(soon(t))
 	defer cancel()
 	for range 3 {
@@ -305,11 +320,11 @@ func TestOnePartitionGivenUp(t *testing.T) {
 		select {
 		case err := <-flushed:
 			if fault.CodeOf(err) != fault.Unreachable || !strings.HasPrefix(err.Error(), "3 records were not acknowledged: ") ||
-				!strings.Contains(err.Error(), `topic "x" partition 1: no acknowledgement for 1s`) {
+				!strings.Contains(err.Error(), `topic "x" partition 1: no acknowledgement for 10s`) {
 				t.Errorf("%v", err)
 			}
 			return
-		default:
+		case <-time.After(5 * time.Millisecond):
 		}
 	}
 }

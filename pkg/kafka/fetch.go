@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,31 +14,33 @@ import (
 )
 
 // Reading is done with Fetch requests on connections of their own, one to each
-// leader, and not with the library's consumer: that one starts with a pause of
-// 100 ms, hands over single records, and never tells that the rest of a
-// partition holds no records (the markers of transactions, what compaction left).
+// leader (fetch_conn.go), whose answers are read in place (decode.go), and not with
+// the library's consumer: that one starts with a pause of 100 ms, hands over single
+// records, and never tells that the rest of a partition holds no records (the
+// markers of transactions, what compaction left).
 
 // reading is one partition that is being read.
 type reading struct {
 	part
-	pos   int64 // the next offset to hand out; owned by the leader's loop of the round
-	last  int64 // where to end; -1 = never
-	epoch int32 // of the leader, as the metadata of the round say
+	pos   int64       // the next offset to hand out; owned by the leader's loop of the round
+	last  int64       // where to end; -1 = never
+	epoch int32       // of the leader, as the metadata of the round say
+	read  leaderEpoch // of the record before pos; owned by fetch
+	noted bool        // the epochs of the records of this round are; owned by fetch
+	made  sarama.Uuid // the topic's id; zero = not known
+	gone  time.Time   // since when the cluster does not know the topic; zero = it does
 }
 
 func (r *reading) done() bool { return r.last >= 0 && r.pos >= r.last }
 
 // Sizes and times of a fetch.
 const (
-	fetchVersion  = 11      // the last before topic ids and flexible encoding
-	fetchMost     = 2 << 20 // asked for at a time, compressed as it is
-	fetchLeast    = 64 << 10
-	fetchWanted   = 2 << 20 // of memory for the records of one answer; three of them are on their way
-	recordMemory  = 300     // of a record beside its bytes, here and in the library
+	fetchMost     = 1 << 20 // asked for at a time, packed as it is
+	fetchAll      = 4 << 20 // of all leaders; each has two answers on their way
+	fetchLeast    = 256 << 10
 	fetchLargest  = 64 << 20
 	fetchWait     = 500 * time.Millisecond // how long a broker holds a fetch that finds nothing
 	leaderlessFor = time.Second            // when to look again for the leader of a partition without one
-	batchRecords  = 2048                   // what an operator likes to get at once
 )
 
 // follow reads partitions until all have reached their end (true), ctx is over
@@ -56,11 +59,13 @@ func (c *Consumer) follow(ctx context.Context, parts []*reading, s *session) (bo
 		if err == nil {
 			continue
 		}
-		if !passing(err) && !errors.Is(err, errMoved) {
+		if !passing(err) && !errors.Is(err, errMoved) && !errors.Is(err, errGone) {
 			return false, err
 		}
 		c.conn.cfg.log().Debug("read again", "reason", err)
-		c.conn.outage.failed()
+		if !errors.Is(err, errGone) {
+			c.conn.outage.failed(err)
+		}
 		if pause(ctx, retryPause) != nil {
 			return false, nil
 		}
@@ -71,7 +76,10 @@ func (c *Consumer) follow(ctx context.Context, parts []*reading, s *session) (bo
 var errMoved = errors.New("the leader of a partition moved")
 
 func (c *Consumer) round(ctx context.Context, open []*reading, s *session) error {
-	leaders, all, err := c.leaders(ctx, open)
+	if err := c.setBack(ctx, open, s); err != nil {
+		return err
+	}
+	leaders, all, err := c.leaders(ctx, open, s)
 	if err != nil {
 		return err
 	}
@@ -84,7 +92,7 @@ func (c *Consumer) round(ctx context.Context, open []*reading, s *session) error
 	results := make(chan error, len(leaders))
 	answered := make(chan struct{}, len(leaders)) // by a leader, once
 	for leader, parts := range leaders {
-		go func() { results <- c.fromLeader(ctx, leader, parts, s, answered) }()
+		go func() { results <- c.fromLeader(ctx, leader, parts, s, len(leaders), answered) }()
 	}
 	if all {
 		go c.noteAnswers(ctx, answered, len(leaders))
@@ -98,7 +106,11 @@ func (c *Consumer) round(ctx context.Context, open []*reading, s *session) error
 			cancel() // so that all meet in the next round
 		}
 	}
-	if first == nil && len(leaders) == 0 {
+	if first == nil && len(leaders) == 0 && !all {
+		if !open[0].gone.IsZero() {
+			return errGone
+		}
+		c.conn.outage.leaderless(open[0].topic)
 		return errMoved
 	}
 	return first
@@ -117,7 +129,7 @@ func (c *Consumer) noteAnswers(ctx context.Context, answered <-chan struct{}, le
 }
 
 // leaders groups partitions by their leader; all tells whether each has one.
-func (c *Consumer) leaders(ctx context.Context, open []*reading) (_ map[*sarama.Broker][]*reading, all bool, err error) {
+func (c *Consumer) leaders(ctx context.Context, open []*reading, s *session) (_ map[*sarama.Broker][]*reading, all bool, err error) {
 	var topics []string
 	for _, r := range open {
 		if !slices.Contains(topics, r.topic) {
@@ -132,20 +144,15 @@ func (c *Consumer) leaders(ctx context.Context, open []*reading) (_ map[*sarama.
 	for _, b := range resp.Brokers {
 		brokers[b.ID()] = b
 	}
-	known := map[part]*sarama.PartitionMetadata{}
-	for _, t := range resp.Topics {
-		if t.Err == sarama.ErrUnknownTopicOrPartition && c.forget(t.Name, open) {
-			continue
-		}
-		if t.Err != sarama.ErrNoError && !passing(t.Err) {
-			return nil, false, explain(t.Err, t.Name)
-		}
-		for _, p := range t.Partitions {
-			known[part{t.Name, p.ID}] = p
-		}
+	known, err := c.knownParts(ctx, resp.Topics, open, s)
+	if err != nil {
+		return nil, false, err
 	}
 	leaders, all := map[*sarama.Broker][]*reading{}, true
 	for _, r := range open {
+		if r.done() {
+			continue // its topic is forgotten
+		}
 		p := known[r.part]
 		if p == nil || brokers[p.Leader] == nil {
 			all = false
@@ -157,46 +164,90 @@ func (c *Consumer) leaders(ctx context.Context, open []*reading) (_ map[*sarama.
 	return leaders, all, nil
 }
 
+// knownParts finds the partitions of the topics that are read, and sees to those that
+// are gone or were made anew.
+func (c *Consumer) knownParts(ctx context.Context, topics []*sarama.TopicMetadata, open []*reading, s *session) (map[part]*sarama.PartitionMetadata, error) {
+	known := map[part]*sarama.PartitionMetadata{}
+	for _, t := range topics {
+		if t.Err == sarama.ErrUnknownTopicOrPartition {
+			if !c.forget(t.Name, open, s) {
+				if err := c.missing(t.Name, open); err != nil {
+					return nil, err
+				}
+			}
+			continue
+		}
+		if t.Err != sarama.ErrNoError && !passing(t.Err) {
+			return nil, explain(t.Err, t.Name)
+		}
+		for _, p := range t.Partitions {
+			known[part{t.Name, p.ID}] = p
+		}
+		if err := c.remade(ctx, t, open, s); err != nil {
+			return nil, err
+		}
+	}
+	return known, nil
+}
+
 // fromLeader reads what one broker leads. While a reader works on one answer
 // the next is fetched; positions move when records are handed out, so what was
 // fetched in vain is fetched again.
-func (c *Consumer) fromLeader(ctx context.Context, leader *sarama.Broker, parts []*reading, s *session, answered chan<- struct{}) error {
+func (c *Consumer) fromLeader(ctx context.Context, leader *sarama.Broker, parts []*reading, s *session, share int, answered chan<- struct{}) error {
 	ctx, cancel := context.WithCancel(ctx)
-	conf := *c.conn.client.Config()
-	conf.Net.Proxy.Enable, conf.Net.Proxy.Dialer = true, cutDialer{ctx, conf.Net.DialTimeout}
-	if err := leader.Open(&conf); err != nil {
-		cancel()
-		return err
-	}
 	var fetching sync.WaitGroup
 	defer fetching.Wait()
 	defer cancel()
 	context.AfterFunc(ctx, func() { leader.Close() })
-	f := &fetch{c: c, leader: leader, first: sync.OnceFunc(func() { answered <- struct{}{} }), size: max(c.conn.client.Config().Consumer.Fetch.Default, 1), total: fetchWanted / 2}
-	for _, r := range parts {
-		f.parts = append(f.parts, &reading{part: r.part, pos: r.pos, last: r.last, epoch: r.epoch})
+	conn, err := c.openFetch(ctx, leader)
+	if ctx.Err() != nil {
+		return nil
 	}
-	answers := make(chan []answer, 1)
+	if err != nil {
+		return fmt.Errorf("fetch from broker %d: %w", leader.ID(), err)
+	}
+	slices.SortFunc(parts, func(a, b *reading) int { return cmp.Or(cmp.Compare(a.topic, b.topic), cmp.Compare(a.id, b.id)) })
+	f := c.newFetch(conn, parts, share)
+	f.first = sync.OnceFunc(func() { answered <- struct{}{} })
+	answers := make(chan []answer)
 	var failed error
 	fetching.Go(func() {
 		defer close(answers)
 		failed = f.run(ctx, answers)
 	})
+	h := &handing{c: c, session: s, parts: parts}
+	defer h.close()
 	for list := range answers {
-		for _, a := range list {
-			for batch := range slices.Chunk(a.records, batchRecords) {
-				b := Batch{Topic: a.topic, Partition: a.id, Records: batch, End: a.end, session: s}
-				select {
-				case c.batches <- b:
-					parts[a.index].pos = b.Next()
-				case <-ctx.Done():
-					return nil
-				}
+		for i := range list {
+			if err := h.give(ctx, &list[i]); err != nil && ctx.Err() == nil {
+				return err
+			} else if err != nil {
+				return nil
 			}
-			parts[a.index].pos = a.next
 		}
 	}
+	if ctx.Err() != nil {
+		return nil // the round is over: its connections were cut
+	}
 	return failed
+}
+
+// newFetch asks over conn for parts, as one of share leaders.
+func (c *Consumer) newFetch(conn *fetchConn, parts []*reading, share int) *fetch {
+	f := &fetch{c: c, conn: conn, index: map[string]map[int32]int{}, names: map[sarama.Uuid]string{},
+		size: max(c.conn.client.Config().Consumer.Fetch.Default, 1), total: int32(max(min(fetchAll/share, fetchMost), fetchLeast))}
+	for i, r := range parts {
+		f.parts = append(f.parts, &reading{part: r.part, pos: r.pos, last: r.last, epoch: r.epoch, read: c.epochs.at(r.part, r.pos), made: r.made})
+		f.names[r.made] = r.topic
+		if f.index[r.topic] == nil {
+			f.index[r.topic] = map[int32]int{}
+		}
+		f.index[r.topic][r.id] = i
+	}
+	if !f.byID() {
+		conn.version = min(conn.version, fetchNamed)
+	}
+	return f
 }
 
 // cutDialer makes connections that are cut when ctx ends. The library's own
@@ -213,177 +264,4 @@ func (d cutDialer) Dial(network, address string) (net.Conn, error) {
 	}
 	context.AfterFunc(d.ctx, func() { conn.Close() })
 	return conn, nil
-}
-
-// answer is what one fetch brought of one partition.
-type answer struct {
-	part
-	index   int // in the leader's list
-	records []Record
-	next    int64 // the offset to go on with: behind what holds no records too
-	end     int64
-}
-
-// fetch asks one leader, ahead of what is handed out.
-type fetch struct {
-	c      *Consumer
-	leader *sarama.Broker
-	first  func()     // is called with each answer
-	parts  []*reading // positions of the fetches
-	size   int32      // asked for each partition; grows for a batch that is larger
-	total  int32      // asked for all of them; a first batch that is larger comes all the same
-}
-
-// run fetches until all partitions have reached their end or something fails.
-func (f *fetch) run(ctx context.Context, answers chan<- []answer) error {
-	for {
-		req := &sarama.FetchRequest{Version: fetchVersion, MinBytes: 1, SessionEpoch: -1,
-			MaxWaitTime: int32(fetchWait / time.Millisecond), MaxBytes: f.total}
-		if f.c.conn.decided {
-			req.Isolation = sarama.ReadCommitted
-		}
-		open := false
-		for _, r := range f.parts {
-			if !r.done() {
-				req.AddBlock(r.topic, r.id, r.pos, f.size, r.epoch)
-				open = true
-			}
-		}
-		if !open {
-			return nil
-		}
-		resp, err := f.leader.Fetch(req)
-		if err != nil {
-			return fmt.Errorf("fetch from broker %d: %w", f.leader.ID(), err)
-		}
-		f.first()
-		list, err := f.take(ctx, resp)
-		f.adapt(list)
-		if len(list) > 0 {
-			select {
-			case answers <- list:
-			case <-ctx.Done():
-				return nil
-			}
-		}
-		if err != nil {
-			return err
-		}
-	}
-}
-
-// adapt asks for as much as makes the records of an answer as large as is wanted:
-// they may be many times what they are compressed.
-func (f *fetch) adapt(list []answer) {
-	memory := 0
-	for _, a := range list {
-		memory += recordMemory * len(a.records)
-		for i := range a.records {
-			memory += len(a.records[i].Key) + len(a.records[i].Value)
-		}
-	}
-	switch {
-	case memory > 2*fetchWanted:
-		f.total = max(f.total/2, fetchLeast)
-	case memory > 0 && memory < fetchWanted/2:
-		f.total = min(f.total*2, fetchMost)
-	}
-}
-
-// take reads a response and moves the positions of the fetches.
-func (f *fetch) take(ctx context.Context, resp *sarama.FetchResponse) (list []answer, failed error) {
-	for i, r := range f.parts {
-		block := resp.GetBlock(r.topic, r.id)
-		if block == nil {
-			continue
-		}
-		switch code := block.Err; {
-		case code == sarama.ErrNoError:
-		case code == sarama.ErrOffsetOutOfRange:
-			a, err := f.again(ctx, i)
-			if err != nil {
-				return list, err
-			}
-			list = append(list, a)
-			continue
-		case code == sarama.ErrUnknownTopicOrPartition || passing(code):
-			failed = errMoved // if the topic is gone, the next round's metadata say so
-			continue
-		default:
-			return list, explain(code, r.topic)
-		}
-		a := answer{part: r.part, index: i, next: r.pos, end: block.HighWaterMarkOffset}
-		if err := a.read(block, r.last); err != nil {
-			return list, err
-		}
-		if a.next == r.pos && len(block.RecordsSet) > 0 && f.size < fetchLargest {
-			f.size *= 2 // an old broker cut the only batch off
-		}
-		if a.next > r.pos {
-			r.pos = a.next
-			list = append(list, a)
-		}
-	}
-	return list, failed
-}
-
-// again finds a place for a partition whose position is no longer in the log:
-// retention was faster than this reader, or the topic was made anew. The oldest
-// record loses the least.
-func (f *fetch) again(ctx context.Context, i int) (answer, error) {
-	r := f.parts[i]
-	s, err := f.c.conn.span(ctx, r.part)
-	if err != nil {
-		return answer{}, err
-	}
-	f.c.conn.cfg.log().Warn("the next offset to read is no longer in the log", "topic", r.topic, "partition", r.id,
-		"offset", r.pos, "going on at", s.first, "lost", max(0, s.first-r.pos))
-	r.pos = s.first
-	return answer{part: r.part, index: i, next: s.first, end: s.next}, nil
-}
-
-// read collects the records of a block from a.next on and before last.
-func (a *answer) read(block *sarama.FetchResponseBlock, last int64) error {
-	count := 0
-	for _, set := range block.RecordsSet {
-		if set.RecordBatch != nil {
-			count += len(set.RecordBatch.Records)
-		}
-	}
-	a.records = make([]Record, 0, count)
-	undone := abortedIn(block) // none where all is read
-	for _, set := range block.RecordsSet {
-		b := set.RecordBatch
-		if b == nil {
-			return fmt.Errorf("topic %q partition %d: offset %d has the record format from before Kafka 0.11, which is not read", a.topic, a.id, a.next)
-		}
-		if b.PartialTrailingRecord {
-			break
-		}
-		if !undone.skips(b) {
-			a.add(b, last)
-		}
-		a.next = max(a.next, b.LastOffset()+1)
-	}
-	return nil
-}
-
-func (a *answer) add(b *sarama.RecordBatch, last int64) {
-	for _, r := range b.Records {
-		offset := b.FirstOffset + r.OffsetDelta
-		if offset < a.next || last >= 0 && offset >= last {
-			continue
-		}
-		out := Record{Topic: a.topic, Partition: a.id, Key: r.Key, Value: r.Value, Offset: offset, Time: b.FirstTimestamp.Add(r.TimestampDelta)}
-		if b.LogAppendTime {
-			out.Time = b.MaxTimestamp
-		}
-		if len(r.Headers) > 0 {
-			out.Headers = make([]Header, len(r.Headers))
-			for i, h := range r.Headers {
-				out.Headers[i] = Header{string(h.Key), h.Value}
-			}
-		}
-		a.records = append(a.records, out)
-	}
 }

@@ -17,6 +17,7 @@ type session struct {
 	member     string
 	generation int32
 	ctx        context.Context // ends with the generation
+	parts      []part
 	info       *Session
 }
 
@@ -33,12 +34,16 @@ type member struct {
 	c     *Consumer
 	group sarama.ConsumerGroup
 	read  sync.WaitGroup
+	now   *session
 }
 
 // startGroup joins the group and reads what it assigns.
 func (c *Consumer) startGroup(ctx context.Context, parts []part) error {
 	// The offset is checked and the ends are noted now, before the group gives
 	// out the partitions: a mistake in -o is told at once.
+	if err := c.noteLate(ctx, parts); err != nil {
+		return err
+	}
 	if _, _, err := c.starts(ctx, parts); err != nil {
 		return err
 	}
@@ -82,9 +87,9 @@ func (c *Consumer) join(group sarama.ConsumerGroup) error {
 			continue
 		}
 		c.conn.cfg.log().Debug("join group", "group", c.cfg.Group, "error", err)
-		c.conn.outage.failed()
-		if network := fault.CodeOf(explain(err, "")) == fault.Unreachable; network {
-			failing = time.Now() // a cluster that is gone is waited for
+		c.conn.outage.failed(err)
+		if fault.CodeOf(explain(err, "")) == fault.Unreachable || c.generation > 0 && passing(err) {
+			failing = time.Now() // a cluster that is gone is waited for, and a coordinator that there was
 		}
 		if failing.IsZero() {
 			failing = time.Now()
@@ -115,20 +120,31 @@ func (m *member) Setup(s sarama.ConsumerGroupSession) error {
 			parts = append(parts, part{topic, id})
 		}
 	}
+	if err := m.c.identify(s.Context(), parts); err != nil {
+		return err
+	}
 	if err := m.c.learnEnds(s.Context(), parts); err != nil {
 		return err
 	}
+	m.c.include(parts)
 	from, fresh, err := m.c.starts(s.Context(), parts)
 	if err != nil {
 		return err
 	}
-	now := &session{member: s.MemberID(), generation: s.GenerationID(), ctx: s.Context()}
+	now := &session{member: s.MemberID(), generation: s.GenerationID(), ctx: s.Context(), parts: parts}
+	if err := m.c.anew(s.Context(), now, from); err != nil {
+		return err
+	}
+	if ahead := m.c.progress.ahead(from); !m.c.held.Load() {
+		maps.Copy(fresh, ahead)
+	}
 	if err := m.c.commit(s.Context(), now, fresh); err != nil && !errors.Is(err, ErrRevoked) {
 		return err
 	}
 	if err := m.c.present(s.Context(), from, now); err != nil {
 		return err
 	}
+	m.now = now
 	m.read.Go(func() { m.c.readFrom(s.Context(), from, now) })
 	return nil
 }
@@ -136,7 +152,9 @@ func (m *member) Setup(s sarama.ConsumerGroupSession) error {
 // starts tells where to begin in each partition, and which of these places are
 // fresh: nothing is committed there.
 func (c *Consumer) starts(ctx context.Context, parts []part) (from, fresh map[part]int64, err error) {
-	from, err = c.conn.committed(ctx, c.cfg.Group, parts)
+	from, err = c.conn.committedEach(ctx, c.cfg.Group, parts, func(p part, b *sarama.OffsetFetchResponseBlock) {
+		c.epochs.learn(p, b.Offset, epochOf(b.LeaderEpoch))
+	})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -160,8 +178,20 @@ func (m *member) ConsumeClaim(s sarama.ConsumerGroupSession, claim sarama.Consum
 	return nil
 }
 
-// Cleanup runs when a generation ends.
+// Cleanup runs when a generation ends. Until all members have joined the next one,
+// the group still takes what this one has done: who reads on need not do it again.
 func (m *member) Cleanup(sarama.ConsumerGroupSession) error {
 	m.read.Wait()
+	if m.now == nil || m.c.held.Load() {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), farewellPatience)
+	defer cancel()
+	if err := m.c.commit(ctx, m.now, m.c.progress.open(m.now.parts)); err != nil {
+		m.c.conn.cfg.log().Debug("not committed at the end of a generation", "group", m.c.cfg.Group, "reason", err)
+	}
 	return nil
 }
+
+// farewellPatience is how long the last commit of a generation may take.
+const farewellPatience = time.Second

@@ -31,6 +31,7 @@ type Group struct {
 	Type        string // consumer (KIP-848) or classic; "" on brokers before 3.8
 	Assignor    string // the strategy by which partitions are shared out
 	Coordinator string // host:port of the broker that looks after it
+	Broker      int32  // its id
 	Members     []GroupMember
 	Offsets     []GroupOffset // by topic and partition
 }
@@ -94,11 +95,13 @@ func (a *Admin) listGroups() ([]Group, error) {
 	for i, b := range brokers {
 		asking.Go(func() {
 			if err := b.Open(a.conn.client.Config()); err != nil && !errors.Is(err, sarama.ErrAlreadyConnected) {
-				failures[i] = err
+				failures[i] = notListed(b.Addr(), err)
 				return
 			}
-			answers[i], failures[i] = b.ListGroups(&sarama.ListGroupsRequest{Version: 5})
-			if failures[i] == nil && answers[i].Err != sarama.ErrNoError {
+			var err error
+			answers[i], err = b.ListGroups(&sarama.ListGroupsRequest{Version: 5})
+			failures[i] = notListed(b.Addr(), err)
+			if err == nil && answers[i].Err != sarama.ErrNoError {
 				failures[i] = answers[i].Err
 			}
 		})
@@ -204,7 +207,7 @@ func (a *Admin) askGroup(name, kind string) (Group, error) {
 	if err != nil {
 		return g, err
 	}
-	g.Coordinator = b.Addr()
+	g.Coordinator, g.Broker = b.Addr(), b.ID()
 	if kind == "consumer" {
 		err = describeConsumers(b, &g)
 	} else {
@@ -322,42 +325,53 @@ func (a *Admin) addEnds(ctx context.Context, groups []Group) error {
 // after a time in milliseconds, or at one of the library's special times.
 // Partitions that are gone have none; -1 = no record is that young.
 func (a *Admin) offsetsAt(ctx context.Context, parts []part, at int64) (map[part]int64, error) {
-	out := make(map[part]int64, len(parts))
 	if len(parts) == 0 {
-		return out, nil
+		return map[part]int64{}, nil
 	}
-	wanted := map[string]map[int32]int64{}
-	for _, p := range parts {
-		if wanted[p.topic] == nil {
-			wanted[p.topic] = map[int32]int64{}
+	var leaderless error
+	found, err := retry(ctx, a.conn, func() (map[part]int64, error) {
+		if _, err := a.changes(); err != nil { // it learns the leaders of all topics
+			return nil, explain(err, "")
 		}
-		wanted[p.topic][p.id] = at
-	}
-	found, err := retry(ctx, a.conn, func() (map[string]map[int32]*sarama.OffsetResult, error) {
-		return a.admin.ListOffsets(wanted, nil)
+		found, topic, err := a.conn.tryOffsets(parts, at, sarama.ReadUncommitted, true)
+		if err == nil || !passing(err) {
+			return found, explain(err, topic)
+		}
+		if errors.Is(err, sarama.ErrLeaderNotAvailable) { // the library has waited for one
+			leaderless = explain(err, topic)
+			return nil, nil
+		}
+		// Another broker may lead by now. The next attempt tells where this fails.
+		if err := a.conn.client.RefreshMetadata(); err != nil {
+			a.conn.cfg.log().Debug("ask for the leaders again", "error", err)
+		}
+		if refused(err) {
+			return nil, explain(err, topic)
+		}
+		return nil, err
 	})
-	if err != nil {
-		return nil, explain(err, "")
+	if leaderless != nil {
+		return nil, leaderless
 	}
-	for topic, byID := range found {
-		for id, r := range byID {
-			switch {
-			case errors.Is(r.Err, sarama.ErrUnknownTopicOrPartition):
-			case r.Err != nil && r.Err != sarama.ErrNoError:
-				return nil, explain(r.Err, topic)
-			default:
-				out[part{topic, id}] = r.Offset
-			}
-		}
+	if !refused(err) {
+		err = explain(err, "")
 	}
-	return out, nil
+	return found, err
+}
+
+// refused tells that a broker has said it, not the network.
+func refused(err error) bool {
+	var code sarama.KError
+	return errors.As(err, &code)
 }
 
 // DeleteGroups deletes groups with what they have committed, and stops at the
 // first that cannot be: a group with members stays.
 func (a *Admin) DeleteGroups(ctx context.Context, names ...string) error {
 	for _, name := range names {
-		_, err := retry(ctx, a.conn, func() (struct{}, error) { return struct{}{}, a.admin.DeleteConsumerGroup(name) })
+		_, err := retry(ctx, a.conn, func() (struct{}, error) {
+			return changed(a, func(c sarama.ClusterAdmin) error { return c.DeleteConsumerGroup(name) })
+		})
 		if err != nil {
 			return groupFailure(name, err)
 		}

@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -120,11 +121,12 @@ func (a *Admin) resetTo(ctx context.Context, r Reset, parts []part, committed ma
 		return a.resolve(ctx, *r.To, parts)
 	}
 	to := map[part]int64{}
+	spans, err := a.conn.spans(ctx, parts)
+	if err != nil {
+		return nil, err
+	}
 	for _, p := range parts {
-		s, err := a.conn.span(ctx, p)
-		if err != nil {
-			return nil, err
-		}
+		s := spans[p]
 		if len(r.Exact) == 0 {
 			from, ok := committed[TopicPartition{p.topic, p.id}]
 			if !ok {
@@ -150,7 +152,10 @@ func (a *Admin) CommitReset(ctx context.Context, group string, plan []Move) erro
 	for _, m := range plan {
 		req.AddBlockWithLeaderEpoch(m.Topic, m.Partition, m.To, -1, 0, "")
 	}
-	_, err := retry(ctx, a.conn, func() (struct{}, error) { return struct{}{}, a.conn.sendCommit(req) })
+	gone, err := retry(ctx, a.conn, func() ([]part, error) { return a.conn.sendKnown(ctx, req) })
+	if err == nil && len(gone) > 0 {
+		err = a.notReset(ctx, len(plan), gone)
+	}
 	if errors.Is(err, sarama.ErrIllegalGeneration) || errors.Is(err, sarama.ErrRebalanceInProgress) {
 		return active(group, "members that have come meanwhile")
 	}
@@ -158,4 +163,17 @@ func (a *Admin) CommitReset(ctx context.Context, group string, plan []Move) erro
 		return groupFailure(group, err)
 	}
 	return nil
+}
+
+// notReset tells of those partitions, among so many, that the coordinator does not know.
+func (a *Admin) notReset(ctx context.Context, of int, gone []part) error {
+	p := slices.MinFunc(gone, func(x, y part) int { return cmp.Or(cmp.Compare(x.topic, y.topic), cmp.Compare(x.id, y.id)) })
+	_, err := a.conn.topic(ctx, p.topic, false)
+	if err == nil {
+		err = fault.Hint(fmt.Errorf("topic %q partition %d: the group's coordinator does not know it", p.topic, p.id), "run it again")
+	}
+	if of > len(gone) {
+		err = fault.Hint(fmt.Errorf("%d of %d partitions are reset, the others are not: %w", of-len(gone), of, err), "%s", fault.HintOf(err))
+	}
+	return err
 }

@@ -91,10 +91,11 @@ func TestGroupAtTheWrongOffset(t *testing.T) {
 // Two members share the partitions; a member that a rebalance took a partition
 // from may not commit it any more.
 func TestGroupShares(t *testing.T) {
+	t.Parallel()
 	cfg, _ := cluster(t, broker.Config{})
 	create(t, cfg, "x", 2)
 	produce(t, cfg, "x", 0, 1000)
-	cc := ConsumerConfig{Topics: []string{"x"}, Group: "g", From: Beginning, Session: 6e9}
+	cc := ConsumerConfig{Topics: []string{"x"}, Group: "g", From: Beginning}
 	first := consumer(t, cfg, cc)
 	old, err := first.Read(soon(t))
 	if err != nil {
@@ -125,7 +126,13 @@ func TestGroupShares(t *testing.T) {
 	}
 	fromFirst, fromSecond := read(first), read(second)
 	next := func(from chan answer) Batch {
-		a := <-from
+		t.Helper()
+		var a answer
+		select {
+		case a = <-from:
+		case <-soon(t).Done():
+			t.Fatal("no batch comes")
+		}
 		if a.error != nil {
 			t.Fatal(a.error)
 		}
@@ -138,6 +145,8 @@ func TestGroupShares(t *testing.T) {
 	if err := second.Commit(soon(t), theirs); err != nil {
 		t.Errorf("commit of the new member: %v", err)
 	}
+	// It may have handed out all that there was in the old generation.
+	produce(t, cfg, "x", 1000, 1100)
 	mine := next(fromFirst)
 	for mine.session.over() || mine.session.generation == old.session.generation {
 		mine = next(fromFirst)

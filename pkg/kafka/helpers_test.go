@@ -9,13 +9,19 @@ import (
 	"time"
 
 	"github.com/logpipe/logpipe/pkg/broker"
+	"github.com/logpipe/logpipe/pkg/logpipetest"
 )
 
-// cluster starts an embedded broker and returns the way to it.
+// contactWait is how long tests try a broker that is there: a busy machine may hold
+// up its first answer for longer than a command waits.
+const contactWait = time.Minute
+
+// cluster starts an embedded broker and returns the way to it. Its port is its own
+// while it is down, too.
 func cluster(t *testing.T, cfg broker.Config) (Config, *broker.Broker) {
 	t.Helper()
 	if cfg.Listen == "" {
-		cfg.Listen = "127.0.0.1:0"
+		cfg.Listen = logpipetest.OwnAddress(t)
 	}
 	b, err := broker.Start(t.Context(), cfg)
 	if err != nil {
@@ -26,14 +32,41 @@ func cluster(t *testing.T, cfg broker.Config) (Config, *broker.Broker) {
 			t.Errorf("close broker: %v", err)
 		}
 	})
-	return Config{Brokers: b.Addr()}, b
+	return Config{Brokers: b.Addr(), Wait: contactWait}, b
 }
 
 func soon(t *testing.T) context.Context {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	t.Cleanup(cancel)
 	return ctx
+}
+
+// awaits waits until done tells so.
+func awaits(t *testing.T, what string, done func() bool) {
+	t.Helper()
+	for ctx := soon(t); !done(); {
+		if pause(ctx, time.Millisecond) != nil {
+			t.Fatal(what, " is awaited in vain")
+		}
+	}
+}
+
+// timely does once what must not be held up: where it fails and has lasted for about as
+// long as the product itself waits, the machine has paused, and it is done again.
+func timely(t *testing.T, limit time.Duration, once func() error) {
+	t.Helper()
+	for try := 1; ; try++ {
+		begun := time.Now()
+		err := once()
+		if err == nil {
+			return
+		}
+		if time.Since(begun) < limit/2 || try == 5 {
+			t.Error(err)
+			return
+		}
+	}
 }
 
 func create(t *testing.T, cfg Config, topic string, partitions int32) {
@@ -118,4 +151,41 @@ func numbered(from, to int) []string {
 		v = append(v, fmt.Sprintf("r%d", i))
 	}
 	return v
+}
+
+// longTimeout is one of a producer that a busy machine does not reach where all goes well.
+const longTimeout = 10 * time.Second
+
+// deliverTogether delivers records of a topic as one batch, however long the machine
+// stops between two of them.
+func deliverTogether(t *testing.T, p *Producer, list []Record) {
+	t.Helper()
+	linger := func(d time.Duration) {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.cfg.Linger = d
+		if topic := p.topics[list[0].Topic]; topic != nil {
+			for _, part := range topic.parts {
+				p.signal(part)
+			}
+		}
+	}
+	linger(time.Hour)
+	done := make(chan error, 1)
+	receipt := NewReceipt(func(err error) { done <- err }, nil)
+	for _, r := range list {
+		if err := p.SendFor(soon(t), r, receipt); err != nil {
+			t.Fatal(err)
+		}
+	}
+	receipt.Close()
+	linger(0)
+	select {
+	case err := <-done:
+		if err != nil {
+			t.Fatal(err)
+		}
+	case <-soon(t).Done():
+		t.Fatal("no answer comes")
+	}
 }

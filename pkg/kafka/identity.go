@@ -3,10 +3,12 @@ package kafka
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/IBM/sarama"
 	"github.com/logpipe/logpipe/pkg/fault"
+	"github.com/logpipe/logpipe/pkg/option"
 )
 
 // coordinatorPause is how long to wait where a coordinator is busy: the end of
@@ -39,6 +41,9 @@ func (p *Producer) identify(ctx context.Context) error {
 	case errors.Is(err, sarama.ErrClusterAuthorizationFailed):
 		return fault.Hint(topicError{"not authorized to write without repetitions (IdempotentWrite on the cluster)", err},
 			"--acks 1 does without, or an access rule has to allow it")
+	case errors.Is(err, sarama.ErrInvalidTransactionTimeout):
+		return fault.Hint(topicError{fmt.Sprintf("a transaction timeout of %s is longer than the brokers allow", option.FormatDuration(p.cfg.TransactionTimeout)), err},
+			"the brokers' transaction.max.timeout.ms sets the limit, 15m unless it was changed")
 	case err != nil:
 		return explain(p.fencedOr(err), "")
 	}
@@ -113,7 +118,7 @@ func (p *Producer) persist(ctx context.Context, call func() error) error {
 		case ctx.Err() != nil, !passing(err):
 			return err
 		default:
-			p.conn.outage.failed()
+			p.conn.outage.failed(err)
 		}
 		if pause(ctx, wait) != nil {
 			return err

@@ -28,7 +28,7 @@ func (j *JavaProducer) Describe(p *flume.Properties, prefix, acks string) *flume
 	answer := p.Choice(&j.acks, prefix+"acks", acks, []string{"all", "-1", "1", "0"}, "which brokers answer")
 	p.Choice(&j.compression, prefix+"compression.type", "none", []string{"none", "gzip", "snappy", "lz4", "zstd"}, "compression of batches")
 	p.Duration(&j.linger, prefix+"linger.ms", 0, time.Millisecond, "how long to wait for more records to fill a request")
-	p.Int(&j.limit, prefix+"max.request.size", 1_000_000, 1, "largest record").In("bytes")
+	p.Int(&j.limit, prefix+"max.request.size", 1<<20, 1, "largest record").In("bytes")
 	p.Int(&j.buffer, prefix+"buffer.memory", 32<<20, 1, "records on their way").In("bytes")
 	p.Duration(&j.timeout, prefix+"delivery.timeout.ms", DefaultTimeout, time.Millisecond, "how long a record is tried before its batch begins anew")
 	p.Bool(&j.idempotent, prefix+"enable.idempotence", true, "with acks all, no retry writes a record twice")
@@ -54,6 +54,12 @@ func (j *JavaProducer) Acks() string { return j.acks }
 
 // Check finds what cannot be done.
 func (j *JavaProducer) Check(prefix string) []flume.Problem { return j.security.Check(prefix) }
+
+// Survey reads the files that the settings name.
+func (j *JavaProducer) Survey(prefix string) []flume.Problem { return j.security.Survey(prefix) }
+
+// Survey reads the files that the settings name.
+func (j *JavaConsumer) Survey(prefix string) []flume.Problem { return j.security.Survey(prefix) }
 
 // JavaConsumer holds the settings of a Java consumer that is a member of a group.
 type JavaConsumer struct {
@@ -129,15 +135,33 @@ func CheckBrokers(property, brokers string) []flume.Problem {
 		return nil // that it is missing is said elsewhere
 	}
 	problem := flume.Problem{Property: property, Message: "no broker in " + brokers, Fix: "write HOST:PORT,HOST:PORT"}
+	for part := range strings.SplitSeq(brokers, ",") {
+		if words := strings.Fields(part); len(words) > 1 {
+			problem.Message = property + ": brokers are separated by commas, not by blanks"
+			problem.Fix = "write " + strings.Join(Addresses(brokers), ",")
+			return []flume.Problem{problem}
+		}
+	}
 	list := Addresses(brokers)
 	if len(list) > 0 {
 		_, err := Config{Brokers: list}.brokers()
 		if err == nil {
-			return nil
+			return withoutPort(property, list)
 		}
 		problem.Message = err.Error()
 	}
 	return []flume.Problem{problem}
+}
+
+// withoutPort refuses brokers without a port, which Java's clients refuse.
+func withoutPort(property string, list []string) []flume.Problem {
+	for _, broker := range list {
+		if i := strings.LastIndexByte(broker, ':'); i < 0 || strings.HasSuffix(broker, "]") {
+			return []flume.Problem{{Property: property, Message: property + ": " + broker + " has no port, and Flume does not start with that",
+				Fix: "write " + broker + ":9092"}}
+		}
+	}
+	return nil
 }
 
 // unused are settings without an effect, and why.

@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/logpipe/logpipe/pkg/fault"
 	"github.com/logpipe/logpipe/pkg/flume"
+	"github.com/logpipe/logpipe/pkg/keystore"
 )
 
 // JavaSecurity holds the settings of Kafka's Java clients for TLS and SASL.
@@ -36,7 +38,7 @@ func (j *JavaSecurity) Describe(p *flume.Properties, prefix string) {
 	p.String(&j.trustText, prefix+"ssl.truststore.certificates", "", "the certificates that are trusted, in PEM")
 	p.String(&j.chainText, prefix+"ssl.keystore.certificate.chain", "", "our certificate, in PEM")
 	p.String(&j.keyText, prefix+"ssl.keystore.key", "", "its private key, in PEM")
-	p.String(&j.keyPassword, prefix+"ssl.key.password", "", "the password of the key in its store, where it is not the store's")
+	p.String(&j.keyPassword, prefix+"ssl.key.password", "", "the password of an encrypted key in PEM; in a store it has to be the store's")
 	p.String(&j.hostCheck, prefix+"ssl.endpoint.identification.algorithm", "https", "https = the certificate has to bear the broker's name; empty = not")
 	var unused map[string]string
 	for _, family := range []string{"ssl.", "sasl."} {
@@ -64,13 +66,21 @@ func (j *JavaSecurity) Security() Security {
 	var s Security
 	if j.tls() {
 		s = Security{TLS: true, CA: j.trust.path, CAPassword: Secret(j.trust.password), CAText: Secret(j.trustText), Cert: j.key.path,
-			KeyPassword: Secret(j.key.password), CertText: Secret(j.chainText), KeyText: Secret(j.keyText), AnyServerName: j.hostCheck == ""}
+			KeyPassword: Secret(j.passwordOfKey()), CertText: Secret(j.chainText), KeyText: Secret(j.keyText), AnyServerName: j.hostCheck == ""}
 	}
 	if j.sasl() {
 		s.Mechanism, s.User, s.Password = j.mechanism, j.jaas.options["username"], Secret(j.jaas.options["password"])
 		s.TokenFile = j.tokenPath()
 	}
 	return s
+}
+
+// passwordOfKey is the one that opens it: in PEM the key has one, else its store.
+func (j *JavaSecurity) passwordOfKey() string {
+	if j.keyText != "" || j.key.kind == "PEM" {
+		return j.keyPassword
+	}
+	return cmp.Or(j.key.password, j.keyPassword)
 }
 
 func (j *JavaSecurity) tokenPath() string {
@@ -104,6 +114,27 @@ func (j *JavaSecurity) Check(prefix string) []flume.Problem {
 		problem("sasl.jaas.config", "the module "+j.jaas.module+" is not the one of "+j.mechanism, "write "+loginModules[j.mechanism])
 	case j.jaas.options["username"] == "" || j.jaas.options["password"] == "":
 		problem("sasl.jaas.config", "the user or the password is missing", `write username="…" password="…"; behind required`)
+	}
+	return all
+}
+
+// Survey reads the files that are named.
+func (j *JavaSecurity) Survey(prefix string) []flume.Problem {
+	var all []flume.Problem
+	if j.tls() && j.trustText == "" && j.trust.path != "" {
+		all = keystore.Survey(prefix+"ssl.truststore.location", prefix+"ssl.truststore.password", j.trust.path, func() error {
+			_, err := keystore.Trusted(j.trust.path, j.trust.password)
+			return err
+		})
+	}
+	if j.tls() && j.chainText == "" && j.key.path != "" {
+		all = append(all, keystore.Survey(prefix+"ssl.keystore.location", prefix+"ssl.keystore.password", j.key.path, func() error {
+			_, err := keystore.Pair(j.key.path, "", j.passwordOfKey())
+			return err
+		})...)
+	}
+	if path := j.tokenPath(); j.sasl() && j.mechanism == OAuthBearer && path != "" {
+		all = append(all, flume.SurveyFile(prefix+"sasl.oauthbearer.token.endpoint.url", path, "write the token into that file")...)
 	}
 	return all
 }

@@ -28,6 +28,8 @@ func TestJavaSecurity(t *testing.T) {
 			Security{Mechanism: Plain, User: "ann", Password: "p w"}, ""},
 		{[]string{"security.protocol=SASL_SSL", "sasl.mechanism=OAUTHBEARER", "sasl.oauthbearer.token.endpoint.url=file:///run/token"},
 			Security{TLS: true, Mechanism: OAuthBearer, TokenFile: "/run/token"}, ""},
+		{[]string{"security.protocol=SSL", "ssl.keystore.type=PEM", "ssl.keystore.location=/k.pem", "ssl.keystore.password=unused", "ssl.key.password=geheim"},
+			Security{TLS: true, Cert: "/k.pem", KeyPassword: "geheim", AnyServerName: false}, ""},
 		{[]string{"security.protocol=PLAINTEXT", "ssl.truststore.location=/t.jks", scram}, Security{}, ""}, // as in Java, nothing is used
 		{[]string{"security.protocol=SASL_SSL"}, Security{}, "Kerberos"},
 		{[]string{"security.protocol=SASL_SSL", "sasl.mechanism=PLAIN"}, Security{}, "no sasl.jaas.config"},

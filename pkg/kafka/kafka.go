@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -34,6 +35,10 @@ type Config struct {
 	Wait     time.Duration // how long to keep trying before the first contact; 0 = give up at once, within a second
 	Logger   *slog.Logger  // what the client does, at debug level; nil = nowhere. The first one given serves the whole process
 	Security Security      // TLS and SASL
+
+	// ClientFile is a file with settings of Kafka's Java clients, or of librdkafka;
+	// they count where the others say nothing.
+	ClientFile string
 }
 
 // Header is one header of a record. Names may repeat.
@@ -71,6 +76,7 @@ type conn struct {
 	closing  *atomic.Bool
 	outage   *outage
 	asking   asking
+	replaced replaced
 }
 
 // logOnce guards the library's one logger.
@@ -79,6 +85,10 @@ var logOnce sync.Once
 // connect makes the first contact and returns a client; change adjusts the
 // library's settings before that.
 func connect(ctx context.Context, cfg Config, change func(*sarama.Config)) (*conn, error) {
+	cfg, err := cfg.completed()
+	if err != nil {
+		return nil, err
+	}
 	brokers, err := cfg.brokers()
 	if err != nil {
 		return nil, err
@@ -102,21 +112,34 @@ func connect(ctx context.Context, cfg Config, change func(*sarama.Config)) (*con
 	if err := conf.Validate(); err != nil {
 		return nil, fault.Usagef("kafka settings: %w", err)
 	}
-	answering, versions, err := reach(ctx, brokers, cfg.Wait, way)
+	asked, versions, err := reach(ctx, brokers, cfg.Wait, way)
 	if err != nil {
 		return nil, err
 	}
-	client, err := sarama.NewClient(answering, conf)
+	// Those that have not answered yet are among them: the one that has may be gone
+	// before it has named the brokers of its cluster.
+	client, err := sarama.NewClient(asked, conf)
 	if refusesUser(err) {
 		return nil, fmt.Errorf("the cluster %w", cfg.Security.refusedUser(err))
 	}
 	if err != nil {
 		return nil, explain(err, "")
 	}
+	cfg.Brokers = brokers
 	c := &conn{cfg: cfg, client: client, versions: versions, closing: closing, outage: gone}
-	c.asking.heard(answering...)
-	c.asking.heard(brokers...)
+	c.asking.heard(asked...)
 	return c, nil
+}
+
+// union is first and what else more has.
+func union(first, more []string) []string {
+	list := slices.Clone(first)
+	for _, s := range more {
+		if !slices.Contains(list, s) {
+			list = append(list, s)
+		}
+	}
+	return list
 }
 
 // close ends the connections, and the pauses of the retries that are going on.
@@ -174,7 +197,7 @@ func baseConfig(cfg Config, closing *atomic.Bool, gone *outage) *sarama.Config {
 		if closing.Load() {
 			return 0
 		}
-		gone.failed()
+		gone.failed(nil)
 		return retryPause
 	}
 	c := sarama.NewConfig()

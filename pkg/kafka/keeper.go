@@ -1,7 +1,10 @@
 package kafka
 
 import (
+	"cmp"
 	"context"
+	"fmt"
+	"strings"
 	"time"
 
 	"github.com/IBM/sarama"
@@ -102,15 +105,7 @@ func (p *Producer) learn(resp *sarama.MetadataResponse) {
 	var done []settled
 	p.mu.Lock()
 	for _, b := range resp.Brokers {
-		l := p.links[b.ID()]
-		if l == nil {
-			l = &link{p: p, id: b.ID(), wake: make(chan struct{}, 1)}
-			p.links[l.id] = l
-			if !p.closed {
-				p.workers.Go(l.run)
-			}
-		}
-		l.addr = b.Addr()
+		p.learnBroker(b)
 	}
 	for _, m := range resp.Topics {
 		if t := p.topics[m.Name]; t != nil {
@@ -122,7 +117,7 @@ func (p *Producer) learn(resp *sarama.MetadataResponse) {
 	}
 	for _, t := range p.topics {
 		for _, part := range t.parts {
-			if l := p.links[part.leader]; l != nil {
+			if l := p.links[part.way()]; l != nil {
 				l.parts = append(l.parts, part)
 			} else if part.waiting() {
 				p.wantMetadata()
@@ -134,6 +129,21 @@ func (p *Producer) learn(resp *sarama.MetadataResponse) {
 	}
 	p.mu.Unlock()
 	p.settle(done)
+}
+
+// learnBroker takes over where a broker is. p.mu is held.
+func (p *Producer) learnBroker(b *sarama.Broker) {
+	for lane := range int32(lanes) {
+		l := p.links[way{b.ID(), lane}]
+		if l == nil {
+			l = &link{p: p, id: b.ID(), wake: make(chan struct{}, 1)}
+			p.links[way{b.ID(), lane}] = l
+			if !p.closed {
+				p.workers.Go(l.run)
+			}
+		}
+		l.addr = b.Addr()
+	}
 }
 
 func (part *partition) waiting() bool { return part.filling != nil || len(part.queue) > 0 }
@@ -157,17 +167,41 @@ func (p *Producer) learnTopic(t *topic, m *sarama.TopicMetadata) []settled {
 		return p.giveUpTopic(t, explain(m.Err, t.name))
 	}
 	t.gone = time.Time{}
+	if t.made != m.Uuid && t.made != (sarama.Uuid{}) && len(m.Partitions) > 0 {
+		p.remade(t)
+	}
+	if len(m.Partitions) > 0 { // else it is being made
+		t.made, t.width = m.Uuid, 0
+	}
 	for _, pm := range m.Partitions {
 		for int(pm.ID) >= len(t.parts) {
-			t.parts = append(t.parts, &partition{topic: t, id: int32(len(t.parts)), leader: noLeader, knownBy: noLeader, identity: nobody})
+			t.parts = append(t.parts, &partition{topic: t, id: int32(len(t.parts)), leader: noLeader, led: noLeader, knownBy: noLeader, identity: nobody})
 		}
+		t.width = max(t.width, pm.ID+1)
 		part := t.parts[pm.ID]
 		part.leader = noLeader
-		if pm.Leader >= 0 && p.links[pm.Leader] != nil && (pm.Err == sarama.ErrNoError || pm.Err == sarama.ErrReplicaNotAvailable) {
-			part.leader = pm.Leader
+		if pm.Leader >= 0 && p.links[way{pm.Leader, 0}] != nil && (pm.Err == sarama.ErrNoError || pm.Err == sarama.ErrReplicaNotAvailable) {
+			p.lead(part, pm.Leader)
 		}
 	}
-	return nil
+	var done []settled
+	for _, part := range t.parts[t.width:] {
+		part.leader = noLeader
+		done = append(done, p.giveUpPartition(part, noPartition(t.name, part.id, t.width),
+			func(*batch) bool { return true })...)
+	}
+	return done
+}
+
+// lead notes who leads a partition. Those of a broker take its connections in turn; one
+// stays with its own, so that its batches are not in order by luck. p.mu is held.
+func (p *Producer) lead(part *partition, leader int32) {
+	part.leader = leader
+	if part.led != leader && len(part.flying) == 0 {
+		first := p.links[way{leader, 0}]
+		part.led, part.lane = leader, first.chosen%lanes
+		first.chosen++
+	}
 }
 
 func (t *topic) leaderless() {
@@ -222,6 +256,9 @@ func (p *Producer) watchTime() {
 func (p *Producer) expire(now time.Time) {
 	p.mu.Lock()
 	if p.open == 0 || p.lost != nil || p.closed {
+		if now.Sub(p.moving) >= buffersIdle {
+			p.spare = buffers{}
+		}
 		p.mu.Unlock()
 		return
 	}
@@ -245,7 +282,7 @@ func (p *Producer) expire(now time.Time) {
 func (p *Producer) expirePartition(part *partition, old func(*batch) bool) []settled {
 	for _, b := range part.flying {
 		if old(b) { // the broker is silent: a cut connection is an answer
-			if l := p.links[part.leader]; l != nil && l.current != nil {
+			if l := p.links[part.way()]; l != nil && l.current != nil {
 				l.current.close()
 			}
 			return nil
@@ -258,12 +295,40 @@ func (p *Producer) expirePartition(part *partition, old func(*batch) bool) []set
 	if first == nil || !old(first) || len(part.flying) > 0 {
 		return nil
 	}
-	err := fault.Hint(fault.Unreachablef("topic %q partition %d: no acknowledgement for %s", part.topic.name, part.id, option.FormatDuration(p.cfg.Timeout)),
-		"--delivery-timeout sets how long to try")
+	err := part.refused(p.cfg.Timeout)
+	if err == nil {
+		err = fault.Hint(fault.Unreachablef("topic %q partition %d: no acknowledgement for %s", part.topic.name, part.id, option.FormatDuration(p.cfg.Timeout)),
+			"--delivery-timeout sets how long to try; %s", testHint)
+	}
 	// With the first of those that were sent and may be stored, the others cannot
 	// be told from repetitions any more.
 	sent := first.tries > 0
 	return p.giveUpPartition(part, err, func(b *batch) bool { return old(b) || sent && b.tries > 0 })
+}
+
+// refused is the error of a partition whose leader has answered, and taken nothing; nil
+// where that is not so. p.mu is held.
+func (part *partition) refused(timeout time.Duration) error {
+	if part.refusal == nil {
+		return nil
+	}
+	why := explain(part.refusal, part.topic.name)
+	text := strings.TrimPrefix(why.Error(), fmt.Sprintf("topic %q: ", part.topic.name))
+	err := fault.Unreachablef("topic %q partition %d: no acknowledgement for %s: %w",
+		part.topic.name, part.id, option.FormatDuration(timeout), topicError{text, why})
+	return fault.Hint(err, "%s", cmp.Or(fault.HintOf(why), testHint))
+}
+
+// refused is that of the first such partition. p.mu is held.
+func (p *Producer) refused() error {
+	for _, t := range p.topics {
+		for _, part := range t.parts {
+			if err := part.refused(p.cfg.Timeout); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // giveUp ends all attempts because the brokers have been silent for too long. It
@@ -273,9 +338,13 @@ func (p *Producer) giveUp() error {
 	if since, ok := p.conn.outage.begun(); ok {
 		err = fault.Unreachablef("no broker has acknowledged anything since %s", since.Format(time.TimeOnly))
 	}
+	err = fault.Hint(err, "--delivery-timeout sets how long to try; %s", testHint)
 	p.mu.Lock()
+	if refused := p.refused(); refused != nil {
+		err = refused
+	}
 	if p.lost == nil {
-		p.lost = fault.Hint(err, "--delivery-timeout sets how long to try")
+		p.lost = err
 	}
 	err = p.lost
 	p.mu.Unlock()

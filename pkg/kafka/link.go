@@ -1,8 +1,6 @@
 package kafka
 
 import (
-	"context"
-	"sync/atomic"
 	"time"
 
 	"github.com/IBM/sarama"
@@ -10,17 +8,25 @@ import (
 )
 
 const (
-	requestsInFlight = 5 // to one broker, and batches of one partition: a broker remembers so many
-	produceVersion   = 8
+	requestsInFlight = 5                // to one broker, and batches of one partition: a broker remembers so many
+	lanes            = 2                // connections to a broker, which works off the requests of each one by one
+	packedRoom       = 8 << 10          // for batches that are packed less than the one before
 	answerWait       = 15 * time.Second // for an answer, and for the replicas behind it
 )
 
-// link is the way to one broker. Its goroutine sends what the partitions have
-// that the broker leads.
+// way names a link.
+type way struct{ broker, lane int32 }
+
+func (part *partition) way() way { return way{part.leader, part.lane} }
+
+// link is the way to one broker, or one of several (lanes). Its goroutine sends what
+// its partitions have of those that the broker leads.
 type link struct {
 	p    *Producer
 	id   int32
 	wake chan struct{}
+
+	ratio float64 // of the last batch that was packed, to what it was before
 
 	// p.mu guards these.
 	addr    string
@@ -28,24 +34,7 @@ type link struct {
 	turn    int          // the first of them to be asked next
 	flying  int          // requests without an answer
 	current *wire        // nil = not connected
-}
-
-// wire is one connection of a link.
-type wire struct {
-	broker *sarama.Broker
-	addr   string
-	cut    context.CancelFunc // closes the connection whoever waits on it
-	dead   atomic.Bool
-}
-
-// close ends the connection. What waits for an answer on it hears of that.
-func (w *wire) close() {
-	if w.dead.Swap(true) {
-		return
-	}
-	w.cut()
-	// The library tells those who wait for answers while it closes.
-	go w.broker.Close()
+	chosen  int32        // of the first lane: how many partitions were given a lane
 }
 
 func (l *link) awake() {
@@ -66,6 +55,7 @@ func (l *link) run() {
 	defer packer.Close()
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
+	defer l.hangUp()
 	for {
 		list, wait := l.gather()
 		if len(list) > 0 {
@@ -94,6 +84,9 @@ func (l *link) gather() (list []*batch, wait time.Duration) {
 		return nil, 0
 	}
 	now, size := time.Now(), 0
+	if wait, ok := l.current.pausing(l.flying, now); ok {
+		return nil, wait
+	}
 	first := l.turn
 	for i := range l.parts {
 		part := l.parts[(first+i)%len(l.parts)]
@@ -123,7 +116,7 @@ func (l *link) gather() (list []*batch, wait time.Duration) {
 // send sends one request; its answer comes by itself.
 func (l *link) send(list []*batch, packer *codec.Packer) {
 	p := l.p
-	if err := p.pack(list, packer); err != nil {
+	if err := l.pack(list, packer); err != nil {
 		l.answered(nil, list, nil, err)
 		return
 	}
@@ -135,22 +128,18 @@ func (l *link) send(list []*batch, packer *codec.Packer) {
 		l.answered(w, list, nil, err)
 		return
 	}
-	req := &sarama.ProduceRequest{RequiredAcks: p.acks, Timeout: int32(answerWait / time.Millisecond), Version: produceVersion}
-	if p.txn != nil {
-		req.TransactionalID = &p.cfg.TransactionalID
-	}
-	nils := p.placeholders()
-	for _, b := range list {
-		req.AddBatch(b.to.topic.name, b.to.id, b.frame(p.codec, nils, p.txn != nil))
-	}
-	err = w.broker.AsyncProduce(req, func(resp *sarama.ProduceResponse, err error) { l.answered(w, list, resp, err) })
-	if err != nil || p.acks == sarama.NoResponse { // nobody else tells
+	req := produceRequest{p.cfg.TransactionalID, p.acks, answerWait, p.codec, list}
+	if err := w.write(&req); err != nil || p.acks == sarama.NoResponse { // nobody else tells
 		l.answered(w, list, nil, err)
+		return
 	}
+	// Only now: when it is answered its buffers are used again.
+	w.sent <- flight{w.direct.asked, list}
 }
 
 // pack compresses batches that are not yet, and gives their buffers back.
-func (p *Producer) pack(list []*batch, packer *codec.Packer) error {
+func (l *link) pack(list []*batch, packer *codec.Packer) error {
+	p := l.p
 	if p.codec == codec.None {
 		return nil
 	}
@@ -158,53 +147,25 @@ func (p *Producer) pack(list []*batch, packer *codec.Packer) error {
 		if b.packed != nil {
 			continue
 		}
-		packed, err := packer.Append(make([]byte, 0, len(b.records)/3+1024), b.records)
+		room := int(float64(len(b.records))*l.ratio) + packedRoom
+		p.mu.Lock()
+		packed := p.spare.get(room)
+		p.mu.Unlock()
+		if packed == nil {
+			packed = make([]byte, 0, room)
+		}
+		packed, err := packer.Append(packed, b.records)
 		if err != nil {
 			return err
 		}
+		l.ratio = float64(len(packed)) / float64(len(b.records))
 		p.mu.Lock()
 		p.bytes -= b.memory()
 		used := b.records
 		b.records, b.packed = nil, packed
 		p.bytes += b.memory()
-		p.keep(used)
+		p.spare.put(used, p.cfg.BufferBytes)
 		p.mu.Unlock()
 	}
 	return nil
-}
-
-func (p *Producer) placeholders() []*sarama.Record {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.nils
-}
-
-// open returns the connection, and makes it where there is none.
-func (l *link) open() (*wire, error) {
-	p := l.p
-	p.mu.Lock()
-	w, addr := l.current, l.addr
-	p.mu.Unlock()
-	if w != nil && w.addr == addr && !w.dead.Load() {
-		return w, nil
-	}
-	if w != nil {
-		w.close()
-	}
-	ctx, cut := context.WithCancel(p.ctx)
-	conf := *p.conn.client.Config()
-	conf.Net.MaxOpenRequests = requestsInFlight
-	conf.Net.ReadTimeout, conf.Net.WriteTimeout = answerWait+5*time.Second, answerWait
-	conf.Net.Proxy.Enable, conf.Net.Proxy.Dialer = true, cutDialer{ctx, conf.Net.DialTimeout}
-	w = &wire{broker: sarama.NewBroker(addr), addr: addr, cut: cut}
-	p.mu.Lock()
-	l.current = w // to be cut from elsewhere
-	p.mu.Unlock()
-	if err := w.broker.Open(&conf); err != nil {
-		return w, err
-	}
-	if _, err := w.broker.Connected(); err != nil {
-		return w, err
-	}
-	return w, nil
 }

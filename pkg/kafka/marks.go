@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
 
 	"github.com/IBM/sarama"
+	"github.com/logpipe/logpipe/pkg/fault"
 )
 
 // Session is what a reader of a group tells others of itself, so that they can
@@ -20,14 +22,40 @@ type Session struct {
 	Member     string
 	Instance   string
 	Generation int32
-	Start      map[string]int64 // the offset that each partition is read from
-	Behind     []string         // the partitions that have records there already, in order
-	Epoch      int64            // the largest that the group has committed with them
-	Cluster    string           // its id; "" where it does not tell
+	Start      map[string]int64   // the offset that each partition is read from
+	Behind     []string           // the partitions that have records there already, in order
+	Epoch      int64              // the largest that the group has committed with them
+	Until      map[string][]int64 // what the group has committed with each, as in Mark
+	Cluster    string             // its id; "" where it does not tell
+	Topics     map[string]string  // the ids of the topics, by name, where they are known
+
+	mu   sync.Mutex
+	lost map[string]bool // see Lost
+}
+
+// Lost tells whether the topic of a partition was deleted while the others of the session
+// are read on: there is nothing to commit of it.
+func (s *Session) Lost(partition string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.lost[partition[:max(strings.LastIndexByte(partition, '/'), 0)]]
+}
+
+// lose notes that a topic was deleted.
+func (s *Session) lose(topic string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.lost == nil {
+		s.lost = map[string]bool{}
+	}
+	s.lost[topic] = true
 }
 
 // Session is the one at hand, nil before the first.
 func (c *Consumer) Session() *Session { return c.session.Load() }
+
+// Brokers are the addresses by which the cluster was found.
+func (c *Consumer) Brokers() []string { return c.conn.cfg.Brokers }
 
 // SessionOf is the one in which b was read.
 func (c *Consumer) SessionOf(b Batch) *Session {
@@ -40,16 +68,16 @@ func (c *Consumer) SessionOf(b Batch) *Session {
 // present makes the session of reading from these places.
 func (c *Consumer) present(ctx context.Context, from map[part]int64, now *session) error {
 	s := &Session{Start: map[string]int64{}}
-	var parts []part
-	for p, n := range from {
-		parts = append(parts, p)
-		s.Start[p.String()] = n
-	}
+	parts := slices.Collect(maps.Keys(from))
 	ends, err := c.conn.ends(ctx, parts)
+	if err == nil {
+		err = c.inside(ctx, from, ends, now)
+	}
 	if err != nil {
 		return err
 	}
 	for p, n := range ends {
+		s.Start[p.String()] = from[p]
 		if from[p] < n {
 			s.Behind = append(s.Behind, p.String())
 		}
@@ -57,60 +85,76 @@ func (c *Consumer) present(ctx context.Context, from map[part]int64, now *sessio
 	slices.Sort(s.Behind)
 	if now != nil {
 		s.Group, s.Member, s.Instance, s.Generation = c.cfg.Group, now.member, c.cfg.Instance, now.generation
-		if s.Epoch, err = c.conn.epoch(ctx, c.cfg.Group, parts); err != nil {
+		if s.Epoch, s.Until, err = c.conn.notes(ctx, c.cfg.Group, parts); err != nil {
 			return err
 		}
 		if s.Cluster, err = c.conn.clusterID(ctx); err != nil {
 			return err
 		}
+		s.Topics = c.ids.names(parts)
 		now.info = s
 	}
 	c.session.Store(s)
 	return nil
 }
 
-// epochName stands before the number of a mark in the metadata of its commit.
-const epochName = "logpipe epoch="
-
-// epoch is the number of the latest mark that a group has committed.
-func (c *conn) epoch(ctx context.Context, group string, parts []part) (int64, error) {
+// notes are what a group has committed with its offsets: the number of the latest
+// mark, and for each partition how far the rows were out.
+func (c *conn) notes(ctx context.Context, group string, parts []part) (epoch int64, until map[string][]int64, err error) {
 	byTopic := map[string][]int32{}
 	for _, p := range parts {
 		byTopic[p.topic] = append(byTopic[p.topic], p.id)
 	}
 	resp, err := c.stable(ctx, group, byTopic)
 	if err != nil {
-		return 0, fmt.Errorf("group %q: read committed offsets: %w", group, explain(err, ""))
+		return 0, nil, fmt.Errorf("group %q: read committed offsets: %w", group, explain(err, ""))
 	}
-	var last int64
+	until = map[string][]int64{}
 	for _, p := range parts {
 		if block := resp.GetBlock(p.topic, p.id); block != nil {
-			if text, ok := strings.CutPrefix(block.Metadata, epochName); ok {
-				n, _ := strconv.ParseInt(text, 10, 64)
-				last = max(last, n)
+			n, list := parseNote(block.Metadata)
+			epoch = max(epoch, n)
+			if len(list) > 0 {
+				until[p.String()] = list
 			}
 		}
 	}
-	return last, nil
+	return epoch, until, nil
 }
 
 // Reached reports whether the group has committed at least these offsets, by whom
 // ever.
 func (c *Consumer) Reached(ctx context.Context, offsets map[string]int64) (bool, error) {
-	parts, err := partsOf(offsets)
+	now, err := c.Committed(ctx, offsets)
+	return err == nil && Behind(now, offsets), err
+}
+
+// Behind tells whether all offsets are at or behind those of a mark.
+func Behind(now, mark map[string]int64) bool {
+	for name, n := range mark {
+		if now[name] < n {
+			return false
+		}
+	}
+	return true
+}
+
+// Committed is what the group has committed of the partitions that a mark is about;
+// -1 = nothing.
+func (c *Consumer) Committed(ctx context.Context, mark map[string]int64) (map[string]int64, error) {
+	parts, err := partsOf(mark)
 	if err != nil {
-		return false, err
+		return nil, err
 	}
 	now, err := c.conn.committed(ctx, c.cfg.Group, parts)
 	if err != nil {
-		return false, err
+		return nil, err
 	}
-	for _, p := range parts {
-		if now[p] < offsets[p.String()] {
-			return false, nil
-		}
+	out := make(map[string]int64, len(now))
+	for p, n := range now {
+		out[p.String()] = n
 	}
-	return true, nil
+	return out, nil
 }
 
 func partsOf(offsets map[string]int64) ([]part, error) {
@@ -133,10 +177,60 @@ type Mark struct {
 	Generation              int32
 	Epoch                   int64
 	Offsets                 map[string]int64 // by topic/partition: the next record's
+	// Until is, by topic/partition, how far event time had come in each command that
+	// makes rows of windows when their rows were out; ns since 1970 UTC.
+	Until map[string][]int64
+
+	Topics  map[string]string // as in Session: what is read of a topic that is another one now is not committed
+	Leaders map[string]int32  // as Consumer.Leaders tells
+	Cluster string            // of the group: its id, "" where it did not tell
+	Brokers []string          // by which its reader has found it; empty = as we do
 }
 
-// Metadata is stored with the offsets of a mark.
-func (m Mark) Metadata() string { return epochName + strconv.FormatInt(m.Epoch, 10) }
+// Names of what is stored with the offsets of a mark.
+const (
+	epochName = "logpipe epoch="
+	untilName = " until="
+)
+
+// Note is stored as the metadata of the offset of a partition, named topic/partition;
+// "" with what is no mark's, which has no number.
+func (m Mark) Note(partition string) string {
+	if m.Epoch == 0 {
+		return ""
+	}
+	note := epochName + strconv.FormatInt(m.Epoch, 10)
+	for i, ns := range m.Until[partition] {
+		if i == 0 {
+			note += untilName
+		} else {
+			note += ","
+		}
+		note += strconv.FormatInt(ns, 10)
+	}
+	return note
+}
+
+// parseNote reads a Note; other metadata gives nothing.
+func parseNote(text string) (epoch int64, until []int64) {
+	text, ok := strings.CutPrefix(text, epochName)
+	if !ok {
+		return 0, nil
+	}
+	number, list, more := strings.Cut(text, untilName)
+	epoch, err := strconv.ParseInt(number, 10, 64)
+	if err != nil || !more {
+		return epoch, nil
+	}
+	for item := range strings.SplitSeq(list, ",") {
+		ns, err := strconv.ParseInt(item, 10, 64)
+		if err != nil {
+			return epoch, nil
+		}
+		until = append(until, ns)
+	}
+	return epoch, until
+}
 
 // Cluster is the id of the cluster, "" where it does not tell.
 func (p *Producer) Cluster() string {
@@ -160,57 +254,18 @@ func (c *conn) clusterID(ctx context.Context) (string, error) {
 // there, they tell less than about all.
 const groupOffsets = "__consumer_offsets"
 
-// Committer commits for members of groups that are other processes. Its cluster is
-// reached with the first commit.
-type Committer struct {
-	cfg  Config
-	mu   sync.Mutex
-	conn *conn
-}
-
-// NewCommitter returns a committer in the cluster of cfg.
-func NewCommitter(cfg Config) *Committer { return &Committer{cfg: cfg} }
-
-// Commit stores a mark. ErrRevoked says that the group has moved on: its records
-// are read again.
-func (k *Committer) Commit(ctx context.Context, m Mark) error {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.conn == nil {
-		var err error
-		if k.conn, err = connect(ctx, k.cfg, nil); err != nil {
-			return err
-		}
-	}
-	parts, err := partsOf(m.Offsets)
-	if err != nil {
-		return err
-	}
-	offsets := make(map[part]int64, len(parts))
-	for _, p := range parts {
-		offsets[p] = m.Offsets[p.String()]
-	}
-	return k.conn.commit(ctx, m, offsets, m.Metadata())
-}
-
 // commitError words why a commit was refused.
 func commitError(group string, err error) error {
 	switch {
 	case errors.Is(err, sarama.ErrIllegalGeneration), errors.Is(err, sarama.ErrUnknownMemberId),
 		errors.Is(err, sarama.ErrRebalanceInProgress), errors.Is(err, sarama.ErrFencedInstancedId):
 		return ErrRevoked
+	case errors.Is(err, context.DeadlineExceeded):
+		return fault.Hint(fault.Unreachablef("commit to group %q: its coordinator does not answer: %w", group, err), testHint)
+	case err != nil && passing(err):
+		return fault.Hint(fault.Unreachablef("commit to group %q: no broker has stored it: %w", group, trimmed{err}), testHint)
 	case err != nil:
 		return fmt.Errorf("commit to group %q: %w", group, explain(err, ""))
 	}
 	return nil
-}
-
-// Close ends the connection.
-func (k *Committer) Close() error {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.conn == nil {
-		return nil
-	}
-	return k.conn.close()
 }

@@ -113,10 +113,28 @@ func retry[T any](ctx context.Context, c *conn, call func() (T, error)) (T, erro
 		if err == nil || left == 0 || ctx.Err() != nil || !passing(err) {
 			return v, err
 		}
-		c.outage.failed()
+		c.outage.failed(err)
 		if err := pause(ctx, retryPause); err != nil {
 			return v, err
 		}
+	}
+}
+
+// patient is retry for as long as ctx allows, where that has an end: the coordinator of
+// a group is away for longer than an election where its broker has died, until the
+// cluster notices that.
+func patient[T any](ctx context.Context, c *conn, call func() (T, error)) (T, error) {
+	_, ends := ctx.Deadline()
+	var reason error
+	for {
+		v, err := retry(ctx, c, call)
+		if err != nil && ctx.Err() != nil && reason != nil {
+			return v, reason
+		}
+		if err == nil || !ends || !passing(err) {
+			return v, err
+		}
+		reason = err
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/logpipe/logpipe/pkg/fault"
 	"github.com/logpipe/logpipe/pkg/option"
 )
 
@@ -25,10 +26,12 @@ const (
 // Offset says where to start reading the partitions of a topic. The zero value
 // is the end.
 type Offset struct {
-	kind offsetKind
-	n    int64
-	at   time.Time
-	ago  time.Duration
+	kind  offsetKind
+	n     int64
+	at    time.Time
+	local bool // at was given without a zone: as of UTC, see In
+	ago   time.Duration
+	later time.Duration // at is so long after the beginning of the range
 }
 
 // The two ends of a partition.
@@ -48,11 +51,11 @@ func AtTime(t time.Time) Offset { return Offset{kind: fromTime, at: t} }
 
 // ParseOffset reads beginning, end, N (that offset), -N (the last N records of
 // each partition), +N (N records behind its beginning), @TIME and @-DURATION. A time is RFC 3339, its beginning
-// (2026-11-20, 2026-11-20T10:00; UTC) or a number of seconds or milliseconds.
+// (2026-11-20, 2026-11-20T10:00; UTC, see In) or a number of seconds or milliseconds.
 func ParseOffset(s string) (Offset, error) {
 	o, err := parseOffset(s)
 	if err != nil {
-		return Offset{}, badRange(s, err)
+		return Offset{}, fault.Hint(fault.Usagef("offset %q: %w", s, err), placeHint)
 	}
 	return o, nil
 }
@@ -93,8 +96,8 @@ func parseOffset(s string) (Offset, error) {
 
 func parseTime(s string) (Offset, error) {
 	if ago, ok := strings.CutPrefix(s, "-"); ok {
-		d, err := option.ParseDuration(ago)
-		if err != nil || d < 0 {
+		d, err := parseSpan(ago)
+		if err != nil {
 			return Offset{}, errors.New("want @- and a duration, such as @-1h or @-2d")
 		}
 		return Offset{kind: fromAgo, ago: d}, nil
@@ -110,10 +113,29 @@ func parseTime(s string) (Offset, error) {
 	}
 	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05", "2006-01-02T15:04", "2006-01-02 15:04:05", "2006-01-02 15:04", time.DateOnly} {
 		if t, err := time.Parse(layout, s); err == nil {
-			return AtTime(t), nil
+			return Offset{kind: fromTime, at: t, local: layout != time.RFC3339Nano}, nil
 		}
 	}
 	return Offset{}, errors.New("want @ and a time, such as @2026-11-20T10:00")
+}
+
+// In is the place where a time that was given without a zone is one of loc.
+func (o Offset) In(loc *time.Location) Offset {
+	if o.local {
+		t := o.at
+		o.at = time.Date(t.Year(), t.Month(), t.Day(), t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), loc)
+		o.local = false
+	}
+	return o
+}
+
+// parseSpan reads a duration; rpk's help has hours as hr too.
+func parseSpan(s string) (time.Duration, error) {
+	d, err := option.ParseDuration(strings.Replace(s, "hr", "h", 1))
+	if err == nil && d < 0 {
+		err = errors.New("it is below 0")
+	}
+	return d, err
 }
 
 // String is the text that ParseOffset reads.
@@ -128,6 +150,9 @@ func (o Offset) String() string {
 	case fromFirst:
 		return "+" + strconv.FormatInt(o.n, 10)
 	case fromTime:
+		if o.local {
+			return "@" + o.at.Format("2006-01-02T15:04:05.999999999")
+		}
 		return "@" + o.at.Format(time.RFC3339Nano)
 	case fromAgo:
 		return fmt.Sprintf("@-%s", option.FormatDuration(o.ago))

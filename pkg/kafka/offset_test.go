@@ -38,7 +38,7 @@ func TestParseOffset(t *testing.T) {
 		}
 	}
 	for _, in := range []string{"", "middle", "1.5", "--1", "@", "@x", "@-", "@-1", "@--1h", "@700000000000000", "-9223372036854775808", "99999999999999999999"} {
-		if got, err := ParseOffset(in); fault.CodeOf(err) != fault.Usage || fault.HintOf(err) == "" {
+		if got, err := ParseOffset(in); fault.CodeOf(err) != fault.Usage || fault.HintOf(err) != placeHint {
 			t.Errorf("%q: %v, %v; want a usage error with a hint", in, got, err)
 		}
 	}

@@ -2,12 +2,14 @@ package kafka
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/IBM/sarama"
 	"github.com/logpipe/logpipe/pkg/option"
 )
 
@@ -19,6 +21,9 @@ const (
 	// apart is how far failures are from each other that have nothing to do with
 	// each other.
 	apart = 30 * time.Second
+	// unclearFor is how long that may go on for which no broker is to blame: a topic that
+	// is deleted, or made again, keeps those who ask for it waiting for a while.
+	unclearFor = 10 * time.Second
 )
 
 // outage tells, once each, that the cluster is gone and that it is back.
@@ -33,21 +38,34 @@ type outage struct {
 	last  time.Time // failure
 	asked bool      // what to tell is being found out, or was told
 	told  bool
+	away  bool      // a connection has failed, or could not be made
+	look  time.Time // when it was found out last what to tell
+	idle  string    // a topic without leaders, "" = none is known
 }
 
-// failed notes an attempt that has failed and will be repeated.
-func (o *outage) failed() {
+// failed notes an attempt that has failed, because of err where that is known, and will
+// be repeated.
+func (o *outage) failed(err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	now := time.Now()
 	if o.since.IsZero() || !o.told && now.Sub(o.last) > apart {
-		o.since, o.asked = now, false
+		o.since, o.asked, o.away = now, false, false
 	}
 	o.last = now
-	if !o.asked && now.Sub(o.since) >= tellAfter {
-		o.asked = true
+	var code sarama.KError
+	o.away = o.away || err != nil && !errors.As(err, &code) && passing(err)
+	if !o.asked && now.Sub(o.since) >= tellAfter && now.Sub(o.look) >= tellAfter {
+		o.asked, o.look = true, now
 		go o.tell(o.since)
 	}
+}
+
+// leaderless notes that the brokers answer, and that none leads a topic.
+func (o *outage) leaderless(topic string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.idle = topic
 }
 
 // tell says what is missing since when, unless it is back meanwhile.
@@ -55,7 +73,7 @@ func (o *outage) tell(since time.Time) {
 	ctx, cancel := context.WithTimeout(context.Background(), firstContact)
 	defer cancel()
 	_, _, failures := probeAll(ctx, o.brokers, o.way)
-	what := "a broker of the cluster is not to be reached"
+	what := "a broker of the cluster is not to be reached (`logpipe broker test` says which)"
 	if len(failures) == len(o.brokers) {
 		var list []string
 		for _, f := range failures {
@@ -65,6 +83,17 @@ func (o *outage) tell(since time.Time) {
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	switch {
+	case len(failures) > 0:
+	case o.idle != "":
+		what = fmt.Sprintf("a partition of topic %q has no leader", o.idle)
+	case o.away:
+	case time.Since(since) < unclearFor:
+		o.asked = false
+		return
+	default:
+		what = "the brokers answer, but cannot do what is asked of them"
+	}
 	if o.since.Equal(since) {
 		o.told = true
 		o.log.Warn(fmt.Sprintf("%s since %s; %s", what, since.Format(time.TimeOnly), o.how))
@@ -81,7 +110,7 @@ func (o *outage) worked() {
 	if o.told {
 		o.log.Warn("the brokers answer again, after " + option.FormatDuration(time.Since(o.since).Round(time.Second)))
 	}
-	o.since, o.told, o.asked = time.Time{}, false, false
+	o.since, o.told, o.asked, o.away, o.idle = time.Time{}, false, false, false, ""
 }
 
 // begun is when what is still going on began; ok is false where nothing is.

@@ -51,25 +51,25 @@ func (c *conn) partitionsOf(ctx context.Context, topics []string, chosen []int32
 type span struct{ first, next int64 }
 
 func (c *conn) span(ctx context.Context, p part) (span, error) {
-	first, err := c.offsetAt(ctx, p, sarama.OffsetOldest)
-	if err != nil {
-		return span{}, err
-	}
-	next, err := c.offsetAt(ctx, p, sarama.OffsetNewest)
-	return span{first, next}, err
+	all, err := c.spans(ctx, []part{p})
+	return all[p], err
 }
 
-// offsetAt asks the leader for the first offset at or after a time in
-// milliseconds (or one of the library's two special times); -1 = there is none.
-func (c *conn) offsetAt(ctx context.Context, p part, at int64) (int64, error) {
-	if at == sarama.OffsetNewest && c.decided {
-		return c.stableEnd(ctx, p)
-	}
-	n, err := retry(ctx, c, func() (int64, error) { return c.client.GetOffset(p.topic, p.id, at) })
+// spans are those of several partitions.
+func (c *conn) spans(ctx context.Context, parts []part) (map[part]span, error) {
+	first, err := c.offsetsAt(ctx, parts, sarama.OffsetOldest)
 	if err != nil {
-		return 0, explain(err, p.topic)
+		return nil, err
 	}
-	return n, nil
+	next, err := c.ends(ctx, parts)
+	if err != nil {
+		return nil, err
+	}
+	out := make(map[part]span, len(parts))
+	for _, p := range parts {
+		out[p] = span{first[p], next[p]}
+	}
+	return out, nil
 }
 
 // resolve turns an Offset into the position in each partition. An offset that
@@ -79,11 +79,16 @@ func (c *conn) resolve(ctx context.Context, from Offset, parts []part) (map[part
 	out := make(map[part]int64, len(parts))
 	largest, inside := int64(-1), len(parts) == 0
 	now := time.Now()
+	spans, err := c.spans(ctx, parts)
+	if err != nil {
+		return nil, err
+	}
+	timed, err := c.timed(ctx, from, now, parts)
+	if err != nil {
+		return nil, err
+	}
 	for _, p := range parts {
-		s, err := c.span(ctx, p)
-		if err != nil {
-			return nil, err
-		}
+		s := spans[p]
 		largest = max(largest, s.next)
 		pos := s.next
 		switch from.kind {
@@ -97,13 +102,7 @@ func (c *conn) resolve(ctx context.Context, from Offset, parts []part) (map[part
 		case fromLast:
 			pos = max(s.first, s.next-from.n)
 		case fromTime, fromAgo:
-			at := from.at
-			if from.kind == fromAgo {
-				at = now.Add(-from.ago)
-			}
-			if n, err := c.offsetAt(ctx, p, at.UnixMilli()); err != nil {
-				return nil, err
-			} else if n >= 0 {
+			if n := timed[p]; n >= 0 {
 				pos = n
 			}
 		}
@@ -116,15 +115,14 @@ func (c *conn) resolve(ctx context.Context, from Offset, parts []part) (map[part
 	return out, nil
 }
 
-// ends tells where each partition ends now.
-func (c *conn) ends(ctx context.Context, parts []part) (map[part]int64, error) {
-	out := make(map[part]int64, len(parts))
-	for _, p := range parts {
-		n, err := c.offsetAt(ctx, p, sarama.OffsetNewest)
-		if err != nil {
-			return nil, err
-		}
-		out[p] = n
+// timed tells, where an Offset is a time, the first offset with it or a later one in
+// each partition; -1 = there is none.
+func (c *conn) timed(ctx context.Context, o Offset, now time.Time, parts []part) (map[part]int64, error) {
+	switch o.kind {
+	case fromTime:
+		return c.offsetsAt(ctx, parts, o.at.UnixMilli())
+	case fromAgo:
+		return c.offsetsAt(ctx, parts, now.Add(-o.ago).UnixMilli())
 	}
-	return out, nil
+	return nil, nil
 }

@@ -31,6 +31,7 @@ type apiVersions map[int16]int16
 // Keys and sizes of the probe's exchange.
 const (
 	keyApiVersions             = 18
+	keyVote                    = 52
 	keyDescribeTopicPartitions = 75
 	probeCorrelation           = 0x6c6f6770
 	maxProbeAnswer             = 1 << 20
@@ -43,24 +44,47 @@ type contactError struct {
 	hint  string
 	final bool // waiting will not help
 
-	refused bool // it answers, and not us
+	refused bool   // it answers, and not us
+	obscure bool   // `broker test` tells more
+	step    string // of Diagnose, where it is another one than the one that was tried
+	err     error  // what it was made of, where that tells more
 }
 
 func (e *contactError) Error() string { return fmt.Sprintf("broker %s: %s", e.addr, e.cause) }
 
-// reach asks all addresses at once and returns those that answered by the time
-// the first did. It tries again until wait is over.
+// reach asks all addresses at once and returns those that are worth asking: in front
+// those that answered by the time the first did, not those that are known to be no
+// brokers. It tries again until wait is over.
 func reach(ctx context.Context, addrs []string, wait time.Duration, way *access) ([]string, apiVersions, error) {
-	limit := firstContact
+	limit := max(wait, firstContact)
 	if way != nil && way.tls != nil {
-		limit = secureContact
+		limit = max(wait, secureContact)
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, max(wait, limit), errGaveUp)
+	for tries := 1; ; tries++ {
+		begun := time.Now()
+		asked, versions, err := reachWithin(ctx, addrs, wait, limit, way)
+		if err == nil || wait > 0 || ctx.Err() != nil || tries == mostStops || time.Since(begun) < limit+stopped {
+			return asked, versions, err
+		}
+	}
+}
+
+// Where the end of the time without Wait is noticed late, this process did not run
+// meanwhile, for the machine was busy or was stopped: that says nothing of the brokers,
+// and the time begins again, so often.
+const (
+	stopped   = 50 * time.Millisecond
+	mostStops = 5
+)
+
+// reachWithin is reach, for no longer than limit.
+func reachWithin(ctx context.Context, addrs []string, wait, limit time.Duration, way *access) ([]string, apiVersions, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, errGaveUp)
 	defer cancel()
 	for again := 100 * time.Millisecond; ; again = min(2*again, time.Second) {
 		ok, versions, failures := probeAll(ctx, addrs, way)
 		if len(ok) > 0 {
-			return ok, versions, nil
+			return union(ok, without(addrs, failures)), versions, nil
 		}
 		if err := context.Cause(ctx); err != nil && !errors.Is(err, errGaveUp) {
 			return nil, nil, err
@@ -69,10 +93,24 @@ func reach(ctx context.Context, addrs []string, wait time.Duration, way *access)
 			if err := context.Cause(ctx); err != nil && !errors.Is(err, errGaveUp) {
 				return nil, nil, err
 			}
-			return nil, nil, unreachable(failures, wait)
+			err := unreachable(failures, wait)
+			if slices.ContainsFunc(failures, func(f *contactError) bool { return f.obscure }) {
+				err = fault.Hint(err, "%s; %s", fault.HintOf(err), testHint)
+			}
+			return nil, nil, err
 		}
 	}
 }
+
+// without is the addresses but for those at which waiting will not help.
+func without(addrs []string, failures []*contactError) []string {
+	return slices.DeleteFunc(slices.Clone(addrs), func(addr string) bool {
+		return slices.ContainsFunc(failures, func(f *contactError) bool { return f.final && f.addr == addr })
+	})
+}
+
+// testHint leads to Diagnose.
+const testHint = "`logpipe broker test` with the same flags shows which step fails"
 
 var errGaveUp = errors.New("no contact in time")
 
@@ -160,6 +198,9 @@ func probe(ctx context.Context, addr string, way *access) (apiVersions, *contact
 	if !ok {
 		return nil, answerFailure(addr, head, nil)
 	}
+	if failure := v.broker(addr); failure != nil {
+		return nil, failure
+	}
 	return v, way.greet(secure, addr, func() (net.Conn, error) {
 		again, failure := way.dial(ctx, addr)
 		if failure != nil {
@@ -242,6 +283,21 @@ func parseVersions(b []byte) (apiVersions, bool) {
 	return v, true
 }
 
+// broker judges a server by the requests that it understands: a controller of KRaft
+// has a port of its own, speaks Kafka there and serves no clients.
+func (v apiVersions) broker(addr string) *contactError {
+	if _, ok := v[keyMetadata]; ok {
+		return nil
+	}
+	f := &contactError{addr: addr, cause: "does not tell clients about the cluster, so it is not a Kafka broker",
+		hint: "-b HOST:PORT names the port of a broker", final: true}
+	if _, votes := v[keyVote]; votes {
+		f.cause = "is a controller of Kafka (KRaft), not a broker"
+		f.hint = "-b HOST:PORT names the brokers' port, that of a listener which controller.listener.names does not name"
+	}
+	return f
+}
+
 func dialFailure(addr string, err error) *contactError {
 	f := &contactError{addr: addr}
 	var dns *net.DNSError
@@ -254,10 +310,10 @@ func dialFailure(addr string, err error) *contactError {
 	case isRefused(err):
 		f.cause, f.hint = "connection refused", "`logpipe broker` starts one on this machine, -b HOST:PORT names another"
 	case isTimeout(err):
-		f.cause, f.hint = "no answer in time", "check the address in -b and the firewall"
+		f.cause, f.hint, f.obscure = "no answer in time", "check the address in -b and the firewall", true
 	default:
 		var sys *os.SyscallError
-		f.cause, f.hint = err.Error(), "check the address in -b and the network"
+		f.cause, f.hint, f.obscure = err.Error(), "check the address in -b and the network", true
 		if errors.As(err, &sys) {
 			f.cause = sys.Err.Error()
 		}
@@ -277,10 +333,11 @@ func answerFailure(addr string, head []byte, err error) *contactError {
 		f.cause = "its answer is not Kafka's, so it is not a Kafka broker"
 	case isTimeout(err):
 		f.cause, f.final = "accepts connections and does not answer: not a Kafka broker, or an overloaded one", false
+		f.obscure = true
 	default:
 		f.cause = "closes the connection without an answer: not a Kafka broker, or one that expects TLS"
 		f.hint += "; --tls speaks TLS"
-		f.final = false // a broker that is just starting does so too
+		f.final, f.obscure = false, true // a broker that is just starting does so too
 	}
 	return f
 }

@@ -35,7 +35,7 @@ func (a *access) handshake(ctx context.Context, conn net.Conn, addr string) (net
 
 // tlsFailure says why TLS has failed.
 func (a *access) tlsFailure(addr string, err error) *contactError {
-	f := &contactError{addr: addr, final: true}
+	f := &contactError{addr: addr, final: true, err: err}
 	var notTLS tls.RecordHeaderError
 	var unknown x509.UnknownAuthorityError
 	var host x509.HostnameError
@@ -45,13 +45,16 @@ func (a *access) tlsFailure(addr string, err error) *contactError {
 	case errors.As(err, &notTLS):
 		f.cause, f.hint = "the port does not speak TLS", "leave --tls out, or name the TLS port with -b HOST:PORT"
 	case errors.As(err, &unknown):
+		f.obscure = true
 		f.cause, f.hint = "its certificate is signed by nobody who is trusted", "--tls-ca FILE names the certificate of who has signed it"
 		if a.CA != "" {
 			f.cause = fmt.Sprintf("its certificate is signed by nobody who stands in %s", a.CA)
 		}
 	case errors.As(err, &host):
+		f.obscure = true
 		f.cause, f.hint = host.Error(), "-b names the broker as its certificate does, or --tls-name says which name that is"
 	case errors.As(err, &invalid):
+		f.obscure = true
 		f.cause, f.hint = "its certificate does not count: "+invalid.Error(), "its owner has to renew it"
 	case isTimeout(err):
 		f.cause, f.hint, f.final = "does not speak TLS: no answer in time", "leave --tls out, or name the TLS port with -b HOST:PORT", false
@@ -106,7 +109,8 @@ const (
 // has.
 func (a *access) greet(c net.Conn, addr string, dial func() (net.Conn, error)) *contactError {
 	if a != nil && a.Mechanism != "" {
-		return a.shake(c, addr)
+		_, failure := a.shake(c, addr)
+		return failure
 	}
 	// Version 4 may say: no topics, and make none.
 	b := append(request(keyMetadata, 4, 5), 0, 0, 0, 0, 0)
@@ -126,9 +130,9 @@ func (a *access) greet(c net.Conn, addr string, dial func() (net.Conn, error)) *
 		hint: "--sasl takes the mechanism" + oneOf(offered)}
 }
 
-// shake asks for our mechanism: a server that does not have it answers with those
-// that it has.
-func (a *access) shake(c net.Conn, addr string) *contactError {
+// shake asks for our mechanism and says who we are. The server answers with those
+// mechanisms that it has.
+func (a *access) shake(c net.Conn, addr string) (offered []string, failure *contactError) {
 	f := &contactError{addr: addr, final: true}
 	code, offered, ok := handshakeFor(c, a.Mechanism)
 	switch {
@@ -140,13 +144,13 @@ func (a *access) shake(c net.Conn, addr string) *contactError {
 		if err := a.authenticate(c); err != nil {
 			refused := a.refusedUser(err)
 			f.cause, f.hint, f.refused = refused.Error(), fault.HintOf(refused), true
-			return f
+			return offered, f
 		}
-		return nil
+		return offered, nil
 	default:
-		return nil
+		return nil, nil
 	}
-	return f
+	return offered, f
 }
 
 // authenticate says who we are, as the library does later: it takes a broker that

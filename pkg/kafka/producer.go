@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/IBM/sarama"
@@ -24,7 +26,7 @@ type ProducerConfig struct {
 	Timeout         time.Duration // how long a record is tried before it is given up; 0 = DefaultTimeout
 	Linger          time.Duration // how long to wait for more records to fill a request; 0 = send when the last one is answered
 	Elsewhere       bool          // a record for a partition that its topic does not have goes where its key belongs, and fails otherwise
-	BufferBytes     int64         // records sent and not acknowledged, before Send waits; 0 = 3 MiB
+	BufferBytes     int64         // records sent and not acknowledged, before Send waits; 0 = 4 MiB
 
 	// TransactionalID, where set, makes the records visible together: Begin and
 	// End stand around them. Whoever else used the id before is fenced off.
@@ -45,7 +47,7 @@ const DefaultRecordLimit = 1_000_000
 const DefaultTimeout = 2 * time.Minute
 
 const (
-	defaultBufferBytes = 3 << 20
+	defaultBufferBytes = 4 << 20
 	memoryOverhead     = 256 // of a record that is kept for OnAck
 )
 
@@ -62,9 +64,10 @@ var errProducerClosed = errors.New("the producer is closed")
 // records that one goroutine sends to a partition stay in order.
 //
 // Records are encoded into the batch of their partition as they come. Each
-// broker has a goroutine that takes what the partitions have which it leads and
-// sends it in one request, up to five of them before the first answer. A batch
-// that fails waits until all others of its partition in flight are answered;
+// broker has two connections that share the partitions which it leads, as it
+// works off the requests of one connection one by one. A goroutine of each takes
+// what its partitions have and sends it in one request, up to five of them
+// before the first answer. A batch that fails waits until all others of its partition in flight are answered;
 // then they go again in order, with the numbers that they had, so that the
 // broker finds out what it has already.
 type Producer struct {
@@ -74,23 +77,24 @@ type Producer struct {
 	codec      codec.Kind
 	idempotent bool
 	inFlight   int // batches of one partition
-	nils       []*sarama.Record
 
 	ctx     context.Context // ends with Close
 	cancel  context.CancelFunc
 	workers sync.WaitGroup
+	began   atomic.Int64  // when the coordinator heard of the transaction, ns since 1970; 0 = it has not
 	stale   chan struct{} // metadata are wanted
-	telling sync.Mutex    // held around OnAck
+	telling sync.Mutex    // held around OnAck and what receipts are told
 
 	mu       sync.Mutex
 	topics   map[string]*topic
-	links    map[int32]*link // by broker
-	identity identity        // of partitions that have none
-	txn      *transaction    // nil without a transactional id
-	order    uint64          // batches that were numbered so far
-	spare    [][]byte        // used buffers
-	open     int64           // records without an answer
-	bytes    int64           // their size in memory
+	links    map[way]*link
+	identity identity     // of partitions that have none
+	txn      *transaction // nil without a transactional id
+	order    uint64       // batches that were numbered so far
+	spare    buffers
+	sent     int64 // records for which nobody waits
+	open     int64 // records without an answer
+	bytes    int64 // their size in memory
 	acked    int64
 	failed   int64
 	moved    int64            // went to another partition than theirs
@@ -100,6 +104,7 @@ type Producer struct {
 	moving   time.Time        // when the last answer came, or the first record without one was sent
 	lost     error            // why all was given up; nil = it was not
 	closed   bool
+	halted   bool // nothing new is sent: who sends waits
 }
 
 // identity is what a broker knows an idempotent producer by.
@@ -175,7 +180,7 @@ func (pc ProducerConfig) producer() (*Producer, error) {
 	}
 	p := &Producer{cfg: pc, acks: acks, codec: kind, identity: nobody, inFlight: 1,
 		idempotent: acks != sarama.NoResponse && !pc.MayRepeat,
-		topics:     map[string]*topic{}, links: map[int32]*link{}, reasons: map[string]int64{}, stale: make(chan struct{}, 1)}
+		topics:     map[string]*topic{}, links: map[way]*link{}, reasons: map[string]int64{}, stale: make(chan struct{}, 1)}
 	if p.idempotent {
 		p.inFlight = requestsInFlight // the numbers keep the order
 	}
@@ -239,10 +244,27 @@ func milliseconds(t time.Time) (int64, error) {
 	if t.IsZero() {
 		return time.Now().UnixMilli(), nil
 	}
-	if ms := t.UnixMilli(); ms >= 0 {
-		return ms, nil
+	return t.UnixMilli(), CheckTime(t)
+}
+
+// lastTime is the end of what can be counted in nanoseconds since 1970, as the
+// library counts times: 2262-04-11T23:47:16.854Z.
+const lastTime = math.MaxInt64 / int64(time.Millisecond)
+
+// timeError is a time that no record can have.
+type timeError struct{ text string }
+
+func (e *timeError) Error() string { return e.text }
+
+// CheckTime tells why a record cannot have a time.
+func CheckTime(t time.Time) error {
+	switch ms := t.UnixMilli(); {
+	case t.Year() > 9999 || ms > lastTime:
+		return &timeError{fmt.Sprintf("the record's time, %d ms after 1970, is behind %s, the last that can be sent", ms, time.UnixMilli(lastTime).UTC().Format(time.RFC3339))}
+	case ms < 0:
+		return &timeError{fmt.Sprintf("the record's time %s is before 1970, which Kafka does not take", t.UTC().Format(time.RFC3339))}
 	}
-	return 0, fmt.Errorf("the record's time %s is before 1970, which Kafka does not take", t.UTC().Format(time.RFC3339))
+	return nil
 }
 
 // Counts tells how many records were acknowledged and how many were given up.
@@ -280,6 +302,18 @@ func (p *Producer) Failed() error {
 	return p.first
 }
 
+// Halt takes no more records: Send and SendLines wait until Close. It waits for the
+// answers to what is on its way, or the end of ctx, and returns how many records were
+// acknowledged.
+func (p *Producer) Halt(ctx context.Context) (acknowledged int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.halted = true
+	for p.open > 0 && p.await(ctx) == nil {
+	}
+	return p.acked
+}
+
 // Close ends the producer. It does not wait for records without an answer,
 // which Flush does: they are given up, and its error counts them. An open
 // transaction is aborted.
@@ -290,6 +324,10 @@ func (p *Producer) Close() error {
 		return nil
 	}
 	p.closed = true
+	if p.halted && p.changed != nil { // no answer may come that wakes those who wait
+		close(p.changed)
+		p.changed = nil
+	}
 	p.mu.Unlock()
 	p.abandon(errProducerClosed)
 	p.cancel()

@@ -19,12 +19,15 @@ type Range struct {
 	Until *Offset
 }
 
-const rangeHint = "a place is beginning, end, 100, -100 (the last 100), @2026-11-20T10:00 or @-1h; behind a colon stands " +
-	"the one before which to end: 100:200, :end, @-2h:@-1h"
+const (
+	placeHint = "a place is beginning, end, 100, -100 (the last 100), @2026-11-20T10:00 or @-1h"
+	rangeHint = placeHint + "; behind a colon stands the one before which to end: 100:200, :end, @-2h:@-1h, @2026-11-20:1h"
+)
 
 // ParseRange reads START, START:END and :END, each as ParseOffset does. Behind a
-// time the END may be a time without its @, as in @-2h:-1h. Nothing before the
-// colon is the beginning, nothing behind it no end. kcat's s@TIME and e@TIME are
+// time the END may be a time without its @, as in @-2h:-1h, or say how long after it,
+// as in @2026-11-20:1h. Nothing before the colon, or @ alone before a time, is the
+// beginning, nothing behind it no end. kcat's s@TIME and e@TIME are
 // understood: where to begin, and where to end.
 func ParseRange(s string) (Range, error) {
 	if text, ok := strings.CutPrefix(s, "e@"); ok { // kcat's end
@@ -60,33 +63,90 @@ func badRange(s string, err error) error {
 
 func parsePlaces(from, until string) (Range, error) {
 	r := Range{From: Beginning}
-	var err error
-	if from != "" {
+	timed := from == "@" // rpk's @:TIME
+	if from != "" && !timed {
+		var err error
 		if r.From, err = parseOffset(from); err != nil {
 			return r, fmt.Errorf("%q: %w", from, err)
 		}
+		timed = r.From.kind == fromTime || r.From.kind == fromAgo
 	}
 	if until == "" {
 		return r, nil
 	}
-	if until == "now" {
-		until = "end"
-	}
-	o, err := parseOffset(until)
-	if timed := r.From.kind == fromTime || r.From.kind == fromAgo; timed && !(err == nil && o.kind == fromEnd) {
-		o, err = parseTime(strings.TrimPrefix(until, "@"))
-	}
-	if err == nil && o.kind == fromBeginning {
-		err = errors.New("nothing is before the beginning")
-	}
-	if err == nil && r.From.kind == fromNumber && o.kind == fromNumber && o.n < r.From.n {
-		err = errors.New("it lies before the start")
+	o, err := parseUntil(until, r.From, timed)
+	zoned := r.From.kind == fromTime && o.kind == fromTime && r.From.local != o.local
+	if err == nil && !zoned { // else the zone decides, see Check
+		err = follows(r.From, o)
 	}
 	if err != nil {
 		return r, fmt.Errorf("%q: %w", until, err)
 	}
 	r.Until = &o
 	return r, nil
+}
+
+// parseUntil reads the end of a range that begins at from; timed tells that it is a
+// time, if it can be one.
+func parseUntil(s string, from Offset, timed bool) (Offset, error) {
+	if s == "now" {
+		s = "end"
+	}
+	o, err := parseOffset(s)
+	if !timed || err == nil && o.kind == fromEnd {
+		return o, err
+	}
+	text := strings.TrimPrefix(s, "@")
+	if o, err = parseTime(text); err == nil {
+		return o, nil
+	}
+	d, bad := parseSpan(text) // rpk's: so long from the beginning on
+	switch {
+	case bad != nil:
+		return o, err
+	case from.kind != fromTime:
+		return o, fmt.Errorf("it lies ahead: from now on; -%s is so long ago", text)
+	}
+	return Offset{kind: fromTime, at: from.at.Add(d), local: from.local, later: d}, nil
+}
+
+// In is the range whose times without a zone are of loc; what was given as a time after
+// its beginning stays that.
+func (r Range) In(loc *time.Location) Range {
+	r.From = r.From.In(loc)
+	if r.Until != nil {
+		until := r.Until.In(loc)
+		if until.later > 0 {
+			until.at = r.From.at.Add(until.later)
+		}
+		r.Until = &until
+	}
+	return r
+}
+
+// Check refuses a range whose end lies before its start, as ParseRange does where it
+// knows: a time without a zone is compared with one that has it behind In.
+func (r Range) Check() error {
+	if r.Until == nil {
+		return nil
+	}
+	if err := follows(r.From, *r.Until); err != nil {
+		return badRange(r.String(), fmt.Errorf("%q: %w", r.Until.String(), err))
+	}
+	return nil
+}
+
+// follows tells why a range cannot end at until.
+func follows(from, until Offset) error {
+	switch {
+	case until.kind == fromBeginning:
+		return errors.New("nothing is before the beginning")
+	case from.kind == fromNumber && until.kind == fromNumber && until.n < from.n,
+		from.kind == fromTime && until.kind == fromTime && until.at.Before(from.at),
+		from.kind == fromAgo && until.kind == fromAgo && until.ago > from.ago:
+		return errors.New("it lies before the start")
+	}
+	return nil
 }
 
 // Live tells whether reading may have to wait for records.
@@ -124,18 +184,19 @@ func (r *Range) Type() string { return "offset" }
 func (c *conn) limits(ctx context.Context, until Offset, parts []part) (map[part]int64, error) {
 	out := make(map[part]int64, len(parts))
 	now := time.Now()
-	at := until.at
-	if until.kind == fromAgo {
-		at = now.Add(-until.ago)
-	}
-	if until.kind == fromTime && at.After(now) {
+	if until.kind == fromTime && until.at.After(now) {
 		return nil, fault.Hint(fault.Usagef("the end of the range, %s, lies ahead", &until), "without an end consume goes on reading")
 	}
+	spans, err := c.spans(ctx, parts)
+	if err != nil {
+		return nil, err
+	}
+	timed, err := c.timed(ctx, until, now, parts)
+	if err != nil {
+		return nil, err
+	}
 	for _, p := range parts {
-		s, err := c.span(ctx, p)
-		if err != nil {
-			return nil, err
-		}
+		s := spans[p]
 		out[p] = s.next
 		switch until.kind {
 		case fromNumber:
@@ -145,9 +206,7 @@ func (c *conn) limits(ctx context.Context, until Offset, parts []part) (map[part
 		case fromLast:
 			out[p] = max(s.first, s.next-until.n)
 		case fromTime, fromAgo:
-			if n, err := c.offsetAt(ctx, p, at.UnixMilli()); err != nil {
-				return nil, err
-			} else if n >= 0 {
+			if n := timed[p]; n >= 0 {
 				out[p] = n
 			}
 		}

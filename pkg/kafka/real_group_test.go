@@ -2,10 +2,14 @@ package kafka
 
 import (
 	"bytes"
+	"errors"
+	"fmt"
+	"io"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/logpipe/logpipe/pkg/logpipetest"
 )
@@ -45,6 +49,27 @@ func TestRealGroupsIntegration(t *testing.T) {
 		}
 	}
 	same("group without members", described(), tool("kafka-consumer-groups", "--describe", "--group", "heat"))
+	asked := func(format func(io.Writer, []Group) error) string {
+		t.Helper()
+		groups, err := a.DescribeGroups(soon(t), "heat")
+		var b bytes.Buffer
+		if err := errors.Join(err, format(&b, groups)); err != nil {
+			t.Fatal(err)
+		}
+		return b.String()
+	}
+	states := func(what string) {
+		t.Helper()
+		same(what+", members", asked(FormatMembersJava), tool("kafka-consumer-groups", "--describe", "--members", "--group", "heat"))
+		same(what+", state", asked(FormatStatesJava), tool("kafka-consumer-groups", "--describe", "--state", "--group", "heat"))
+		groups, err := a.ListGroups(soon(t))
+		var b bytes.Buffer
+		if err := errors.Join(err, FormatGroupListJava(&b, groups, true, true)); err != nil {
+			t.Fatal(err)
+		}
+		same(what+", list", b.String(), tool("kafka-consumer-groups", "--list", "--state", "--type"))
+	}
+	states("group without members")
 	if groups, err := a.ListGroups(soon(t)); err != nil || len(groups) != 1 ||
 		groups[0].Name != "heat" || groups[0].State != "Empty" || groups[0].Type != "classic" {
 		t.Errorf("listed %+v, %v", groups, err)
@@ -57,6 +82,25 @@ func TestRealGroupsIntegration(t *testing.T) {
 		t.Fatal(err)
 	}
 	same("group with a member", described(), tool("kafka-consumer-groups", "--describe", "--group", "heat"))
+	static := cc
+	static.Instance, static.Session = "a-member-that-comes-back", 10*time.Second
+	second := consumer(t, cfg, static)
+	stable := func(members int) {
+		t.Helper()
+		awaits(t, fmt.Sprint("a stable group of ", members), func() bool {
+			groups, err := a.DescribeGroups(soon(t), "heat")
+			if err != nil {
+				t.Fatal(err)
+			}
+			return len(groups) == 1 && len(groups[0].Members) == members && groups[0].State == "Stable"
+		})
+	}
+	stable(2)
+	states("group with two members")
+	if err := second.Close(); err != nil {
+		t.Fatal(err)
+	}
+	stable(1)
 	if _, err := a.PlanReset(soon(t), "heat", Reset{To: &Beginning}); err == nil || !strings.Contains(err.Error(), "it has 1 member") {
 		t.Errorf("reset of an active group: %v", err)
 	}

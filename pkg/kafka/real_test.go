@@ -3,12 +3,9 @@ package kafka
 import (
 	"bytes"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
-	"time"
 
-	"github.com/logpipe/logpipe/pkg/broker"
 	"github.com/logpipe/logpipe/pkg/logpipetest"
 )
 
@@ -77,53 +74,16 @@ func describedAsJava(t *testing.T, a *Admin, topic string) string {
 	return text.String()
 }
 
-// TestRealJavaToolsOnEmbeddedBroker uses the embedded broker with the tools of
-// Apache Kafka, as somebody does who has them already.
-func TestRealJavaToolsOnEmbeddedBroker(t *testing.T) {
-	tools := logpipetest.NewKafkaTools(t)
-	cfg, b := cluster(t, broker.Config{})
-	run := func(in, tool string, args ...string) string {
-		t.Helper()
-		begun := time.Now()
-		out := tools.Run(t, in, tool, append([]string{"--bootstrap-server", b.Addr()[0]}, args...)...)
-		t.Logf("%s %s: %.1f s", tool, strings.Join(args, " "), time.Since(begun).Seconds())
-		return out
-	}
-	if out := run("", "kafka-topics", "--create", "--topic", "typed", "--partitions", "3", "--replication-factor", "1",
-		"--config", "retention.ms=3600000"); out != "Created topic typed.\n" {
-		t.Errorf("create: %q", out)
-	}
-	if out := run("", "kafka-topics", "--list"); out != "typed\n" {
-		t.Errorf("list: %q", out)
-	}
-	if theirs, ours := run("", "kafka-topics", "--describe", "--topic", "typed"), describedAsJava(t, admin(t, cfg), "typed"); theirs != ours {
-		t.Errorf("described by the Java tool as\n%s\nand by us as\n%s", theirs, ours)
-	}
+// TestRealTopicRemade holds that Kafka itself tells who reads on, by the topic's id,
+// that the topic is another one.
+func TestRealTopicRemade(t *testing.T) {
+	real := logpipetest.StartKafka(t, 1)
+	remadeBehindReader(t, Config{Brokers: real.Brokers()})
+}
 
-	// Both ways: what one side sends, the other reads.
-	run("one\ntwo\n\n", "kafka-console-producer", "--topic", "typed")
-	got := values(readAll(t, consumer(t, cfg, ConsumerConfig{Topics: []string{"typed"}, From: Beginning, ExitAtEnd: true})))
-	slices.Sort(got)
-	if want := []string{"", "one", "two"}; !slices.Equal(got, want) {
-		t.Errorf("we read %q, want %q", got, want)
-	}
-	produce(t, cfg, "typed", 0, 100)
-	out := run("", "kafka-console-consumer", "--topic", "typed", "--from-beginning", "--max-messages", "103", "--timeout-ms", "60000")
-	lines := strings.Split(strings.TrimSuffix(out, "\n"), "\n")
-	want := append(numbered(0, 100), got...)
-	slices.Sort(lines)
-	slices.Sort(want)
-	if !slices.Equal(lines, want) {
-		t.Errorf("the Java consumer read %d lines %q, want %d %q", len(lines), lines, len(want), want)
-	}
-
-	// A group of theirs goes on where it has committed.
-	group := []string{"--topic", "typed", "--group", "theirs", "--timeout-ms", "60000"}
-	run("", "kafka-console-consumer", append(group, "--from-beginning", "--max-messages", "103")...)
-	produce(t, cfg, "typed", 100, 105)
-	lines = strings.Fields(run("", "kafka-console-consumer", append(group, "--max-messages", "5")...))
-	slices.Sort(lines)
-	if !slices.Equal(lines, numbered(100, 105)) {
-		t.Errorf("the group went on with %q, want %q", lines, numbered(100, 105))
-	}
+// TestRealMarkOfATopicThatWasRemade holds that nothing that was read of the old topic is
+// committed on the new one.
+func TestRealMarkOfATopicThatWasRemade(t *testing.T) {
+	real := logpipetest.StartKafka(t, 1)
+	markOfRemade(t, Config{Brokers: real.Brokers()})
 }

@@ -8,11 +8,11 @@ import (
 
 // IsRefused reports whether err says that a record is one that no repetition
 // will deliver: it, or the batch with it, is larger than a limit, its partition
-// or topic cannot be, or the broker finds it invalid. The others of a batch may
+// topic or time cannot be, or the broker finds it invalid. The others of a batch may
 // go when they go without it.
 func IsRefused(err error) bool {
 	var t *TooLargeError
-	if errors.As(err, &t) {
+	if errors.As(err, &t) || errors.As(err, new(*timeError)) {
 		return true
 	}
 	for _, reason := range []error{sarama.ErrMessageSizeTooLarge, sarama.ErrInvalidPartition, sarama.ErrInvalidTopic,

@@ -52,7 +52,7 @@ type Security struct {
 	Cert, Key   string // files with our certificate and its key, in PEM; or a key store in Cert
 	CertText    Secret // certificates in PEM, instead of the files
 	KeyText     Secret
-	KeyPassword Secret // of the store
+	KeyPassword Secret // of the store, or of an encrypted key
 
 	KeyPasswordFile string // file with the password of both stores, instead of the two
 	ServerName      string // that the certificate has to bear; "" = the broker's host
@@ -106,21 +106,29 @@ func (s Security) open() (*access, error) {
 	if s.AnyServerName {
 		a.anyName(trusted)
 	}
+	if a.tls.Certificates, err = s.own(); err != nil {
+		return nil, err
+	}
+	return a, nil
+}
+
+// own reads our certificate and its key, where we have one.
+func (s Security) own() ([]tls.Certificate, error) {
 	switch {
 	case s.CertText != "":
-		pair, err := keystore.PairPEM([]byte(s.CertText), []byte(s.KeyText))
+		pair, err := keystore.PairPEM([]byte(s.CertText), []byte(s.KeyText), string(s.KeyPassword))
 		if err != nil {
 			return nil, fault.Usagef("our certificate: %w", err)
 		}
-		a.tls.Certificates = []tls.Certificate{pair}
+		return []tls.Certificate{pair}, nil
 	case s.Cert != "":
 		pair, err := keystore.Pair(s.Cert, s.Key, string(s.KeyPassword))
 		if err != nil {
 			return nil, err
 		}
-		a.tls.Certificates = []tls.Certificate{pair}
+		return []tls.Certificate{pair}, nil
 	}
-	return a, nil
+	return nil, nil
 }
 
 func (s Security) trusted() ([]*x509.Certificate, error) {

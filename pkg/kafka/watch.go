@@ -2,6 +2,7 @@ package kafka
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"regexp"
@@ -9,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/IBM/sarama"
 	"github.com/logpipe/logpipe/pkg/fault"
 )
 
@@ -53,8 +55,7 @@ func (c *Consumer) matching(ctx context.Context) ([]string, error) {
 	return topics, nil
 }
 
-// watch looks for new topics and partitions for as long as the consumer lives. A
-// group finds new partitions of its topics by itself.
+// watch looks for new topics and partitions for as long as the consumer lives.
 func (c *Consumer) watch(known []part) {
 	every := c.cfg.Rescan
 	if every <= 0 {
@@ -67,11 +68,11 @@ func (c *Consumer) watch(known []part) {
 		known = c.back(known)
 		topics, err := c.matching(c.ctx)
 		if err == nil {
-			// A topic that was deleted is read no longer; leaders tell of it.
-			topics = slices.DeleteFunc(topics, func(t string) bool {
-				_, err := c.conn.topic(c.ctx, t, false)
-				return err != nil
-			})
+			topics, err = c.existing(topics)
+		}
+		if err != nil {
+			c.conn.cfg.log().Debug("look for new topics", "error", err)
+			continue
 		}
 		parts, err := c.conn.partitionsOf(c.ctx, topics, c.cfg.Partitions)
 		if err != nil {
@@ -83,13 +84,70 @@ func (c *Consumer) watch(known []part) {
 			continue
 		}
 		known = append(known, added...)
-		c.include(topics, added)
+		c.readNew(topics, added)
 	}
 }
 
-// include begins to read what has come: from its first record on, for none was
+// existing are those of topics that are there. One that was deleted is read no
+// longer; leaders tell of it.
+func (c *Consumer) existing(topics []string) ([]string, error) {
+	var list []string
+	for _, t := range topics {
+		switch _, err := c.conn.topic(c.ctx, t, false); {
+		case err == nil:
+			list = append(list, t)
+		case !errors.Is(err, ErrNoTopic):
+			return nil, err
+		}
+	}
+	return list, nil
+}
+
+// noteLate notes which partitions have come when the group had begun to read: of
+// their topic, or of all that match, it has committed others, which a member does
+// with all that it is given. They are read from their first record on.
+func (c *Consumer) noteLate(ctx context.Context, parts []part) error {
+	committed, err := c.conn.committed(ctx, c.cfg.Group, parts)
+	if err != nil {
+		return err
+	}
+	topic := func(p part) string {
+		if slices.Contains(c.cfg.Topics, p.topic) {
+			return p.topic
+		}
+		return "" // that match
+	}
+	read := map[string]bool{}
+	for _, p := range parts {
+		read[topic(p)] = read[topic(p)] || committed[p] >= 0
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.known = map[part]bool{}
+	for _, p := range parts {
+		c.known[p] = true
+		if committed[p] < 0 && read[topic(p)] {
+			c.late[p] = true
+		}
+	}
+	return nil
+}
+
+// include notes which partitions a group gives out that were not there when this
+// member began.
+func (c *Consumer) include(parts []part) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, p := range parts {
+		if !c.known[p] {
+			c.known[p], c.late[p] = true, true
+		}
+	}
+}
+
+// readNew begins to read what has come: from its first record on, for none was
 // there when reading began.
-func (c *Consumer) include(topics []string, added []part) {
+func (c *Consumer) readNew(topics []string, added []part) {
 	c.mu.Lock()
 	c.topics = topics
 	for _, p := range added {
@@ -168,7 +226,7 @@ func (c *Consumer) Lag() int64 {
 
 // forget ends the reading of a topic that was deleted, where it is read because
 // its name matches: the others go on. It comes back when its name does.
-func (c *Consumer) forget(topic string, open []*reading) bool {
+func (c *Consumer) forget(topic string, open []*reading, s *session) bool {
 	if len(c.patterns) == 0 || slices.Contains(c.cfg.Topics, topic) {
 		return false
 	}
@@ -178,9 +236,16 @@ func (c *Consumer) forget(topic string, open []*reading) bool {
 			r.last = r.pos
 		}
 	}
+	if s != nil {
+		s.info.lose(topic)
+	}
+	c.ids.learn(topic, sarama.Uuid{})
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.gone = append(c.gone, topic)
+	c.remakes[topic]++ // what comes back is another one
+	c.progress.forget(topic)
+	c.epochs.forget(topic)
 	return true
 }
 

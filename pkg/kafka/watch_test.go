@@ -2,6 +2,7 @@ package kafka
 
 import (
 	"fmt"
+	"log/slog"
 	"slices"
 	"testing"
 	"time"
@@ -13,8 +14,8 @@ import (
 // while one gets more partitions.
 func TestPatterns(t *testing.T) {
 	cfg, _ := cluster(t, broker.Config{})
-	told := make(chan string, 10)
-	cfg.Logger = tellTo(func(_ string, text ...any) { told <- fmt.Sprint(text...) })
+	told := make(warnings, 10)
+	cfg.Logger = slog.New(told)
 	create(t, cfg, "x-a", 1)
 	create(t, cfg, "other", 1)
 	produce(t, cfg, "x-a", 0, 2)
@@ -47,14 +48,7 @@ func TestPatterns(t *testing.T) {
 	if err := a.DeleteTopics(soon(t), "x-a"); err != nil {
 		t.Fatal(err)
 	}
-	select {
-	case text := <-told:
-		if text != `topic "x-a" was deleted; the other topics are read on` {
-			t.Error(text)
-		}
-	case <-soon(t).Done():
-		t.Fatal("the deletion was not noticed")
-	}
+	told.await(t, `topic "x-a" was deleted; the other topics are read on`)
 	produce(t, cfg, "x-b", 3, 5)
 	next("x-b", numbered(3, 5))
 	create(t, cfg, "x-a", 1)
@@ -96,5 +90,54 @@ func TestPatternsOfGroup(t *testing.T) {
 			create(t, cfg, "x-b", 1)
 			produce(t, cfg, "x-b", 0, 2)
 		}
+	}
+}
+
+// TestPartitionsThatComeToAGroup holds that a group reads partitions which its topic
+// gets from their first record on, whatever -o says, and whoever of its members is
+// given them.
+func TestPartitionsThatComeToAGroup(t *testing.T) {
+	for _, second := range []bool{false, true} {
+		t.Run(fmt.Sprintf("another member comes: %t", second), func(t *testing.T) {
+			cfg, _ := cluster(t, broker.Config{})
+			create(t, cfg, "x", 1)
+			produce(t, cfg, "x", 0, 3)
+			cc := ConsumerConfig{Topics: []string{"x"}, Group: "g", From: End, Session: time.Second, Rescan: 20 * time.Millisecond}
+			if second {
+				cc.Rescan = time.Hour
+			}
+			members := []*Consumer{consumer(t, cfg, cc)}
+			awaits(t, "the group", func() bool { return members[0].Session() != nil })
+			if _, err := admin(t, cfg).AddPartitions(soon(t), "x", 4); err != nil {
+				t.Fatal(err)
+			}
+			produce(t, cfg, "x", 3, 43)
+			if second {
+				members = append(members, consumer(t, cfg, cc))
+			}
+			got := make(chan []string)
+			for _, c := range members {
+				go func() {
+					for {
+						b, err := c.Read(soon(t))
+						if err != nil {
+							return
+						}
+						got <- values(b.Records)
+					}
+				}()
+			}
+			seen := map[string]bool{}
+			for len(seen) < 40 {
+				select {
+				case list := <-got:
+					for _, v := range list {
+						seen[v] = true
+					}
+				case <-soon(t).Done():
+					t.Fatalf("only %d of 40 records came", len(seen))
+				}
+			}
+		})
 	}
 }

@@ -33,13 +33,24 @@ func (s *Server) Check() []flume.Problem {
 		return nil
 	}
 	all := s.check()
-	for property, value := range map[string]string{"keystore": s.path, "keystore-password": s.password} {
-		if value == "" {
-			all = append(all, flume.Problem{Property: "ssl", Message: "ssl is on and there is no " + property,
-				Fix: "add " + property + ", or set ssl to false"})
+	for _, needed := range []struct{ property, value string }{{"keystore", s.path}, {"keystore-password", s.password}} {
+		if needed.value == "" {
+			all = append(all, flume.Problem{Property: "ssl", Message: "ssl is on and there is no " + needed.property,
+				Fix: "add " + needed.property + ", or set ssl to false"})
 		}
 	}
 	return all
+}
+
+// Survey reads the key store.
+func (s *Server) Survey() []flume.Problem {
+	if !s.ssl || s.path == "" {
+		return nil
+	}
+	return Survey("keystore", "keystore-password", s.path, func() error {
+		_, err := ReadKey(s.path, s.password)
+		return err
+	})
 }
 
 // Config reads the key; nil where TLS is off.
@@ -49,7 +60,7 @@ func (s *Server) Config() (*tls.Config, error) {
 	}
 	key, err := ReadKey(s.path, s.password)
 	if err != nil {
-		return nil, err
+		return nil, flume.OfProperty(err, "keystore")
 	}
 	c := &tls.Config{Certificates: []tls.Certificate{key}}
 	s.apply(c)
@@ -88,6 +99,17 @@ func (c *Client) Check() []flume.Problem {
 	return all
 }
 
+// Survey reads the trust store.
+func (c *Client) Survey() []flume.Problem {
+	if !c.ssl || c.trustAll || c.path == "" {
+		return nil
+	}
+	return Survey("truststore", "truststore-password", c.path, func() error {
+		_, err := ReadTrusted(c.path, c.password)
+		return err
+	})
+}
+
 // Config reads the trust store; nil where TLS is off. Host is the name of the
 // server. A trust store says exactly whom to trust, and as in Flume the server's
 // name does not matter then; with the system's certificates it has to be right.
@@ -102,7 +124,7 @@ func (c *Client) Config(host string) (*tls.Config, error) {
 	case c.path != "":
 		trusted, err := ReadTrusted(c.path, c.password)
 		if err != nil {
-			return nil, err
+			return nil, flume.OfProperty(err, "truststore")
 		}
 		t.InsecureSkipVerify = true // in favour of the next line
 		t.VerifyConnection = func(s tls.ConnectionState) error { return verify(s.PeerCertificates, trusted, c.path) }

@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 
 	jks "github.com/pavlo-v-chernykh/keystore-go/v4"
 	"software.sslmate.com/src/go-pkcs12"
@@ -88,6 +89,9 @@ func decodePKCS12(data []byte, password string) (tls.Certificate, []*x509.Certif
 		if trusted, trustErr := pkcs12.DecodeTrustStore(data, password); trustErr == nil {
 			return tls.Certificate{}, trusted, nil
 		}
+		if errors.Is(err, pkcs12.ErrIncorrectPassword) {
+			err = ErrPassword
+		}
 		return tls.Certificate{}, nil, err
 	}
 	certificate, err := pair(key, append([]*x509.Certificate{first}, others...))
@@ -101,6 +105,9 @@ func decodeJKS(data []byte, password string) (key tls.Certificate, trusted []*x5
 	}
 	store := jks.New(jks.WithOrderedAliases())
 	if err := store.Load(bytes.NewReader(data), []byte(password)); err != nil {
+		if badDigest(err) {
+			err = ErrPassword
+		}
 		return key, nil, err
 	}
 	for _, alias := range store.Aliases() {
@@ -126,8 +133,15 @@ func decodeJKS(data []byte, password string) (key tls.Certificate, trusted []*x5
 	return key, trusted, nil
 }
 
+// badDigest reports whether a JKS file, or a key in it, does not fit its password:
+// the library has no error of its own for that.
+func badDigest(err error) bool { return strings.Contains(err.Error(), "got invalid digest") }
+
 func keyOf(store jks.KeyStore, alias, password string) (tls.Certificate, error) {
 	entry, err := store.GetPrivateKeyEntry(alias, []byte(password))
+	if err != nil && badDigest(err) {
+		err = errors.New("the password of the key is not that of the store; give it the same: keytool -keypasswd")
+	}
 	if err != nil {
 		return tls.Certificate{}, err
 	}

@@ -50,7 +50,8 @@ func TrustedPEM(text []byte) ([]*x509.Certificate, error) {
 }
 
 // Pair returns a private key with its certificates: of two files in PEM, of one
-// that holds both (key is "" then), or of a key store.
+// that holds both (key is "" then), or of a key store. The password is that of the
+// store, or of an encrypted key.
 func Pair(certificate, key, password string) (tls.Certificate, error) {
 	data, err := os.ReadFile(certificate)
 	if err != nil {
@@ -66,7 +67,7 @@ func Pair(certificate, key, password string) (tls.Certificate, error) {
 			return tls.Certificate{}, fault.With(fault.Usage, err)
 		}
 	}
-	pair, err := PairPEM(data, keyData)
+	pair, err := PairPEM(data, keyData, password)
 	if err != nil {
 		if key != "" {
 			certificate += " and " + key
@@ -77,13 +78,11 @@ func Pair(certificate, key, password string) (tls.Certificate, error) {
 }
 
 // PairPEM returns the private key of a text in PEM with the certificates of
-// another.
-func PairPEM(certificates, key []byte) (tls.Certificate, error) {
-	for block, rest := pem.Decode(key); block != nil; block, rest = pem.Decode(rest) {
-		if block.Type == "ENCRYPTED PRIVATE KEY" || block.Headers["DEK-Info"] != "" {
-			return tls.Certificate{}, fault.Hint(errors.New("the private key is encrypted, which PEM files may not be here"),
-				"a PKCS12 store has a password: openssl pkcs12 -export -in CERT -inkey KEY -out store.p12")
-		}
+// another. The password is that of an encrypted key.
+func PairPEM(certificates, key []byte, password string) (tls.Certificate, error) {
+	key, err := decrypted(key, password, mostRounds)
+	if err != nil {
+		return tls.Certificate{}, err
 	}
 	return tls.X509KeyPair(certificates, key)
 }

@@ -19,8 +19,8 @@ import (
 // ChannelSuite is what every channel has to do. Run tests it.
 type ChannelSuite struct {
 	// Open opens a channel that keeps what it has in a folder. Its puts wait for
-	// space for a second where wait is true, and else not at all.
-	Open func(t testing.TB, dir string, capacity, transaction int, wait bool) flume.Channel
+	// space for so long: whole seconds, or not at all.
+	Open func(t testing.TB, dir string, capacity, transaction int, wait time.Duration) flume.Channel
 	// Durable channels have what was inside when they are opened again.
 	Durable bool
 	// Mixed channels keep their events in several places: a take may be shorter
@@ -39,8 +39,11 @@ func (s ChannelSuite) Run(t *testing.T) {
 		t.Run("transactions", s.transactions)
 		t.Run("rollback", s.rollback)
 		t.Run("batches", s.batches)
+		t.Run("together", s.together)
 		t.Run("full", s.full)
 		t.Run("waits", s.waits)
+		t.Run("room", s.room)
+		t.Run("room comes", s.roomComes)
 		t.Run("cancel", s.cancel)
 	}
 	if s.Durable {
@@ -48,7 +51,7 @@ func (s ChannelSuite) Run(t *testing.T) {
 	}
 }
 
-func (s ChannelSuite) open(t testing.TB, capacity, transaction int, wait bool) flume.Channel {
+func (s ChannelSuite) open(t testing.TB, capacity, transaction int, wait time.Duration) flume.Channel {
 	c := s.Open(t, t.TempDir(), capacity, transaction, wait)
 	t.Cleanup(func() {
 		if err := c.Close(); err != nil {
@@ -77,7 +80,7 @@ func put(t testing.TB, c flume.Channel, text string) {
 // take takes up to max events and compares them with the words in want.
 func take(t testing.TB, c flume.Channel, max int, want string) flume.Transaction {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), awaitLimit)
 	defer cancel()
 	tx, err := c.Take(ctx, max)
 	if err != nil {
@@ -108,7 +111,7 @@ func rollback(t testing.TB, tx flume.Transaction) {
 }
 
 func (s ChannelSuite) transactions(t *testing.T) {
-	c := s.open(t, 10, 4, false)
+	c := s.open(t, 10, 4, 0)
 	if c.MaxBatch() != 4 {
 		t.Errorf("MaxBatch %d", c.MaxBatch())
 	}
@@ -136,7 +139,7 @@ func (s ChannelSuite) transactions(t *testing.T) {
 // contents holds that every byte of an event comes out, and that the slice of a
 // put is the caller's again.
 func (s ChannelSuite) contents(t *testing.T) {
-	c := s.open(t, 100, 10, false)
+	c := s.open(t, 100, 10, 0)
 	var want []flume.Event
 	for i := range 10 {
 		e := flume.Event{Body: bytes.Repeat([]byte{byte(i), 0, 255}, i*i*3000)}
@@ -167,7 +170,7 @@ func (s ChannelSuite) contents(t *testing.T) {
 }
 
 func (s ChannelSuite) rollback(t *testing.T) {
-	c := s.open(t, 100, 10, false)
+	c := s.open(t, 100, 10, 0)
 	put(t, c, "a b c d")
 	put(t, c, "e f g h")
 	rollback(t, take(t, c, 3, "a b c"))
@@ -204,8 +207,8 @@ func (s ChannelSuite) rollback(t *testing.T) {
 func (s ChannelSuite) concurrent(t *testing.T) {
 	const sources, each = 4, 1000
 	for _, takers := range []int{1, 3} {
-		c := s.open(t, 50, 10, true)
-		ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
+		c := s.open(t, 50, 10, time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 3*awaitLimit)
 		defer cancel()
 		var puts, takes sync.WaitGroup
 		for w := range sources {
@@ -217,7 +220,7 @@ func (s ChannelSuite) concurrent(t *testing.T) {
 		for r := range takers {
 			takes.Go(func() {
 				for n := 0; ; n++ {
-					tx, err := takeNow(ctx, c, 7)
+					tx, err := takeAll(ctx, c, 7, 30, 1<<20)
 					if err == io.EOF {
 						return
 					}
@@ -264,13 +267,13 @@ func (s ChannelSuite) concurrent(t *testing.T) {
 // order, also what was in a take that was open.
 func (s ChannelSuite) reopen(t *testing.T) {
 	dir := t.TempDir()
-	c := s.Open(t, dir, 100, 10, false)
+	c := s.Open(t, dir, 100, 10, 0)
 	again := func(size int) {
 		t.Helper()
 		if err := c.Close(); err != nil {
 			t.Fatal(err)
 		}
-		c = s.Open(t, dir, 100, 10, false)
+		c = s.Open(t, dir, 100, 10, 0)
 		if c.Size() != size {
 			t.Fatalf("size %d, want %d", c.Size(), size)
 		}

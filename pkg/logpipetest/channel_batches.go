@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/logpipe/logpipe/pkg/flume"
@@ -23,7 +25,12 @@ func commitTake(tx flume.Transaction) error {
 // offers that. It returns how many events are stored.
 func putBatches(ctx context.Context, c flume.Channel, events []flume.Event, size int) (stored int, err error) {
 	if b, ok := c.(flume.BatchPutter); ok {
-		return b.PutAll(ctx, events, size)
+		for stored < len(events) && err == nil {
+			var n int
+			n, err = b.PutAll(ctx, events[stored:], size)
+			stored += n
+		}
+		return stored, err
 	}
 	for stored < len(events) {
 		n := min(size, len(events)-stored)
@@ -35,14 +42,12 @@ func putBatches(ctx context.Context, c flume.Channel, events []flume.Event, size
 	return stored, nil
 }
 
-// takeNow takes without waiting where the channel offers that.
-func takeNow(ctx context.Context, c flume.Channel, max int) (flume.Transaction, error) {
-	if t, ok := c.(flume.TryTaker); ok {
-		if tx := t.TryTake(max); tx != nil {
-			return tx, nil
-		}
+// takeAll takes batches of that size together, where the channel offers that.
+func takeAll(ctx context.Context, c flume.Channel, batch, most, bytes int) (flume.Transaction, error) {
+	if t, ok := c.(flume.BatchTaker); ok {
+		return t.TakeAll(ctx, batch, most, bytes)
 	}
-	return c.Take(ctx, max)
+	return c.Take(ctx, batch)
 }
 
 // inBlock makes events of texts that share a block.
@@ -63,18 +68,23 @@ func inBlock(blocks *flume.Blocks, texts ...string) []flume.Event {
 }
 
 // batches holds what channels offer beside Put and Take: several batches
-// together, and a take that does not wait.
+// together.
 func (s ChannelSuite) batches(t *testing.T) {
-	c := s.open(t, 10, 4, false)
-	if try, ok := c.(flume.TryTaker); ok {
-		if tx := try.TryTake(1); tx != nil {
-			t.Errorf("took %d events from an empty channel", len(tx.Events()))
-		}
-	}
+	c := s.open(t, 10, 4, 0)
 	if b, ok := c.(flume.BatchPutter); ok {
 		if n, err := b.PutAll(t.Context(), Events("1 2 3 4 5"), 5); n != 0 || err == nil || errors.Is(err, flume.ErrFull) {
 			t.Errorf("batches above transactionCapacity: %d stored, %v", n, err)
 		}
+	}
+	if b, ok := c.(flume.BatchPutter); ok {
+		// What finds space is known at once, however long the rest has to wait.
+		n, err := b.PutAll(t.Context(), Events("a b c d e f g h i j k"), 3)
+		if n != 9 || err != nil {
+			t.Fatalf("%d events of 11 are stored at once where 9 fit, %v", n, err)
+		}
+		commit(t, take(t, c, 4, "a b c d"))
+		commit(t, take(t, c, 4, "e f g h"))
+		commit(t, take(t, c, 4, "i"))
 	}
 	n, err := putBatches(t.Context(), c, Events("a b c d e f g h i j k"), 3)
 	if n != 9 || !errors.Is(err, flume.ErrFull) {
@@ -82,7 +92,7 @@ func (s ChannelSuite) batches(t *testing.T) {
 	}
 	next := 'a'
 	for _, max := range []int{2, 9, 1} {
-		tx, err := takeNow(t.Context(), c, max)
+		tx, err := c.Take(t.Context(), max)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -104,6 +114,53 @@ func (s ChannelSuite) batches(t *testing.T) {
 	}
 	commit(t, take(t, c, 4, "h i j k"))
 	commit(t, take(t, c, 4, "l"))
+}
+
+// together holds what a take of several batches takes.
+func (s ChannelSuite) together(t *testing.T) {
+	all := s.open(t, 10, 4, 0)
+	c, ok := all.(flume.BatchTaker)
+	if !ok {
+		t.Skip("the channel offers no take of several batches")
+	}
+	if _, err := putBatches(t.Context(), all, Events("a b c d e f g h i j"), 2); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		batch, most, bytes int
+		want               string
+	}{
+		{1, 3, 100, "a b c"},
+		{2, 9, 1, "a b"},         // a batch has any number of bytes
+		{1, 9, 2, "a b|a"},       // others do not
+		{3, 9, 100, "a b c d e"}, // half of the capacity is left to the sources
+		{9, 9, 1, "a b c d"},     // a batch is one of the channel
+		{1, 1, 1, "a"},           //
+		{4, 2, 100, "a b c d"},   // what is beyond a batch is never less
+	} {
+		tx, err := c.TakeAll(t.Context(), test.batch, test.most, test.bytes)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, e := range tx.Events() {
+			got = append(got, string(e.Body))
+		}
+		if !slices.Contains(strings.Split(test.want, "|"), strings.Join(got, " ")) {
+			t.Errorf("%+v: took %q", test, got)
+		}
+		rollback(t, tx)
+	}
+	tx, err := c.TakeAll(t.Context(), 1, 5, 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := commitTake(tx); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := putBatches(t.Context(), all, Events("k l m n o p"), 2); n != 4 || !errors.Is(err, flume.ErrFull) {
+		t.Errorf("%d events are stored where 5 fit, %v", n, err)
+	}
 }
 
 // putNumbered puts n events of a source in batches of ten, some of them together.

@@ -18,6 +18,7 @@ type SQLServer struct {
 	URL            string // of Java's JDBC, without a user
 	User, Password string
 	Database       string
+	CA             string // a file in PEM, where the server speaks TLS
 
 	name, ready string
 	command     func() (*exec.Cmd, error)
@@ -72,13 +73,7 @@ func StartMariaDB(t testing.TB) *SQLServer {
 	}
 	dir, port := sqlFolder(t)
 	data := filepath.Join(dir, "data")
-	script := filepath.Join(dir, "init.sql")
-	quoted := strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(sqlPassword)
-	text := fmt.Sprintf("CREATE DATABASE IF NOT EXISTS %[1]s;\nCREATE USER IF NOT EXISTS %[2]s@'127.0.0.1' IDENTIFIED BY '%[3]s';\nGRANT ALL ON %[1]s.* TO %[2]s@'127.0.0.1';\n",
-		sqlDatabase, sqlUser, quoted)
-	if err := os.WriteFile(script, []byte(text), 0o644); err != nil {
-		t.Fatal(err)
-	}
+	script := sqlScript(t, dir)
 	run := func(path string, args ...string) (*exec.Cmd, error) {
 		cmd := exec.Command(path, append([]string{"--no-defaults", "--datadir=" + data}, args...)...)
 		return cmd, withoutRoot(cmd, "mysql", dir)
@@ -92,6 +87,19 @@ func StartMariaDB(t testing.TB) *SQLServer {
 	}
 	s.begin(t)
 	return s
+}
+
+// sqlScript writes what a MariaDB or a MySQL runs when it starts.
+func sqlScript(t testing.TB, dir string) string {
+	t.Helper()
+	script := filepath.Join(dir, "init.sql")
+	quoted := strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(sqlPassword)
+	text := fmt.Sprintf("CREATE DATABASE IF NOT EXISTS %[1]s;\nCREATE USER IF NOT EXISTS %[2]s@'127.0.0.1' IDENTIFIED BY '%[3]s';\nGRANT ALL ON %[1]s.* TO %[2]s@'127.0.0.1';\n"+
+		"GRANT RELOAD ON *.* TO %[2]s@'127.0.0.1';\n", sqlDatabase, sqlUser, quoted)
+	if err := os.WriteFile(script, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return script
 }
 
 // installed is the path of a program, in the PATH or in folders beside it.
@@ -109,7 +117,7 @@ func installed(name, folders string) string {
 // sqlFolder is a folder and a port for a server. The folder of the test itself is
 // closed to other users.
 func sqlFolder(t testing.TB) (dir string, port int) {
-	ports, err := freePorts(1)
+	ports, err := freePorts(t, 1)
 	if err == nil {
 		dir, err = os.MkdirTemp("", "logpipe-sql-*")
 	}

@@ -3,7 +3,6 @@ package logpipetest
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -51,10 +50,7 @@ type FlumeTools struct {
 // cannot be had.
 func NewFlumeTools(t testing.TB) *FlumeTools {
 	t.Helper()
-	Real(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
-	defer cancel()
-	java, jars := javaTools(ctx, t, flumeJars(), "Apache Flume "+FlumeVersion, "Apache Flume "+FlumeVersion+" needs Java 8 to 17")
+	java, jars := javaTools(t, flumeJars(), "Apache Flume "+FlumeVersion, "Apache Flume "+FlumeVersion+" needs Java 8 to 17")
 	f := &FlumeTools{java: java, jars: jars, conf: t.TempDir()}
 	const settings = `<Configuration status="ERROR"><Appenders><Console name="C" target="SYSTEM_OUT">
 <PatternLayout pattern="%d (%t) [%p - %l] %m%n"/></Console></Appenders>
@@ -78,17 +74,8 @@ func (f *FlumeTools) WithHDFS(t testing.TB) *FlumeTools {
 	client := download{dir: filepath.Join("flume", "hdfs"), version: "2.10.2", artifacts: []artifact{
 		{group: "org.apache.hadoop", name: "hadoop-hdfs-client", version: "2.10.2"},
 	}}
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
-	defer cancel()
-	jars, err := client.fetch(ctx)
-	if errors.Is(err, errRefused) {
-		t.Skipf("Flume's client for HDFS: %v", err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
 	with := *f
-	with.more = jars
+	with.more = jarsOf(t, client, "Flume's client for HDFS")
 	return &with
 }
 
@@ -146,14 +133,4 @@ func (a *FlumeAgent) Kill(t testing.TB) {
 	if err := a.server.kill(); err != nil {
 		t.Errorf("end Flume: %v", err)
 	}
-}
-
-// FreePort is a port of 127.0.0.1 that is free now.
-func FreePort(t testing.TB) int {
-	t.Helper()
-	ports, err := freePorts(1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return ports[0]
 }

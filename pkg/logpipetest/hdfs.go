@@ -112,17 +112,14 @@ type HDFS struct {
 // outside of the real suite, and where the cluster cannot be had.
 func StartHDFS(t testing.TB) *HDFS {
 	t.Helper()
-	Real(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
-	defer cancel()
-	java, jars := javaTools(ctx, t, hdfsJars(), "Apache Hadoop "+HadoopVersion, "Apache Hadoop "+HadoopVersion+" needs Java 11 to 17")
+	java, jars := javaTools(t, hdfsJars(), "Apache Hadoop "+HadoopVersion, "Apache Hadoop "+HadoopVersion+" needs Java 11 to 17")
 	h := &HDFS{java: java, jars: jars, dir: t.TempDir()}
 	for name, text := range map[string]string{"Cluster.java": hdfsCluster, "Reader.java": hdfsReader} {
 		if err := os.WriteFile(filepath.Join(h.dir, name), []byte(text), 0o666); err != nil {
 			t.Fatal(err)
 		}
 	}
-	ports, err := freePorts(2)
+	ports, err := freePorts(t, 2)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -168,16 +165,26 @@ func (h *HDFS) KillDatanode(t testing.TB) {
 }
 
 // Read returns what Hadoop's own readers find below a folder: the path of each
-// file without the folder, the kind, and the records or the bytes in Base64.
+// file without the folder, the kind, and the records or the bytes in Base64. Where a
+// writer renames a file meanwhile, they look again.
 func (h *HDFS) Read(t testing.TB, folder string) map[string][]string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
-	cmd := h.command(ctx, "256m", "Reader.java", h.RPC, folder)
 	var out, errs bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &errs
-	if err := cmd.Run(); err != nil {
-		t.Fatalf("read %s: %v\n%s", folder, err, &errs)
+	for {
+		out.Reset()
+		errs.Reset()
+		cmd := h.command(ctx, "256m", "Reader.java", h.RPC, folder)
+		cmd.Stdout, cmd.Stderr = &out, &errs
+		err := cmd.Run()
+		if err == nil {
+			break
+		}
+		renamed := strings.Contains(errs.String(), "java.io.FileNotFoundException") // between the list and the reading
+		if !renamed || ctx.Err() != nil {
+			t.Fatalf("read %s: %v\n%s", folder, err, &errs)
+		}
 	}
 	files := map[string][]string{}
 	lines := bufio.NewScanner(&out)

@@ -44,11 +44,7 @@ type KafkaTools struct {
 // cannot be had.
 func NewKafkaTools(t testing.TB) *KafkaTools {
 	t.Helper()
-	Real(t)
-	// A download that hangs must not take the time of the other tests.
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
-	defer cancel()
-	java, jars := javaTools(ctx, t, kafkaJars(), "Apache Kafka "+KafkaVersion, javaFor)
+	java, jars := javaTools(t, kafkaJars(), "Apache Kafka "+KafkaVersion, javaFor)
 	tools := &KafkaTools{java: java, jars: jars, logs: t.TempDir()}
 	for level, target := range map[string]string{"INFO": "SYSTEM_OUT", "WARN": "SYSTEM_ERR"} {
 		text := fmt.Appendf(nil, `<Configuration status="ERROR">
@@ -73,21 +69,24 @@ func (k *KafkaTools) command(ctx context.Context, level string, flags []string, 
 	return exec.CommandContext(ctx, k.java, append(flags, args...)...)
 }
 
-// toolClass gives the tools the names of the scripts that start them.
-func toolClass(name string) string {
-	switch name {
-	case "kafka-topics":
-		return "org.apache.kafka.tools.TopicCommand"
-	case "kafka-console-producer":
-		return "org.apache.kafka.tools.ConsoleProducer"
-	case "kafka-console-consumer":
-		return "org.apache.kafka.tools.consumer.ConsoleConsumer"
-	case "kafka-consumer-groups":
-		return "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand"
-	case "kafka-storage":
-		return "kafka.tools.StorageTool"
+// toolClasses are the classes of the tools by the names of the scripts that start
+// them.
+func toolClasses() map[string]string {
+	const tools = "org.apache.kafka.tools."
+	return map[string]string{
+		"kafka-topics":             tools + "TopicCommand",
+		"kafka-configs":            "kafka.admin.ConfigCommand",
+		"kafka-console-producer":   tools + "ConsoleProducer",
+		"kafka-console-consumer":   tools + "consumer.ConsoleConsumer",
+		"kafka-consumer-groups":    tools + "consumer.group.ConsumerGroupCommand",
+		"kafka-groups":             tools + "GroupsCommand",
+		"kafka-get-offsets":        tools + "GetOffsetShell",
+		"kafka-delete-records":     tools + "DeleteRecordsCommand",
+		"kafka-producer-perf-test": tools + "ProducerPerformance",
+		"kafka-consumer-perf-test": tools + "ConsumerPerformance",
+		"kafka-transactions":       tools + "TransactionsCommand",
+		"kafka-storage":            "kafka.tools.StorageTool",
 	}
-	return name
 }
 
 // Run runs a tool, such as kafka-topics, or a class by its name, with in as its
@@ -106,7 +105,11 @@ func (k *KafkaTools) Run(t testing.TB, in, tool string, args ...string) string {
 
 // Command is a tool, ready to be run.
 func (k *KafkaTools) Command(ctx context.Context, tool string, args ...string) *exec.Cmd {
-	return k.command(ctx, "WARN", []string{"-Xmx128m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"}, toolClass(tool), args...)
+	class, ok := toolClasses()[tool]
+	if !ok {
+		class = tool
+	}
+	return k.command(ctx, "WARN", []string{"-Xmx128m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"}, class, args...)
 }
 
 func (k *KafkaTools) run(ctx context.Context, in, tool string, args ...string) (string, error) {
@@ -144,9 +147,10 @@ var errPortTaken = errors.New("a port was taken meanwhile")
 
 // StartKafka starts a cluster of Apache Kafka and returns when all its nodes are
 // ready. It ends with the test. Three nodes are the least of which one may fail.
-func StartKafka(t testing.TB, nodes int) *Kafka {
+// settings (NAME=VALUE) count before the usual ones.
+func StartKafka(t testing.TB, nodes int, settings ...string) *Kafka {
 	t.Helper()
-	return startKafka(t, nodes, Kafka{})
+	return startKafka(t, nodes, Kafka{more: func(*kafkaNode) string { return strings.Join(settings, "\n") }})
 }
 
 func startKafka(t testing.TB, nodes int, like Kafka) *Kafka {
@@ -170,7 +174,7 @@ func startKafka(t testing.TB, nodes int, like Kafka) *Kafka {
 }
 
 func (k *Kafka) start(t testing.TB, nodes int) error {
-	ports, err := freePorts(2 * nodes)
+	ports, err := freePorts(t, 2*nodes)
 	if err != nil {
 		return err
 	}

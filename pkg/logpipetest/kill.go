@@ -59,7 +59,7 @@ func (k Kill) Test(t *testing.T) {
 	var want []string
 	select {
 	case want = <-fed:
-	case <-time.After(time.Minute):
+	case <-time.After(2 * awaitLimit):
 		t.Fatal("the input does not end")
 	}
 	c := startKillChild(t, folder)
@@ -84,7 +84,7 @@ func (k Kill) Test(t *testing.T) {
 // awaitStored waits until all is stored that has to be.
 func awaitStored(t *testing.T, folder string, want []string) map[string]int {
 	t.Helper()
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(2 * awaitLimit)
 	for {
 		got := stored(t, folder)
 		missing := 0

@@ -19,9 +19,7 @@
 package logpipetest
 
 import (
-	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -52,22 +50,6 @@ func Program(t testing.TB) string {
 }
 
 func loopback(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }
-
-// freePorts finds ports of 127.0.0.1 that are free now. Another process may take
-// one before a server does, so that the start of a server has to be repeated
-// where its port is taken.
-func freePorts(n int) (ports []int, err error) {
-	for range n {
-		l, listenErr := net.Listen("tcp", "127.0.0.1:0")
-		if listenErr != nil {
-			return nil, fmt.Errorf("find a free port: %w", listenErr)
-		}
-		// All stay open until the last is found: none is found twice.
-		defer func() { err = errors.Join(err, l.Close()) }()
-		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
-	}
-	return ports, nil
-}
 
 // cacheDir is where downloads are kept.
 func cacheDir() (string, error) {

@@ -4,13 +4,14 @@ import (
 	"archive/zip"
 	"context"
 	"errors"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 )
 
 // TestMain lets a test start this binary as a server.
@@ -39,7 +40,7 @@ func child(t *testing.T, as string) *exec.Cmd {
 }
 
 func TestServer(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), awaitLimit)
 	defer cancel()
 	s, err := startServer("the child", "now ready", child(t, "ready"))
 	if err != nil {
@@ -84,13 +85,49 @@ func TestServer(t *testing.T) {
 }
 
 func TestFreePorts(t *testing.T) {
-	ports, err := freePorts(8)
+	ports, err := freePorts(t, 8)
 	if err != nil {
 		t.Fatal(err)
 	}
 	slices.Sort(ports)
 	if n := len(slices.Compact(ports)); n != 8 {
 		t.Errorf("%d different ports of 8", n)
+	}
+	// A server gets its port, also when it comes back, and nobody else does meanwhile.
+	for _, port := range ports {
+		for range 2 {
+			ListenAt(t, loopback(port)).Close()
+			Gone(t, loopback(port))
+		}
+		if free, err := reserve(t, port); err != nil || free == (runtime.GOOS == "linux") {
+			t.Errorf("port %d is free: %t, %v", port, free, err)
+		}
+	}
+}
+
+// TestOwnAddress holds that a server finds its port free after a while without it,
+// though others have taken all that they could get meanwhile.
+func TestOwnAddress(t *testing.T) {
+	addr := OwnAddress(t)
+	if host, _, err := net.SplitHostPort(addr); err != nil || !net.ParseIP(host).IsLoopback() {
+		t.Fatalf("%q, %v", addr, err)
+	}
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Close()
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	if other, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", port)); err == nil {
+		defer other.Close()
+	}
+	if strings.HasPrefix(addr, "127.0.0.1:") {
+		t.Skip("this system has no other address of its own")
+	}
+	ListenAt(t, l.Addr().String()).Close()
+	if c, err := net.Dial("tcp", Closed(t)); err == nil {
+		c.Close()
+		t.Error("somebody listens at an address where nobody does")
 	}
 }
 

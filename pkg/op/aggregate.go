@@ -186,6 +186,10 @@ func (a *aggregate) Input() stream.Input { return stream.Objects }
 // UsesClock tells that the result depends on when records come.
 func (a *aggregate) UsesClock() bool { return a.time == "now" || a.every > 0 || a.plan.usesClock() }
 
+// HoldsWindows tells that what it holds are windows of event time alone: marks pass
+// when the rows of the records before them are out.
+func (a *aggregate) HoldsWindows() bool { return a.window > 0 && !a.UsesClock() }
+
 func (p *aggregatePlan) usesClock() bool {
 	for _, e := range p.inputs {
 		if e.UsesClock() {

@@ -209,6 +209,7 @@ func (g *gather) upsertOne(t *state.Table, i int) uint32 {
 // addTo adds records from to to, whose groups are set, to the columns of dst.
 func (g *gather) addTo(dst *state.Group, from, to int) {
 	dst.Grow()
+	dst.Records += int64(to - from)
 	for i, c := range g.columns {
 		if c.input >= 0 && g.numeric[c.input] {
 			dst.Columns[i].(state.NumberColumn).AddNumbers(g.groups[from:to], g.numbers[c.input][from:to])

@@ -24,6 +24,7 @@ type groupFold struct {
 	shared  []*shard // nil until a worker has too many groups
 	any     bool     // rows may leave in any order
 	changed bool
+	folded  int64 // records whose rows are out for good
 }
 
 type shard struct {
@@ -83,6 +84,8 @@ func (f *groupFold) settle() []*state.Group {
 	n := 0
 	for _, g := range groups {
 		n += g.Table.Len()
+		f.folded += g.Records
+		g.Records = 0
 	}
 	if n == 0 {
 		return nil
@@ -285,6 +288,9 @@ func (w *groupWorker) share() {
 		s := f.shared[k]
 		s.mu.Lock()
 		s.group.MergeSome(w.local, list)
+		if k == 0 { // records are of no certain shard
+			s.group.Records += w.local.Records
+		}
 		s.mu.Unlock()
 	}
 	w.local.Reset()

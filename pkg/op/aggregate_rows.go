@@ -2,6 +2,7 @@ package op
 
 import (
 	"bytes"
+	"iter"
 	"slices"
 	"time"
 
@@ -23,6 +24,13 @@ type rows struct {
 	batch   *stream.Batch
 	limit   *limit // nil: all rows are wanted
 	workers int    // that may look for the rows within the limit
+	made    int64  // rows that are out
+	spared  int64  // rows that nobody wants
+}
+
+// account is what has become of the rows.
+func (r *rows) account() stream.Account {
+	return stream.Account{Made: r.made + r.spared, Dropped: r.spared}
 }
 
 // rowTimes are the times that rows of one moment share, ns since 1970 UTC.
@@ -63,6 +71,19 @@ func (p place) key() []byte { return p.group.Table.Key(p.number) }
 // emit emits a row for each group, in the order of the keys where ordered.
 func (r *rows) emit(groups []*state.Group, ordered bool, t rowTimes, emit stream.Emit) error {
 	wanted := r.limit.wanted(groups, r.workers)
+	made := r.made
+	err := r.each(groups, wanted, ordered, t, emit)
+	if r.limit != nil && err == nil {
+		for _, g := range groups {
+			r.spared += int64(g.Table.Len())
+		}
+		r.spared -= r.made - made
+	}
+	return err
+}
+
+// each emits the rows of the groups that are wanted.
+func (r *rows) each(groups []*state.Group, wanted iter.Seq[place], ordered bool, t rowTimes, emit stream.Emit) error {
 	if !ordered {
 		for p := range wanted {
 			if err := r.add(p, t, emit); err != nil {
@@ -132,6 +153,7 @@ func (r *rows) send(emit stream.Emit) error {
 	if len(r.batch.Records) == 0 {
 		return nil
 	}
+	r.made += int64(len(r.batch.Records))
 	err := emit(r.batch)
 	r.batch.Reset()
 	return err

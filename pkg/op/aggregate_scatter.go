@@ -56,6 +56,7 @@ func (s *scatter) shard(sh *shard, g *gather, from, to int) {
 		s.groups[k] = g.upsertOne(t, int(s.order[k]))
 	}
 	sh.group.Grow()
+	sh.group.Records += int64(to - from)
 	s.warm += sh.group.Touch(s.groups[from:to])
 	for c, col := range g.columns {
 		if col.input >= 0 && g.numeric[col.input] {

@@ -102,19 +102,27 @@ const expandedSize = 1 << 20
 func (x *expander) Process(b *stream.Batch, emit stream.Emit) error {
 	x.in, x.emit, x.err = b, emit, nil
 	x.begin()
-	for _, r := range b.Records {
+	for i, r := range b.Records {
 		v := x.list.Eval(r)
 		if v.Kind == record.Null {
+			b.Dropped++
 			continue
 		}
 		x.from = r
 		x.take()
+		made := b.Made
 		if v.Kind == record.Array {
 			record.EachElement(v.Bytes, x.add)
 		} else {
 			x.addValue(v)
 		}
+		if b.Made > made {
+			b.Folded++
+		} else {
+			b.Dropped++
+		}
 		if x.err != nil {
+			b.Dropped += int64(len(b.Records) - i - 1) // nobody wants them
 			return x.err
 		}
 	}
@@ -179,6 +187,7 @@ func (x *expander) next() *record.Record {
 		x.take()
 	}
 	r := x.out.New()
+	x.in.Made++
 	x.copy.CopyTo(r)
 	x.size += len(r.Line)
 	return r

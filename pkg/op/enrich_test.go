@@ -14,6 +14,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/logpipe/logpipe/pkg/logpipetest"
 	"github.com/logpipe/logpipe/pkg/option"
 	"github.com/logpipe/logpipe/pkg/record"
 	"github.com/logpipe/logpipe/pkg/stream"
@@ -159,7 +160,7 @@ func TestEnrichDoesNotAllocate(t *testing.T) {
 		w.Process(b, emit)
 	}
 	step()
-	if n := testing.AllocsPerRun(100, step); n > 0 {
+	if n := logpipetest.Allocs(100, step); n > 0 {
 		t.Errorf("%v allocations in 10 records", n)
 	}
 }

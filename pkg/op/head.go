@@ -61,6 +61,7 @@ type heading struct{ left int64 }
 
 func (h *heading) Process(b *stream.Batch, emit stream.Emit) error {
 	n := min(h.left, int64(len(b.Records)))
+	b.Dropped += int64(len(b.Records[n:])) // behind the last
 	if n == 0 {
 		if h.left == 0 {
 			return stream.ErrStop

@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/logpipe/logpipe/pkg/fault"
+	"github.com/logpipe/logpipe/pkg/record"
 	"github.com/logpipe/logpipe/pkg/stream"
 )
 
@@ -39,6 +40,8 @@ func (h *heldMark) untilEnd(c *stream.Control, pass stream.Pass, forget func()) 
 	case stream.ControlMark:
 		h.hold(c, pass)
 		return nil
+	case stream.ControlCut:
+		h.mark = nil
 	case stream.ControlReset:
 		h.mark = nil
 		forget()
@@ -48,12 +51,18 @@ func (h *heldMark) untilEnd(c *stream.Control, pass stream.Pass, forget func()) 
 
 // Control implements stream.Controller.
 func (o *sorter) Control(c *stream.Control, _ stream.Emit, pass stream.Pass) error {
-	return o.held.untilEnd(c, pass, func() { o.rows, o.values, o.lines = nil, nil, newLineStore() })
+	return o.held.untilEnd(c, pass, func() {
+		o.again += int64(len(o.rows))
+		o.rows, o.values, o.lines = nil, nil, newLineStore()
+	})
 }
 
 // Control implements stream.Controller.
 func (o *gridPrinter) Control(c *stream.Control, _ stream.Emit, pass stream.Pass) error {
-	return o.held.untilEnd(c, pass, func() { o.grid = newGrid(o.grid.fields) })
+	return o.held.untilEnd(c, pass, func() {
+		o.again += int64(len(o.grid.rows))
+		o.grid = newGrid(o.grid.fields)
+	})
 }
 
 // Control implements stream.Controller: a mark waits for the end of the window at
@@ -61,32 +70,72 @@ func (o *gridPrinter) Control(c *stream.Control, _ stream.Emit, pass stream.Pass
 func (o *ranker) Control(c *stream.Control, emit stream.Emit, pass stream.Pass) error {
 	switch c.Kind {
 	case stream.ControlSource:
+		o.again.source = c.Source
 		return nil
 	case stream.ControlWatermark:
 		if end := o.windows.end(); c.Time == 0 || end == math.MinInt64 || end > c.Time {
 			return nil
 		}
+		o.again.until = max(o.again.until, o.windows.end())
 		if err := o.complete(emit); err != nil {
 			return err
 		}
 		return pass(c)
 	case stream.ControlMark:
-		o.held.hold(c, pass)
+		o.held.hold(c, func(c *stream.Control) error { return pass(c.Reached(o.again.until, o.again.kept)) })
 		if len(o.groups) == 0 {
 			return o.held.release()
 		}
 		return nil
+	case stream.ControlCut:
+		o.held.mark = nil
 	case stream.ControlReset:
 		o.held.mark = nil
+		o.forgotten += o.ranking()
 		o.clear()
 		o.windows = newWindowOrder()
+		o.again = keptWindows{until: stream.MinTime, kept: c.Kept(), count: o.again.count}
+		c = c.Took()
 	}
 	return pass(c)
+}
+
+// keptWindows are the windows of records that are in order by themselves which are
+// out, some of them since before a reset: what comes of those is ranked already.
+type keptWindows struct {
+	until  int64 // end of the last one; stream.MinTime without
+	kept   map[string]int64
+	source string // of the records at hand
+	count  int64  // records of windows that were out before a reset
+}
+
+// windowOut is the order of a record whose window was out before a reset.
+const windowOut = 2
+
+func (k *keptWindows) out(w *windowOrder, r *record.Record) bool {
+	kept, ok := k.kept[k.source]
+	if !ok {
+		return false
+	}
+	if r.Get(w.fields[0]).Kind != record.Null {
+		return false // rows of one window leave again and again
+	}
+	text, end := windowTime(r.Get(w.fields[1]))
+	return text != "" && end <= kept
+}
+
+// tellCounted tells how many records were left out because the rows of their windows
+// had been committed before a reset.
+func tellCounted(env *stream.Env, n int64) {
+	if n > 0 {
+		env.Log.Warn("records of windows whose rows had been committed before: they are in those rows, or too late for them", "records", n)
+	}
 }
 
 // Control implements stream.Controller: what is on the screen is out.
 func (o *liveTop) Control(c *stream.Control, _ stream.Emit, pass stream.Pass) error {
 	if c.Kind == stream.ControlReset {
+		o.forgotten += o.ranking()
 		o.clear()
 		o.windows = newWindowOrder()
 	}
@@ -95,7 +144,7 @@ func (o *liveTop) Control(c *stream.Control, _ stream.Emit, pass stream.Pass) er
 
 // end is the end of the window at hand, math.MinInt64 without one.
 func (w *windowOrder) end() int64 {
-	if !w.begun || w.texts[1] == "" {
+	if !w.begun || w.texts[0] != "" || w.texts[1] == "" {
 		return math.MinInt64
 	}
 	return w.times[1]
@@ -129,11 +178,19 @@ func (f *windowFold) Control(c *stream.Control, _ stream.Emit, pass stream.Pass)
 		return nil // what follows of it is told when windows close
 	case stream.ControlOpen:
 		f.opened = true
+		if f.arrival {
+			own := *c
+			own.Again = "aggregate --time now"
+			c = &own
+		}
 	case stream.ControlMark:
 		f.marks = append(f.marks, windowMark{c, f.lastWindow(c)})
 		return f.passMarks()
+	case stream.ControlCut:
+		f.marks = nil
 	case stream.ControlReset:
 		f.forget()
+		f.kept, c = c.Kept(), c.Took()
 	}
 	return pass(c)
 }
@@ -172,14 +229,19 @@ func (f *windowFold) passMarks() error {
 	}
 	c := f.marks[n-1].control
 	f.marks = f.marks[n:]
-	return f.pass(c)
+	if f.arrival {
+		return f.pass(c)
+	}
+	return f.pass(c.Reached(f.out, f.kept))
 }
 
 // closed tells what comes behind that the windows that start before open are out.
 func (f *windowFold) closed(open int64) error {
+	if open < stream.MaxTime { // else the windows are out because the input has ended: they may go on in the next run
+		f.out = open - f.spec.windows.Slide + f.spec.windows.Size
+	}
 	if f.opened && open < stream.MaxTime {
-		w := f.spec.windows
-		if err := f.pass(&stream.Control{Kind: stream.ControlWatermark, Time: open - w.Slide + w.Size}); err != nil {
+		if err := f.pass(&stream.Control{Kind: stream.ControlWatermark, Time: f.out}); err != nil {
 			return err
 		}
 	}
@@ -188,11 +250,12 @@ func (f *windowFold) closed(open int64) error {
 
 // forget drops the open windows: their records come again.
 func (f *windowFold) forget() {
-	f.marks = nil
+	f.marks, f.out = nil, stream.MinTime
 	for _, w := range f.workers {
 		w.mu.Lock()
 		for id, g := range w.panes {
 			w.rejected += g.Rejected()
+			f.forgotten += g.Records
 			delete(w.panes, id)
 		}
 		w.mu.Unlock()

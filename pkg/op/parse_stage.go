@@ -49,6 +49,13 @@ func unsettled(f format.Format) format.Sampled {
 	return nil
 }
 
+// ReadsHeader tells that what a line is depends on one before it, as in CSV with a
+// header. `access` finds out from the lines themselves, wherever it begins.
+func (s *parseStage) ReadsHeader() bool {
+	f := unsettled(s.format)
+	return f != nil && f.Name() != "access"
+}
+
 // Project leaves out of the records what nobody reads. Of a line all is read.
 func (s *parseStage) Project(out stream.Fields) (stream.Stage, stream.Fields) {
 	return newParseStage(s.spec, out), stream.AllFields()

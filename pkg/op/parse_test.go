@@ -13,6 +13,7 @@ import (
 
 	"github.com/logpipe/logpipe/pkg/fault"
 	"github.com/logpipe/logpipe/pkg/format"
+	"github.com/logpipe/logpipe/pkg/logpipetest"
 	"github.com/logpipe/logpipe/pkg/record"
 	"github.com/logpipe/logpipe/pkg/stream"
 )
@@ -361,7 +362,7 @@ func TestParseDoesNotAllocate(t *testing.T) {
 		op.Process(b, emit)
 	}
 	step()
-	if n := testing.AllocsPerRun(100, step); n > 0 {
+	if n := logpipetest.Allocs(100, step); n > 0 {
 		t.Errorf("%v allocations in 10 records", n)
 	}
 }

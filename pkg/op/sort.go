@@ -101,6 +101,8 @@ type sorter struct {
 	lines   lineStore
 	scanner *record.Scanner
 	held    heldMark
+	out     int   // rows that are out
+	again   int64 // records forgotten at resets
 }
 
 type sortRow struct {
@@ -138,11 +140,12 @@ func (o *sorter) Flush(emit stream.Emit) error {
 				return fmt.Errorf("sort: %w", err)
 			}
 		}
+		o.out += len(b.Records)
 		if err := emit(b); err != nil {
 			return err
 		}
 	}
-	o.rows, o.values, o.lines = nil, nil, newLineStore()
+	o.rows, o.values, o.lines, o.out = nil, nil, newLineStore(), 0
 	return o.held.release()
 }
 

@@ -120,6 +120,9 @@ type gridPrinter struct {
 	grid  *grid
 	lines func(*grid) []string
 	held  heldMark
+	ended bool  // the rows are out
+	made  int64 // lines that are out
+	again int64 // records forgotten at resets
 }
 
 func (o *gridPrinter) Process(b *stream.Batch, _ stream.Emit) error {
@@ -131,8 +134,10 @@ func (o *gridPrinter) Process(b *stream.Batch, _ stream.Emit) error {
 
 func (o *gridPrinter) Flush(emit stream.Emit) error {
 	b := stream.NewBatch()
+	o.ended = true
 	for lines := range slices.Chunk(o.lines(o.grid), stream.BatchSize) {
 		b.Reset()
+		o.made += int64(len(lines))
 		for _, line := range lines {
 			b.New().Reset([]byte(line), &b.Arena)
 		}

@@ -139,6 +139,10 @@ func (s *ranking) Name() string { return "top" }
 // Input is objects.
 func (s *ranking) Input() stream.Input { return stream.Objects }
 
+// RanksWindows tells that it holds the rows of one window where those that come have
+// windows.
+func (s *ranking) RanksWindows() bool { return true }
+
 // Concluder is a stage that behaves otherwise when it ends a pipeline whose
 // standard output is a terminal: it draws there itself. Conclude tells it so,
 // before the run.
@@ -149,7 +153,7 @@ func (s *ranking) Conclude() { s.concludes = true }
 
 // Serial ranks in input order.
 func (s *ranking) Serial(env *stream.Env) (stream.Operator, error) {
-	o := &ranker{n: s.n, per: cloneFields(s.per), windows: newWindowOrder(), groups: make(map[string]*rankGroup),
+	o := &ranker{n: s.n, env: env, per: cloneFields(s.per), windows: newWindowOrder(), again: keptWindows{until: stream.MinTime}, groups: make(map[string]*rankGroup),
 		scanner: record.NewScanner(), out: stream.NewBatch(), cand: rankScratch{key: cloneFields(s.key)}}
 	if s.byField != nil {
 		o.by = s.byField.Clone()

@@ -127,18 +127,20 @@ type rankGroup struct {
 	best   []*rankEntry // in order, once asked for
 }
 
-// offer takes the candidate if it is among the n greatest.
-func (g *rankGroup) offer(c *rankScratch, n int) {
+// offer takes the candidate if it is among the n greatest. It reports whether a record,
+// that one or another, is not among them.
+func (g *rankGroup) offer(c *rankScratch, n int) bool {
 	if len(g.heap) < n {
 		e := new(rankEntry)
 		e.keep(c)
 		heap.Push(&g.heap, e)
-		return
+		return false
 	}
 	if worst := g.heap[0]; c.before(worst) {
 		worst.keep(c)
 		heap.Fix(&g.heap, 0)
 	}
+	return true
 }
 
 // push takes e if it is among the n greatest.

@@ -22,6 +22,7 @@ type liveTop struct {
 	keys   *keys
 	drawn  time.Time // last refresh
 	shown  int64     // records ranked then
+	past   int64     // records of windows that were on the screen before
 }
 
 func newLiveTop(o *ranker, every time.Duration, env *stream.Env) *liveTop {
@@ -32,7 +33,10 @@ func newLiveTop(o *ranker, every time.Duration, env *stream.Env) *liveTop {
 
 // Process ranks; a window that is complete makes room for the next one.
 func (o *liveTop) Process(b *stream.Batch, _ stream.Emit) error {
-	return o.ranker.Process(b, func(*stream.Batch) error { return nil })
+	return o.ranker.Process(b, func(b *stream.Batch) error {
+		o.past += int64(len(b.Records))
+		return nil
+	})
 }
 
 // Every is how often Tick is due.

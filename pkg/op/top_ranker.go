@@ -23,17 +23,28 @@ type ranker struct {
 	scanner *record.Scanner
 	out     *stream.Batch
 	held    heldMark
+	again   keptWindows
+	env     *stream.Env
+
+	dropped   int64 // records behind the Nth, replaced by a later state or not wanted
+	forgotten int64 // records that came again
+	sent      int64 // records of the window at hand that are out
 }
 
 func (o *ranker) Process(b *stream.Batch, emit stream.Emit) error {
-	for _, r := range b.Records {
+	for i, r := range b.Records {
 		by, order, err := o.order(r)
 		if err != nil {
 			b.Rejected = append(b.Rejected, stream.Reject{Pos: r.Pos, Line: r.AppendJSON(nil), Err: err, Late: order < 0})
 			continue
 		}
+		if order == windowOut {
+			o.again.count++
+			continue
+		}
 		if order > 0 {
 			if err := o.complete(emit); err != nil {
+				o.dropped += int64(len(b.Records) - i)
 				return err
 			}
 		}
@@ -43,8 +54,8 @@ func (o *ranker) Process(b *stream.Batch, emit stream.Emit) error {
 }
 
 // order tells what r is ranked by, and whether it begins a later window (1) or
-// belongs to the one at hand (0). A record that cannot be ranked is an error, a
-// late one with -1.
+// belongs to the one at hand (0), or to one that was out before a reset (windowOut).
+// A record that cannot be ranked is an error, a late one with -1.
 func (o *ranker) order(r *record.Record) (by record.Value, order int, err error) {
 	if o.by == nil {
 		if o.by = lastNumeric(r); o.by == nil {
@@ -54,7 +65,14 @@ func (o *ranker) order(r *record.Record) (by record.Value, order int, err error)
 	if by = r.Get(o.by); by.Kind == record.Null && !r.Has(o.by) {
 		return by, 0, errNoField(o.by.String())
 	}
-	if order = o.windows.advance(r); order < 0 {
+	if o.again.out(o.windows, r) {
+		return by, windowOut, nil
+	}
+	end := o.windows.end()
+	if order = o.windows.advance(r); order > 0 && o.windows.end() > end {
+		o.again.until = end // of windows with one end, the last has not come
+	}
+	if order < 0 {
 		return by, order, errLateWindow
 	}
 	return by, order, nil
@@ -66,7 +84,9 @@ func (o *ranker) take(r *record.Record, by record.Value) {
 	g := o.group(r)
 	o.cand.begin(r, by)
 	if o.rows == nil {
-		g.offer(&o.cand, o.n)
+		if g.offer(&o.cand, o.n) {
+			o.dropped++
+		}
 		return
 	}
 	o.name = appendKey(o.name[:0], r, o.cand.key)
@@ -74,6 +94,8 @@ func (o *ranker) take(r *record.Record, by record.Value) {
 	if e == nil {
 		e = new(rankEntry)
 		o.rows[string(o.name)] = e
+	} else {
+		o.dropped++
 	}
 	e.group = g
 	e.keep(&o.cand)
@@ -147,10 +169,16 @@ func (o *ranker) complete(emit stream.Emit) error {
 			o.out.Records[len(o.out.Records)-1].Set(rankName, record.IntValue(int64(i+1)))
 		}
 	}
-	o.clear()
 	if err := o.send(emit); err != nil {
 		return err
 	}
+	if o.rows != nil {
+		for _, g := range o.groups {
+			o.dropped -= int64(len(g.heap))
+		}
+		o.dropped += int64(len(o.rows))
+	}
+	o.clear()
 	return o.held.release()
 }
 
@@ -158,6 +186,7 @@ func (o *ranker) clear() {
 	clear(o.groups)
 	o.single = nil
 	clear(o.rows)
+	o.sent = 0
 }
 
 func (o *ranker) send(emit stream.Emit) error {
@@ -165,10 +194,14 @@ func (o *ranker) send(emit stream.Emit) error {
 	if len(o.out.Records) == 0 {
 		return nil
 	}
+	o.sent += int64(len(o.out.Records))
 	return emit(o.out)
 }
 
-func (o *ranker) Flush(emit stream.Emit) error { return o.complete(emit) }
+func (o *ranker) Flush(emit stream.Emit) error {
+	tellCounted(o.env, o.again.count)
+	return o.complete(emit)
+}
 
 // Holding tells what waits for a later window or the end of the input.
 func (o *ranker) Holding() string {

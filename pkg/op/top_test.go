@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/logpipe/logpipe/pkg/logpipetest"
 	"github.com/logpipe/logpipe/pkg/stream"
 )
 
@@ -107,7 +108,7 @@ func TestTopKeepsItsMemory(t *testing.T) {
 	}
 	run := steps(t, oneBatch(t, accessLines(100)...), op)
 	run()
-	if n := testing.AllocsPerRun(20, run); n > 0 {
+	if n := logpipetest.Allocs(20, run); n > 0 {
 		t.Errorf("%v allocations for records that do not rank", n)
 	}
 }

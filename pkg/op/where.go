@@ -75,7 +75,9 @@ func exprEnv(env *stream.Env) expr.Env {
 type filter struct{ cond *expr.Program }
 
 func (f *filter) Process(b *stream.Batch, emit stream.Emit) error {
-	b.Records = f.cond.Keep(b.Records)
+	kept, left := f.cond.Keep(b.Records)
+	b.Records = kept
+	b.Dropped += int64(left)
 	return emit(b)
 }
 

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/logpipe/logpipe/pkg/logpipetest"
 	"github.com/logpipe/logpipe/pkg/record"
 	"github.com/logpipe/logpipe/pkg/stream"
 )
@@ -115,7 +116,7 @@ func TestNoAllocations(t *testing.T) {
 		b := oneBatch(t, lines...)
 		run := steps(t, b, ops...)
 		run()
-		if n := testing.AllocsPerRun(20, run); n > 0 {
+		if n := logpipetest.Allocs(20, run); n > 0 {
 			t.Errorf("%s: %v allocations for %d records", name, n, len(lines))
 		}
 	}

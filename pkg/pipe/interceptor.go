@@ -27,7 +27,7 @@ type Interceptor struct {
 
 	mu    sync.Mutex // guards all below: sources may call from several goroutines
 	chain *stream.Chain
-	files *files
+	files *stream.SideFiles
 }
 
 // NewInterceptor describes and makes a pipe interceptor.
@@ -73,7 +73,7 @@ func (i *Interceptor) Open(env flume.Env) error {
 	if err != nil {
 		return err
 	}
-	i.files = &files{}
+	i.files = &stream.SideFiles{}
 	i.chain, err = stream.NewChain(p.Stages(), &stream.Env{Now: time.Now, Location: location, Stdout: env.Stdout, Live: true, Files: i.files})
 	return err
 }

@@ -9,12 +9,8 @@
 package pipe
 
 import (
-	"errors"
 	"fmt"
-	"io"
-	"os"
 	"strings"
-	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -24,7 +20,6 @@ import (
 	"github.com/logpipe/logpipe/pkg/record"
 	"github.com/logpipe/logpipe/pkg/sink"
 	"github.com/logpipe/logpipe/pkg/source"
-	"github.com/logpipe/logpipe/pkg/stream"
 )
 
 // Sinks is the table of sink types that this package adds.
@@ -111,40 +106,3 @@ func excerpt(line []byte) string {
 	}
 	return fault.Visible(s)
 }
-
-// files are the side files that stages write.
-type files struct {
-	mu   sync.Mutex
-	open map[string]*os.File
-}
-
-// Append opens the file of that name, once, to write behind what it holds.
-func (s *files) Append(name string) (io.Writer, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if f, ok := s.open[name]; ok {
-		return f, nil
-	}
-	f, err := os.OpenFile(name, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o666)
-	if err != nil {
-		return nil, err
-	}
-	if s.open == nil {
-		s.open = make(map[string]*os.File)
-	}
-	s.open[name] = f
-	return f, nil
-}
-
-func (s *files) close() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var all error
-	for _, f := range s.open {
-		all = errors.Join(all, f.Close())
-	}
-	s.open = nil
-	return all
-}
-
-var _ stream.Files = (*files)(nil)

@@ -15,24 +15,14 @@ import (
 	"github.com/logpipe/logpipe/pkg/broker"
 	"github.com/logpipe/logpipe/pkg/flume"
 	"github.com/logpipe/logpipe/pkg/kafka"
+	"github.com/logpipe/logpipe/pkg/logpipetest"
 	"github.com/logpipe/logpipe/pkg/sink"
 )
 
 // configure makes a component with these settings.
 func configure[C any](t *testing.T, build func(*flume.Properties) C, settings ...string) C {
 	t.Helper()
-	var p flume.Properties
-	c := build(&p)
-	for _, setting := range settings {
-		name, value, _ := strings.Cut(setting, "=")
-		q, _ := p.Lookup(name)
-		if q == nil {
-			t.Fatalf("no property %q", name)
-		}
-		if err := q.Assign(name, value); err != nil {
-			t.Fatalf("%s: %v", setting, err)
-		}
-	}
+	c := logpipetest.Configure(t, build, settings...)
 	if checker, ok := any(c).(flume.Checker); ok {
 		if problems := checker.Check(); len(problems) > 0 {
 			t.Fatalf("%v: %v", settings, problems)
@@ -97,7 +87,7 @@ func events(bodies ...string) []flume.Event {
 
 func write(t *testing.T, s *Sink, list []flume.Event) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	if err := s.Write(ctx, list); err != nil {
 		t.Fatal(err)
@@ -220,7 +210,7 @@ func TestSinkWithoutReader(t *testing.T) {
 // A broker that is gone holds the batch back, and with it all that the stages
 // hold; when it is there again nothing is missing.
 func TestSinkProduces(t *testing.T) {
-	b, err := broker.Start(t.Context(), broker.Config{Listen: "127.0.0.1:0"})
+	b, err := broker.Start(t.Context(), broker.Config{Listen: logpipetest.OwnAddress(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -232,7 +222,7 @@ func TestSinkProduces(t *testing.T) {
 	}
 	done := make(chan error, 1)
 	go func() {
-		ctx, cancel := context.WithTimeout(t.Context(), 25*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		done <- s.Write(ctx, events(`{"n":3}`))
 	}()
@@ -242,13 +232,13 @@ func TestSinkProduces(t *testing.T) {
 	case <-time.After(1500 * time.Millisecond):
 	}
 	if b, err = broker.Start(t.Context(), broker.Config{Listen: addr}); err != nil {
-		t.Skip("the port is no longer free: ", err)
+		t.Fatal(err)
 	}
 	defer b.Close()
 	if err := <-done; err != nil {
 		t.Fatalf("%v; told %s", err, w.all())
 	}
-	c, err := kafka.NewConsumer(t.Context(), kafka.Config{Brokers: []string{addr}}, kafka.ConsumerConfig{Topics: []string{"out"}, From: kafka.Beginning, ExitAtEnd: true})
+	c, err := kafka.NewConsumer(t.Context(), kafka.Config{Brokers: []string{addr}, Wait: time.Minute}, kafka.ConsumerConfig{Topics: []string{"out"}, From: kafka.Beginning, ExitAtEnd: true})
 	if err != nil {
 		t.Fatal(err)
 	}

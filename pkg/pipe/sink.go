@@ -5,9 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
+	"unicode/utf8"
 
 	"github.com/logpipe/logpipe/pkg/catalog"
 	"github.com/logpipe/logpipe/pkg/flume"
@@ -26,20 +29,27 @@ const closeLimit = 10 * time.Second
 // A batch is delivered when its records are through the pipeline: what the
 // stages made of them then is where the pipeline's own sink says that it is
 // durable (produce: acknowledged), or on stdout. What a stage holds for later (an
-// open window, sort, top) is in memory: the end of the agent delivers it, a kill
-// loses it. Where the pipeline's sink fails, the pipeline waits and tries again
-// with all that it holds, and the channel fills.
+// open window, sort, top) is in memory: the end of the agent delivers it. A kill
+// loses it, but for windows of event time: their events stay in a channel that is a
+// flume.Retaining until their rows are delivered, where the sink is alone there.
+// Where the pipeline's sink fails, the pipeline waits and tries again with all that
+// it holds, and the channel fills.
 type Sink struct {
 	text
 	batch int
+	alone bool // at a channel that retains events
 
 	env      flume.Env
 	counts   counts.Sink
 	refused  *atomic.Int64
 	late     *atomic.Int64
 	pipeline *catalog.Pipeline
-	lines    int64 // that were given to the pipeline
-	run      *run  // nil before the first batch
+	lines    int64    // that were given to the pipeline
+	run      *run     // nil before the first batch
+	keeping  *keeping // nil where events are not retained
+
+	refusedLast int  // of the last batch, by stages
+	broken      bool // the pipeline has a batch, or a part of it, that Write has failed for
 }
 
 // NewSink describes and makes a pipe sink.
@@ -65,10 +75,47 @@ func (s *Sink) Guarantee() string {
 	switch {
 	case len(problems) > 0 || p == nil:
 		return "nothing: the pipeline cannot run"
+	case s.Keeps():
+		return "at least once: a batch is gone from its channel when the rows of all windows that it is in are delivered; these come twice, as they were, after a kill -9 in between; windows that hold more events than the channel has capacity lose what is beyond by a kill -9"
 	case p.Holds():
-		return "a batch is gone from its channel when the pipeline has read it; what stages hold (open windows, sort, top) is in memory: delivered when the agent ends, lost by a kill -9"
+		return "at most once where stages hold events: a batch is gone from its channel when the pipeline has read it; what stages hold (open windows, sort, top) is in memory: delivered when the agent ends, lost by a kill -9"
 	}
-	return "a batch is gone from its channel when all that the pipeline made of it is delivered; it comes twice after a kill -9 in between"
+	return "at least once: a batch is gone from its channel when all that the pipeline made of it is delivered; it comes twice after a kill -9 in between"
+}
+
+// Held is a stage that holds events which their channel does not have any more.
+type Held struct {
+	Stage  string // its name
+	What   string // what it holds
+	Offset int    // of the stage in the command, in characters
+}
+
+// Held tells which stages of the command hold events, and what a kill loses.
+func (s *Sink) Held() (all []Held) {
+	p, problems := s.check()
+	if p == nil || len(problems) > 0 || s.Keeps() {
+		return nil
+	}
+	windows := false // they are told apart from there on
+	for _, part := range p.Parts {
+		windows = windows || slices.ContainsFunc(part.Words, func(word string) bool { return strings.HasPrefix(word, "--window") })
+		what := "all that came since the agent began"
+		switch name := part.Command.Name; {
+		case !part.Holds() || name == "table" && printsRows(part.Words):
+			continue
+		case windows && (name == "aggregate" || name == "top"):
+			what = "the open windows"
+		}
+		all = append(all, Held{part.Command.Name, what, utf8.RuneCountInString(s.command[:part.At])})
+	}
+	return all
+}
+
+// printsRows reports whether a table of these words prints each row as it comes:
+// its columns are named, and none is as wide as its longest value.
+func printsRows(words []string) bool {
+	columns := func(word string) bool { return !strings.HasPrefix(word, "-") }
+	return (slices.Contains(words, "--csv") || slices.Contains(words, "--tsv")) && slices.ContainsFunc(words, columns)
 }
 
 // Open makes the stages. The pipeline's own sink is opened for the first batch.
@@ -88,9 +135,15 @@ func (s *Sink) Close() error {
 	if s.run == nil {
 		return nil
 	}
+	ctx, cancel := context.WithTimeout(context.Background(), closeLimit)
+	defer cancel()
+	if s.keeping != nil {
+		return s.Settle(ctx)
+	}
 	r := s.run
 	s.run = nil
-	return r.close(closeLimit)
+	defer context.AfterFunc(ctx, r.giveUp)()
+	return r.close()
 }
 
 // Write gives the batch to the pipeline and waits until it is through.
@@ -106,10 +159,14 @@ func (s *Sink) Write(ctx context.Context, batch []flume.Event) error {
 	}
 	rejected, err := s.run.put(ctx, s.blocks(batch))
 	if err != nil {
+		s.broken = true
 		s.counts.Failed.Add(1)
 		return err
 	}
-	s.counts.Delivered.Add(int64(len(batch) - len(rejected)))
+	s.refusedLast = len(rejected)
+	if s.keeping == nil {
+		s.counts.Delivered.Add(int64(len(batch) - len(rejected)))
+	}
 	if len(rejected) > 0 {
 		s.refused.Add(int64(len(rejected)))
 		return &sink.RejectedError{Events: rejected} // the agent keeps them in a file
@@ -151,9 +208,9 @@ func (s *Sink) start(ctx context.Context) (*run, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &run{sink: s, blocks: make(chan *stream.Block), ended: make(chan struct{}), files: &files{}}
+	r := &run{sink: s, blocks: make(chan *stream.Block), ended: make(chan struct{}), files: &stream.SideFiles{}}
 	r.ctx, r.giveUp = context.WithCancel(context.WithoutCancel(ctx))
-	env := &stream.Env{Now: time.Now, Location: location, Stdout: s.env.Stdout, Live: true, Files: r.files}
+	env := &stream.Env{Now: time.Now, Location: location, Log: logger(s.env.Logf), Stdout: s.env.Stdout, Live: true, Files: r.files}
 	out := stream.Sink(printer{s.env.Stdout})
 	if own := s.pipeline.Sink(); own != nil {
 		patient := &patient{ctx: r.ctx, logf: s.env.Logf, open: func(ctx context.Context) (stream.Sink, error) { return own.Open(ctx, env) }}
@@ -164,12 +221,20 @@ func (s *Sink) start(ctx context.Context) (*run, error) {
 		}
 		out = patient
 	}
+	if s.keeping != nil {
+		out = markedEnd{out, s.keeping, r.ctx}
+	}
 	go func() {
 		defer close(r.ended)
 		_, err := stream.Run(r.ctx, stream.Pipeline{Source: r, Stages: s.pipeline.Stages(), Sink: out},
 			stream.Options{Workers: 1, Env: env, OnReject: r.reject, OnHold: func(text string) { s.env.Logf("%s", text) }})
-		r.err = errors.Join(err, r.files.close())
+		r.err = errors.Join(err, r.files.Close())
 	}()
+	if s.keeping != nil {
+		if err := r.send(ctx, s.keeping.begin()); err != nil {
+			return nil, errors.Join(err, r.close())
+		}
+	}
 	return r, nil
 }
 
@@ -186,7 +251,7 @@ type run struct {
 	ctx    context.Context
 	giveUp context.CancelFunc
 	blocks chan *stream.Block
-	files  *files
+	files  *stream.SideFiles
 	ended  chan struct{}
 	err    error // once ended
 
@@ -208,6 +273,18 @@ func (r *run) Read(ctx context.Context) (*stream.Block, error) {
 	}
 }
 
+// send gives one block to the pipeline.
+func (r *run) send(ctx context.Context, b *stream.Block) error {
+	select {
+	case r.blocks <- b:
+		return nil
+	case <-r.ended:
+		return r.over()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
 // put gives blocks to the pipeline and waits until all are through.
 func (r *run) put(ctx context.Context, blocks []*block) ([]sink.Rejection, error) {
 	r.mu.Lock()
@@ -216,12 +293,8 @@ func (r *run) put(ctx context.Context, blocks []*block) ([]sink.Rejection, error
 	done := make(chan error, len(blocks))
 	for _, b := range blocks {
 		b.Ack = func(err error) { done <- err }
-		select {
-		case r.blocks <- &b.Block:
-		case <-r.ended:
-			return nil, r.over()
-		case <-ctx.Done():
-			return nil, ctx.Err()
+		if err := r.send(ctx, &b.Block); err != nil {
+			return nil, err
 		}
 	}
 	for range blocks {
@@ -286,11 +359,9 @@ func (r *run) reject(j stream.Rejection) error {
 }
 
 // close ends the input and waits for what comes out.
-func (r *run) close(limit time.Duration) error {
+func (r *run) close() error {
 	defer r.giveUp()
 	close(r.blocks)
-	timer := time.AfterFunc(limit, r.giveUp)
-	defer timer.Stop()
 	<-r.ended
 	if r.err != nil && r.ctx.Err() != nil {
 		return fmt.Errorf("what the pipeline held at its end could not be delivered: %w", r.err)

@@ -122,24 +122,11 @@ func (r *Record) decode(s *Span) Value {
 	return Value{}
 }
 
-var pow10f = [...]float64{1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11,
-	1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22}
-
-// number reads a number that is no JSONInt. Up to 2^53 with a small exponent
-// one correctly rounded operation is exact (Clinger's fast path); all else is
-// strconv's. Beyond float64 there is no value: null.
+// number reads a number that is no JSONInt: what Exact does not do is strconv's.
+// Beyond float64 there is no value: null.
 func number(s *Span, text []byte) Value {
-	if s.Enc == JSONFloat && s.Mant <= 1<<53 {
-		f := float64(s.Mant)
-		if s.Neg {
-			f = -f
-		}
-		switch {
-		case s.Exp >= -22 && s.Exp < 0:
-			return FloatValue(f / pow10f[-s.Exp])
-		case s.Exp >= 0 && s.Exp <= 22:
-			return FloatValue(f * pow10f[s.Exp])
-		}
+	if f, ok := s.Exact(); ok {
+		return FloatValue(f)
 	}
 	f, err := strconv.ParseFloat(string(text), 64)
 	if err != nil {
@@ -224,17 +211,8 @@ func appendDecoded(dst, b []byte) []byte {
 		c := b[i]
 		switch {
 		case c == '\\' && b[i+1] == 'u':
-			r := hex4(b[i+2:])
-			i += 6
-			if utf16.IsSurrogate(r) {
-				low := rune(-1)
-				if i+6 <= len(b) && b[i] == '\\' && b[i+1] == 'u' {
-					low = hex4(b[i+2:])
-				}
-				if r = utf16.DecodeRune(r, low); r != utf8.RuneError {
-					i += 6
-				}
-			}
+			r, n, _ := unicodeEscape(b[i:])
+			i += n
 			dst = utf8.AppendRune(dst, r)
 		case c == '\\':
 			dst = append(dst, unescape(b[i+1]))
@@ -249,6 +227,20 @@ func appendDecoded(dst, b []byte) []byte {
 		}
 	}
 	return dst
+}
+
+// unicodeEscape reads the \uXXXX at the head of b, or the two of a pair, and returns
+// the character and its length. whole is false for half of a pair, which is U+FFFD.
+func unicodeEscape(b []byte) (r rune, n int, whole bool) {
+	if r = hex4(b[2:]); !utf16.IsSurrogate(r) {
+		return r, 6, true
+	}
+	if len(b) >= 12 && b[6] == '\\' && b[7] == 'u' {
+		if pair := utf16.DecodeRune(r, hex4(b[8:])); pair != utf8.RuneError {
+			return pair, 12, true
+		}
+	}
+	return utf8.RuneError, 6, false
 }
 
 func hex4(b []byte) rune {

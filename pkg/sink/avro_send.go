@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -24,6 +25,9 @@ type rpc struct {
 	port  int
 	batch int
 	lanes int // connections
+
+	portGiven *flume.Property
+
 	reset time.Duration
 	tls   keystore.Client
 	cfg   flumerpc.Config
@@ -42,7 +46,7 @@ type lane struct {
 
 func (s *rpc) describe(p *flume.Properties) {
 	p.Host(&s.host, "hostname", "where the source is").Require()
-	p.Port(&s.port, "port", "its port").Require()
+	s.portGiven = p.Port(&s.port, "port", "its port").Require()
 	p.Int(&s.batch, "batch-size", 100, 1, "most events in one request").In("events")
 	p.Duration(&s.cfg.Connect, "connect-timeout", rpcTimeout, time.Millisecond, "longest wait for a connection and for its first answer")
 	p.Duration(&s.cfg.Request, "request-timeout", rpcTimeout, time.Millisecond, "longest wait for an answer")
@@ -58,18 +62,21 @@ func (s *rpc) Batch() (string, int) { return "batch-size", s.batch * s.lanes }
 // Check finds properties that do not fit together.
 func (s *rpc) Check() []flume.Problem {
 	all := s.tls.Check()
-	if s.host != "" && s.port == 0 {
+	if s.portGiven.IsSet() && s.port == 0 {
 		all = append(all, flume.Problem{Property: "port", Message: "no source listens on port 0", Fix: "write the port of the source"})
 	}
 	return all
 }
+
+// Survey reads the trust store.
+func (s *rpc) Survey() []flume.Problem { return s.tls.Survey() }
 
 // Borrows is true: a request is made of the events, and sent.
 func (s *rpc) Borrows() bool { return true }
 
 // Guarantee tells when the channel forgets.
 func (s *rpc) Guarantee() string {
-	return "the channel forgets a batch once the source has answered OK; one whose answer was lost is sent again, and arrives twice"
+	return "at least once: the channel forgets a batch once the source has answered OK; one whose answer was lost is sent again, and arrives twice"
 }
 
 // open reads the trust store; the first write connects.
@@ -103,7 +110,8 @@ func (s *rpc) Close() error {
 	return all
 }
 
-// Write sends the events and waits until the source has all of them.
+// Write sends the events and waits until the source has all of them. Those that
+// no source of Flume ever takes are rejected: *RejectedError.
 func (s *rpc) Write(ctx context.Context, batch []flume.Event) error {
 	if len(batch) < s.batch*s.lanes {
 		s.underflow.Add(1)
@@ -111,41 +119,33 @@ func (s *rpc) Write(ctx context.Context, batch []flume.Event) error {
 		s.complete.Add(1)
 	}
 	s.attempted.Add(int64(len(batch)))
-	err := s.spread(ctx, batch)
+	refused, err := s.spread(ctx, batch)
 	if err != nil {
 		s.writeFailed.Add(1)
 		return err
 	}
-	s.delivered.Add(int64(len(batch)))
+	s.delivered.Add(int64(len(batch) - len(refused)))
+	if len(refused) > 0 {
+		return &RejectedError{refused}
+	}
 	return nil
 }
 
-// spread cuts what is there into requests, for as many connections.
-func (s *rpc) spread(ctx context.Context, batch []flume.Event) error {
+// spread shares what is there among the connections.
+func (s *rpc) spread(ctx context.Context, batch []flume.Event) (refused []Rejection, err error) {
 	if len(batch) <= s.batch || len(s.conns) == 1 {
-		for len(batch) > s.batch {
-			if err := s.send(ctx, s.conns[0], batch[:s.batch]); err != nil {
-				return err
-			}
-			batch = batch[s.batch:]
-		}
-		return s.send(ctx, s.conns[0], batch)
+		return s.deliver(ctx, s.conns[0], batch, 0)
 	}
 	share := (len(batch) + len(s.conns) - 1) / len(s.conns)
-	results := make([]error, len(s.conns))
+	parts, results := make([][]Rejection, len(s.conns)), make([]error, len(s.conns))
 	var sending sync.WaitGroup
 	for i, l := range s.conns {
-		part := batch[min(i*share, len(batch)):min((i+1)*share, len(batch))]
-		sending.Go(func() {
-			for len(part) > 0 && results[i] == nil {
-				n := min(len(part), s.batch)
-				results[i] = s.send(ctx, l, part[:n])
-				part = part[n:]
-			}
-		})
+		from := min(i*share, len(batch))
+		part := batch[from:min(from+share, len(batch))]
+		sending.Go(func() { parts[i], results[i] = s.deliver(ctx, l, part, from) })
 	}
 	sending.Wait()
-	return errors.Join(results...)
+	return slices.Concat(parts...), errors.Join(results...)
 }
 
 // send sends one request. A connection that has stood for a while may turn out

@@ -17,6 +17,7 @@ import (
 	"github.com/logpipe/logpipe/pkg/flume"
 	"github.com/logpipe/logpipe/pkg/flumerpc"
 	"github.com/logpipe/logpipe/pkg/keystore"
+	"github.com/logpipe/logpipe/pkg/logpipetest"
 )
 
 // peer is a source that a test runs.
@@ -34,10 +35,11 @@ type peer struct {
 
 func startPeer(t *testing.T, s *flumerpc.Server, port int) *peer {
 	t.Helper()
-	l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
-	if err != nil {
-		t.Fatal(err)
-	}
+	return startPeerOn(t, s, logpipetest.ListenAt(t, fmt.Sprintf("127.0.0.1:%d", port)))
+}
+
+func startPeerOn(t *testing.T, s *flumerpc.Server, l net.Listener) *peer {
+	t.Helper()
 	p := &peer{server: s, port: l.Addr().(*net.TCPAddr).Port}
 	s.Handle = func(_ context.Context, call flumerpc.Call) flumerpc.Status {
 		p.mu.Lock()
@@ -164,7 +166,7 @@ func TestRPCConnections(t *testing.T) {
 // an error, and so does one that refuses.
 func TestRPCFailures(t *testing.T) {
 	for protocol, build := range map[flumerpc.Protocol]func(*flume.Properties) Sink{flumerpc.Avro: NewAvro, flumerpc.ThriftCompact: NewThrift} {
-		p := startPeer(t, &flumerpc.Server{Protocol: protocol}, 0)
+		p := startPeer(t, &flumerpc.Server{Protocol: protocol}, logpipetest.FreePort(t))
 		var counters flume.Counters
 		s := openRPC(t, build, p.port, &counters)
 		if err := s.Write(t.Context(), numbered(1)); err != nil {
@@ -183,6 +185,7 @@ func TestRPCFailures(t *testing.T) {
 			t.Errorf("refused: %v", err)
 		}
 		q.stop()
+		logpipetest.Gone(t, fmt.Sprintf("127.0.0.1:%d", p.port))
 		if err := s.Write(t.Context(), numbered(1)); err == nil || !strings.Contains(err.Error(), "refused") {
 			t.Errorf("gone: %v", err)
 		}

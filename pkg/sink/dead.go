@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/logpipe/logpipe/pkg/fault"
 	"github.com/logpipe/logpipe/pkg/flume"
+	"github.com/logpipe/logpipe/pkg/folder"
 )
 
 // Rejection is an event of a batch that no repetition will deliver, such as one
@@ -34,24 +36,26 @@ func (e *RejectedError) Error() string {
 	return fmt.Sprintf("%d events cannot be delivered; the first: %v", len(e.Events), e.Events[0].Err)
 }
 
-// DeadLetters is the file for events that a sink can never deliver: one JSON
-// object a line with time, agent, sink, reason, headers and body (or
-// body_base64, where the body is not UTF-8). It is made with the first event.
+// DeadLetters is the file for events that a sink can never deliver, or a channel
+// never store: one JSON object a line with time, agent, sink or channel, reason,
+// headers and body (or body_base64, where the body is not UTF-8). It is made with
+// the first event.
 type DeadLetters struct {
-	path, agent, sink string
+	path, agent, kind, name string
 
 	mu   sync.Mutex
 	file *os.File
 }
 
 // NewDeadLetters names the file; a leading ~/ is the home folder.
-func NewDeadLetters(path, agent, sink string) *DeadLetters {
+// Kind is sink or channel.
+func NewDeadLetters(path, agent, kind, name string) *DeadLetters {
 	if rest, found := strings.CutPrefix(path, "~/"); found {
 		if home, err := os.UserHomeDir(); err == nil {
 			path = filepath.Join(home, rest)
 		}
 	}
-	return &DeadLetters{path: path, agent: agent, sink: sink}
+	return &DeadLetters{path: path, agent: agent, kind: kind, name: name}
 }
 
 // Path is where the events go.
@@ -60,7 +64,8 @@ func (d *DeadLetters) Path() string { return d.path }
 type deadLetter struct {
 	Time    string            `json:"time"`
 	Agent   string            `json:"agent"`
-	Sink    string            `json:"sink"`
+	Sink    string            `json:"sink,omitempty"`
+	Channel string            `json:"channel,omitempty"`
 	Reason  string            `json:"reason"`
 	Headers map[string]string `json:"headers"`
 	Body    *string           `json:"body,omitempty"`
@@ -73,13 +78,18 @@ func (d *DeadLetters) Write(batch []flume.Event, rejected []Rejection) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if err := d.open(); err != nil {
-		return fault.Hint(fmt.Errorf("keep events that cannot be delivered: %w", err), "set the property deadLetter of sink %s to a file that can be written", d.sink)
+		return fault.Hint(fmt.Errorf("keep events that cannot be delivered: %w", err), "set the property deadLetter of %s %s to a file that can be written", d.kind, d.name)
 	}
 	var lines []byte
 	for _, r := range rejected {
 		e := &batch[r.Index]
-		l := deadLetter{Time: time.Now().UTC().Format(time.RFC3339Nano), Agent: d.agent, Sink: d.sink, Reason: r.Err.Error(),
+		l := deadLetter{Time: time.Now().UTC().Format(time.RFC3339Nano), Agent: d.agent, Reason: r.Err.Error(),
 			Headers: make(map[string]string, len(e.Headers))}
+		if d.kind == "channel" {
+			l.Channel = d.name
+		} else {
+			l.Sink = d.name
+		}
 		for _, h := range e.Headers {
 			l.Headers[h.Key] = h.Value
 		}
@@ -100,10 +110,14 @@ func (d *DeadLetters) Write(batch []flume.Event, rejected []Rejection) error {
 	return d.file.Sync()
 }
 
-// open opens the file behind its last whole line.
+// open opens the file behind its last whole line; where somebody has taken it
+// away, it makes a new one.
 func (d *DeadLetters) open() error {
-	if d.file != nil {
+	if d.file != nil && isAt(d.path, d.file.Stat) {
 		return nil
+	}
+	if err := d.close(); err != nil {
+		return err
 	}
 	if err := os.MkdirAll(filepath.Dir(d.path), 0o755); err != nil {
 		return err
@@ -112,16 +126,34 @@ func (d *DeadLetters) open() error {
 	if err != nil {
 		return err
 	}
-	if st, err := f.Stat(); err == nil && st.Size() > 0 {
+	st, err := f.Stat()
+	switch {
+	case err == nil && st.Size() > 0:
 		last := make([]byte, 1)
 		if _, err := f.ReadAt(last, st.Size()-1); err == nil && last[0] != '\n' {
 			if _, err := f.Write([]byte{'\n'}); err != nil {
 				return errors.Join(err, f.Close())
 			}
 		}
+	case err == nil && st.Mode().IsRegular():
+		// A folder that only takes files cannot be synced.
+		if err := folder.Sync(filepath.Dir(d.path)); err != nil && !errors.Is(err, fs.ErrPermission) {
+			return errors.Join(err, f.Close())
+		}
 	}
 	d.file = f
 	return nil
+}
+
+// isAt reports whether the path still leads to an open file: what is written to
+// one that was deleted is lost with it.
+func isAt(path string, stat func() (os.FileInfo, error)) bool {
+	there, err := os.Stat(path)
+	if err != nil {
+		return !errors.Is(err, os.ErrNotExist)
+	}
+	here, err := stat()
+	return err != nil || os.SameFile(here, there)
 }
 
 func (d *DeadLetters) close() error {

@@ -8,13 +8,14 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/logpipe/logpipe/pkg/fault"
 	"github.com/logpipe/logpipe/pkg/flume"
+	"github.com/logpipe/logpipe/pkg/folder"
 	"github.com/logpipe/logpipe/pkg/sink/counts"
 	"github.com/logpipe/logpipe/pkg/sink/serializer"
 )
@@ -45,7 +46,7 @@ type FileRoll struct {
 	schema   *serializer.Schema // of the file; nil where it needs none, or has no event
 	proven   bool               // an event had a schema
 	size     int64              // of what is delivered
-	buf      []byte
+	writer   rollWriter
 	told     string // the last failure of a roll, which is told once
 	newFile  func(path string) (rollFile, error)
 	stopping chan struct{}
@@ -59,6 +60,7 @@ type rollFile interface {
 	Truncate(int64) error
 	Close() error
 	Name() string
+	Stat() (os.FileInfo, error)
 }
 
 const (
@@ -93,7 +95,7 @@ func (s *FileRoll) Gathers() bool { return !s.format.NeedsSchema() }
 
 // Guarantee says what is on the disk when.
 func (s *FileRoll) Guarantee() string {
-	return "on the disk (fsync) before the channel forgets it; after a kill the events of one batch may come twice"
+	return "at least once: on the disk (fsync) before the channel forgets it; after a kill the events of one batch may come twice"
 }
 
 // Check refuses a serializer that is not there and a name that is a path.
@@ -108,6 +110,15 @@ func (s *FileRoll) Check() []flume.Problem {
 	return all
 }
 
+// Survey looks at the folder.
+func (s *FileRoll) Survey() []flume.Problem {
+	all := flume.SurveyFolder("sink.directory", s.directory, true)
+	if _, err := os.Stat(s.directory); strings.Contains(s.directory, "%") && errors.Is(err, fs.ErrNotExist) {
+		all[0].Fix = "name a folder that is there: this sink knows no escapes such as %Y, which type hdfs knows, also with hdfs.path = file:///folder/%Y"
+	}
+	return all
+}
+
 // Open begins the first file.
 func (s *FileRoll) Open(env flume.Env) error {
 	s.env, s.counts = env, counts.New(env)
@@ -116,14 +127,15 @@ func (s *FileRoll) Open(env flume.Env) error {
 		err = &fs.PathError{Op: "open", Path: s.directory, Err: errors.New("it is no folder")}
 	}
 	if errors.Is(err, fs.ErrNotExist) {
-		return fault.Hint(fmt.Errorf("sink.directory: %w", err), "make the folder: mkdir -p %s", s.directory)
+		err = fault.Hint(fmt.Errorf("sink.directory: %w", err), "make the folder: mkdir -p %s", s.directory)
+		return flume.OfProperty(err, "sink.directory")
 	}
 	if err != nil {
-		return fmt.Errorf("sink.directory: %w", err)
+		return flume.OfProperty(fmt.Errorf("sink.directory: %w", err), "sink.directory")
 	}
 	s.started, s.index, s.second = time.Now().UnixMilli(), 0, ""
 	if err := s.begin(); err != nil {
-		return err
+		return flume.OfProperty(err, "sink.directory")
 	}
 	s.stopping = make(chan struct{})
 	if s.interval > 0 {
@@ -174,12 +186,18 @@ func (s *FileRoll) Close() error {
 
 // Write appends the batch, or several at once, and waits until the disk has it.
 func (s *FileRoll) Write(ctx context.Context, batch []flume.Event) error {
+	return s.WriteBatches(ctx, batch, nil)
+}
+
+// WriteBatches is Write that tells of each batch, where delivered is not nil,
+// before the disk has all of them.
+func (s *FileRoll) WriteBatches(ctx context.Context, batch []flume.Event, delivered func(int) error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for n := len(batch); n > 0; n -= s.batch {
 		s.counts.Attempt(min(n, s.batch), s.batch)
 	}
-	rejected, err := s.write(ctx, batch)
+	rejected, err := s.write(ctx, batch, delivered)
 	if err != nil {
 		s.counts.Failed.Add(1)
 		return err
@@ -191,9 +209,9 @@ func (s *FileRoll) Write(ctx context.Context, batch []flume.Event) error {
 	return nil
 }
 
-func (s *FileRoll) write(ctx context.Context, batch []flume.Event) ([]Rejection, error) {
+func (s *FileRoll) write(ctx context.Context, batch []flume.Event, delivered func(int) error) ([]Rejection, error) {
 	if !s.format.NeedsSchema() {
-		return nil, s.writeAll(batch)
+		return nil, s.writeAll(batch, delivered)
 	}
 	groups, rejected, err := s.bySchema(ctx, batch)
 	if err != nil {
@@ -203,7 +221,7 @@ func (s *FileRoll) write(ctx context.Context, batch []flume.Event) ([]Rejection,
 		if err := s.changeSchema(g.schema); err != nil {
 			return nil, err
 		}
-		if err := s.writeAll(g.events); err != nil {
+		if err := s.writeAll(g.events, nil); err != nil {
 			return nil, err
 		}
 	}
@@ -211,47 +229,60 @@ func (s *FileRoll) write(ctx context.Context, batch []flume.Event) ([]Rejection,
 }
 
 // writeAll appends events to the file, or none of them.
-func (s *FileRoll) writeAll(batch []flume.Event) error {
+func (s *FileRoll) writeAll(batch []flume.Event, delivered func(int) error) error {
+	if s.file != nil && !isAt(s.file.Name(), s.file.Stat) {
+		if s.env.Logf != nil {
+			s.env.Logf("%s was moved or deleted: what comes now is in another file", s.file.Name())
+		}
+		if err := s.giveUp(); err != nil {
+			return err
+		}
+	}
 	if s.file == nil {
 		if err := s.begin(); err != nil {
 			return err
 		}
 	}
-	if err := s.append(batch); err != nil {
-		return errors.Join(err, s.undo())
+	err := s.append(batch, delivered)
+	if err == nil {
+		return nil
 	}
-	return nil
-}
-
-func (s *FileRoll) append(batch []flume.Event) error {
-	s.buf = slices.Grow(s.buf[:0], size(batch)+len(batch)) // for text all that it needs
-	if s.size == 0 {
-		s.buf = s.events.Begin(s.buf) // what begin could not know
-	}
-	var err error
-	for i := range batch {
-		if s.buf, err = s.events.Append(s.buf, &batch[i]); err != nil {
-			return err
+	if delivered != nil {
+		if told := delivered(0); told != nil {
+			return errors.Join(err, told, s.giveUp()) // it may still count as delivered, and so it stays
 		}
 	}
-	if s.buf, err = s.events.Flush(s.buf); err != nil {
-		return err
+	return errors.Join(err, s.undo())
+}
+
+func (s *FileRoll) append(batch []flume.Event, delivered func(int) error) error {
+	w := &s.writer
+	w.start(s.file)
+	defer w.end()
+	if s.size == 0 {
+		w.buf = s.events.Begin(w.buf) // what begin could not know
 	}
-	if _, err := s.file.Write(s.buf); err != nil {
-		return fmt.Errorf("%w; the batch is kept in the channel", err)
+	step := len(batch)
+	if delivered != nil {
+		step = s.batch
+	}
+	for n := 0; n < len(batch); {
+		part := batch[n:min(n+step, len(batch))]
+		if err := w.all(s.events, part); err != nil {
+			return err
+		}
+		if n += len(part); delivered != nil {
+			if err := delivered(n); err != nil {
+				return err
+			}
+		}
 	}
 	if err := s.file.Sync(); err != nil {
 		return err
 	}
-	s.size += int64(len(s.buf))
-	if cap(s.buf) > mostBuffer {
-		s.buf = nil
-	}
+	s.size += w.size
 	return nil
 }
-
-// mostBuffer is the size of a buffer that is kept for the next batch.
-const mostBuffer = 4 << 20
 
 // undo takes back what a batch that failed has left in the file. Where that
 // cannot be done, the file is given up.
@@ -264,7 +295,12 @@ func (s *FileRoll) undo() error {
 	if err == nil {
 		return nil
 	}
-	err = errors.Join(err, s.file.Close())
+	return errors.Join(err, s.giveUp())
+}
+
+// giveUp closes a file as it is, so that the next batch begins another.
+func (s *FileRoll) giveUp() error {
+	err := s.file.Close()
 	s.file = nil
 	s.counts.Closed.Add(1)
 	return err
@@ -288,7 +324,7 @@ func (s *FileRoll) begin() error {
 	head := s.events.Begin(nil)
 	_, err := f.Write(head)
 	if err == nil {
-		err = errors.Join(f.Sync(), syncFolder(s.directory))
+		err = errors.Join(f.Sync(), folder.Sync(s.directory))
 	}
 	if err != nil {
 		s.counts.ConnectFailed.Add(1)

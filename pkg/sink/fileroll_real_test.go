@@ -96,7 +96,7 @@ func besideFlume(t *testing.T, formats []string, events []flume.Event) {
 		_, ours := rolled(t, folder)
 		var theirs []string
 		same := false
-		for wait := time.Now().Add(8 * time.Second); !same && time.Now().Before(wait); time.Sleep(50 * time.Millisecond) {
+		for wait := time.Now().Add(time.Minute); !same && time.Now().Before(wait); time.Sleep(50 * time.Millisecond) {
 			_, theirs = rolled(t, filepath.Join(root, fmt.Sprint(i)))
 			same = slices.Equal(plainAvro(ours), plainAvro(theirs))
 		}

@@ -259,3 +259,50 @@ func BenchmarkFileRoll(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.N)*100/b.Elapsed().Seconds(), "events/s")
 }
+
+// A file that is taken away while it is written gets nothing more: what would be
+// written to it is lost with it. Without its folder, the events wait.
+func TestFileRollTakenAway(t *testing.T) {
+	folder := filepath.Join(t.TempDir(), "out")
+	if err := os.Mkdir(folder, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	var told []string
+	s := configure(t, NewFileRoll, "sink.directory="+folder, "sink.rollInterval=0").(*FileRoll)
+	if err := s.Open(flume.Env{Logf: func(format string, args ...any) { told = append(told, fmt.Sprintf(format, args...)) }}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Write(t.Context(), bodies("first")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(s.file.Name()); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Write(t.Context(), bodies("second")); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Write(t.Context(), bodies("third")); err != nil {
+		t.Fatal(err)
+	}
+	if _, texts := rolled(t, folder); strings.Join(texts, "|") != "second\nthird\n" || len(told) != 1 {
+		t.Errorf("the files have %q, told %q", texts, told)
+	}
+	if err := os.RemoveAll(folder); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Write(t.Context(), bodies("fourth")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("without the folder: %v", err)
+	}
+	if err := os.Mkdir(folder, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Write(t.Context(), bodies("fourth")); err != nil {
+		t.Fatal(err)
+	}
+	if _, texts := rolled(t, folder); strings.Join(texts, "|") != "fourth\n" {
+		t.Errorf("the files have %q", texts)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -83,6 +83,7 @@ func (r *statusRule) check() []flume.Problem {
 		property := r.name + "." + key
 		if len(key) != 3 || key[0] < '1' || key[0] > '5' || key[1:] != "XX" && strings.Trim(key[1:], "0123456789") != "" {
 			all = append(all, flume.Problem{Property: property, Message: fmt.Sprintf("%q is no status", key), Fix: "write a number such as 503, or a class such as 5XX"})
+			continue
 		}
 		if text := r.status[key]; !strings.EqualFold(text, "true") && !strings.EqualFold(text, "false") {
 			all = append(all, flume.Problem{Property: property, Message: fmt.Sprintf("want true or false, not %q", text), Fix: "write true or false"})
@@ -122,7 +123,7 @@ func (s *HTTP) Check() []flume.Problem {
 
 // Guarantee tells what the sink promises.
 func (s *HTTP) Guarantee() string {
-	return "an event is gone from its channel when the server has answered with a status that does not roll back; it comes twice when the answer is lost"
+	return "at least once: an event is gone from its channel when the server has answered with a status that does not roll back; it comes twice when the answer is lost"
 }
 
 // Open prepares the client; the first event connects.

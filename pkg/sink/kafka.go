@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -15,11 +16,12 @@ import (
 	"github.com/logpipe/logpipe/pkg/flumerpc"
 	"github.com/logpipe/logpipe/pkg/kafka"
 	"github.com/logpipe/logpipe/pkg/sink/counts"
+	"github.com/logpipe/logpipe/pkg/sink/escape"
 )
 
 // producer is what the Kafka sink needs of pkg/kafka.
 type producer interface {
-	Send(context.Context, kafka.Record) error
+	SendFor(context.Context, kafka.Record, *kafka.Receipt) error
 	Flush(context.Context) error
 	Close() error
 }
@@ -47,10 +49,12 @@ type Kafka struct {
 	env      flume.Env
 	counts   counts.Sink
 	timer    *atomic.Int64 // ms of sending
+	rolled   *atomic.Int64 // batches that went back into the channel
 	timeless *atomic.Int64 // events whose header holds no time
 	connect  func(context.Context) (producer, error)
-	conn     producer // nil until the first write
-	failed   bool     // the last batch went back into its channel
+	conn     producer                       // nil until the first write
+	sending  atomic.Pointer[kafka.Producer] // conn, for Trouble
+	failed   bool                           // the last batch went back into its channel
 }
 
 // NewKafka describes and makes Flume's Kafka sink.
@@ -131,13 +135,19 @@ func (s *Kafka) Check() []flume.Problem {
 		all = s.producing.Check("kafka.producer.")
 	}
 	all = append(all, kafka.CheckBrokers(list, s.brokers)...)
-	if err := s.topic.check(); err != nil {
-		report(topic, "choose another name", "%v", err)
-	}
+	all = append(all, s.topic.check(topic)...)
 	if s.partition > math.MaxInt32 {
 		report("defaultPartitionId", "write the number of a partition", "no topic has a partition %d", s.partition)
 	}
 	return all
+}
+
+// Survey reads the key stores.
+func (s *Kafka) Survey() []flume.Problem {
+	if s.plugin {
+		return nil
+	}
+	return s.producing.Survey("kafka.producer.")
 }
 
 // Guarantee tells what the sink promises.
@@ -148,11 +158,11 @@ func (s *Kafka) Guarantee() string {
 	}
 	switch acks {
 	case "0":
-		return "acks 0: nobody answers, and what a broker does not get is lost"
+		return "at most once (acks 0): nobody answers, and what a broker does not get is lost"
 	case "1":
-		return "acks 1: a batch is gone from its channel when the leaders have it; lost with a leader that dies before its followers have it; may come twice"
+		return "at least once unless a leader dies (acks 1): a batch is gone from its channel when the leaders have it; lost with a leader that dies before its followers have it; may come twice"
 	}
-	return "a batch is gone from its channel when all replicas in sync have it; it comes twice when the answer is lost"
+	return "at least once: a batch is gone from its channel when all replicas in sync have it; it comes twice when the answer is lost"
 }
 
 func (s *Kafka) dial(ctx context.Context) (producer, error) {
@@ -160,13 +170,26 @@ func (s *Kafka) dial(ctx context.Context) (producer, error) {
 	if s.plugin {
 		how = kafka.ProducerConfig{Acks: s.acks, MaxMessageBytes: s.limit}
 	}
-	return kafka.NewProducer(ctx, cfg, how)
+	p, err := kafka.NewProducer(ctx, cfg, how)
+	if err != nil {
+		return nil, err
+	}
+	s.sending.Store(p)
+	return p, nil
+}
+
+// Trouble tells that the brokers do not answer, before the producer gives up.
+func (s *Kafka) Trouble() string {
+	if p := s.sending.Load(); p != nil {
+		return p.Trouble()
+	}
+	return ""
 }
 
 // Open remembers the environment; the first write connects.
 func (s *Kafka) Open(env flume.Env) error {
 	s.begin(env)
-	return s.topic.prepare()
+	return s.topic.prepare(sync.OnceValue(escape.ThisHost))
 }
 
 func (s *Kafka) begin(env flume.Env) {
@@ -176,6 +199,7 @@ func (s *Kafka) begin(env flume.Env) {
 	}
 	s.counts = counts.New(env)
 	s.timer, s.timeless = env.Counter("KafkaEventSendTimer"), env.Counter("TimestampHeaderFail")
+	s.rolled = env.Counter("RollbackCount")
 }
 
 // Close ends the connection.
@@ -185,6 +209,7 @@ func (s *Kafka) Close() error {
 	}
 	err := s.conn.Close()
 	s.conn = nil
+	s.sending.Store(nil)
 	s.counts.Closed.Add(1)
 	if s.failed {
 		return nil // what the producer gives up now is counted by the channel
@@ -207,15 +232,8 @@ func (s *Kafka) record(e *flume.Event) (kafka.Record, error) {
 	if key, ok := e.Headers.Get("key"); ok {
 		r.Key = []byte(key)
 	}
-	if topic, ok := e.Headers.Get(s.topicHeader); ok && s.override && topic != "" {
-		r.Topic = topic
-	} else {
-		var err error
-		if r.Topic, err = s.topic.of(e.Headers); err != nil {
-			return r, err
-		}
-	}
-	if err := checkTopic(r.Topic); err != nil {
+	var err error
+	if r.Topic, err = s.topicOf(e); err != nil {
 		return r, err
 	}
 	if s.partitionHeader != "" {
@@ -227,19 +245,41 @@ func (s *Kafka) record(e *flume.Event) (kafka.Record, error) {
 			r.Partition = int32(n)
 		}
 	}
-	if s.timeHeader != "" {
-		if text, ok := e.Headers.Get(s.timeHeader); ok {
-			if ms, err := strconv.ParseInt(text, 10, 64); err == nil {
-				r.Time = time.UnixMilli(ms)
-			} else if n := s.timeless.Add(1); n&(n-1) == 0 { // Flume sends it too
-				s.env.Logf("header %s is not a time in ms: %q; the record gets the time of sending (%d so far)", s.timeHeader, text, n)
-			}
-		}
-	}
+	r.Time = s.timeOf(e)
 	for _, header := range slices.Sorted(maps.Keys(s.headers)) {
 		if value, ok := e.Headers.Get(header); ok {
 			r.Headers = append(r.Headers, kafka.Header{Key: s.headers[header], Value: []byte(value)})
 		}
 	}
 	return r, nil
+}
+
+// topicOf is the topic that an event goes to.
+func (s *Kafka) topicOf(e *flume.Event) (topic string, err error) {
+	topic, ok := e.Headers.Get(s.topicHeader)
+	if !ok || !s.override || topic == "" {
+		if topic, err = s.topic.of(e.Headers); err != nil {
+			return topic, err
+		}
+	}
+	return topic, checkTopic(topic)
+}
+
+// timeOf is the time of an event; none is that of sending.
+func (s *Kafka) timeOf(e *flume.Event) (t time.Time) {
+	if s.timeHeader == "" {
+		return t
+	}
+	text, ok := e.Headers.Get(s.timeHeader)
+	if !ok {
+		return t
+	}
+	ms, err := strconv.ParseInt(text, 10, 64)
+	if err == nil {
+		return time.UnixMilli(ms)
+	}
+	if n := s.timeless.Add(1); n&(n-1) == 0 { // Flume sends it too
+		s.env.Logf("header %s is not a time in ms: %q; the record gets the time of sending (%d so far)", s.timeHeader, text, n)
+	}
+	return t
 }

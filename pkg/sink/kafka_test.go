@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/logpipe/logpipe/pkg/broker"
 	"github.com/logpipe/logpipe/pkg/flume"
 	"github.com/logpipe/logpipe/pkg/kafka"
 )
@@ -17,7 +18,7 @@ import (
 // remembering is a producer that keeps what it is given.
 type remembering struct{ got []kafka.Record }
 
-func (p *remembering) Send(_ context.Context, r kafka.Record) error {
+func (p *remembering) SendFor(_ context.Context, r kafka.Record, _ *kafka.Receipt) error {
 	p.got = append(p.got, r)
 	return nil
 }
@@ -148,6 +149,30 @@ func TestKafkaSinkNames(t *testing.T) {
 	}
 }
 
+// The largest event that a broker takes by default gets there: Kafka's own producer
+// sends up to 1 MiB.
+func TestKafkaSinkLargest(t *testing.T) {
+	b, err := broker.Start(t.Context(), broker.Config{Listen: "127.0.0.1:0"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	s := configure(t, NewKafka, "kafka.bootstrap.servers="+b.Addr()[0], "kafka.topic=t")
+	if err := s.Open(flume.Env{Counters: &flume.Counters{}, Logf: t.Logf}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Write(t.Context(), []flume.Event{{Body: make([]byte, 1<<20-100)}}); err != nil {
+		t.Errorf("an event of nearly 1 MiB: %v", err)
+	}
+	var rejected *RejectedError
+	if err := s.Write(t.Context(), []flume.Event{{Body: make([]byte, 1<<20)}}); !errors.As(err, &rejected) {
+		t.Errorf("an event of 1 MiB: %v", err)
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestKafkaSinkCounters(t *testing.T) {
 	s, _, counters := kafkaSink(t, "flumeBatchSize=2")
 	for _, n := range []int{2, 1} {
@@ -166,17 +191,42 @@ func TestKafkaSinkCounters(t *testing.T) {
 	}
 }
 
+// A batch that fails goes back into its channel; one with an event that nobody ever
+// takes does not.
+func TestKafkaSinkRollbacks(t *testing.T) {
+	s, p, counters := kafkaSink(t, "topic=%{app}")
+	good := []flume.Event{{Headers: flume.Headers{{Key: "app", Value: "a"}}}}
+	s.connect = func(context.Context) (producer, error) { return nil, errors.New("no broker") }
+	for range 2 {
+		if err := s.Write(t.Context(), good); err == nil {
+			t.Error("it is delivered to nobody")
+		}
+	}
+	s.connect = func(context.Context) (producer, error) { return p, nil }
+	if err := s.Write(t.Context(), good); err != nil {
+		t.Fatal(err)
+	}
+	var rejected *RejectedError
+	if err := s.Write(t.Context(), make([]flume.Event, 1)); !errors.As(err, &rejected) {
+		t.Fatal(err)
+	}
+	if got := counters.Values()["RollbackCount"]; got != 2 {
+		t.Errorf("RollbackCount %d, want 2", got)
+	}
+}
+
 func TestKafkaSinkMistakes(t *testing.T) {
 	for settings, want := range map[string]string{
-		"brokerList=h:x":                                         `port "x"`,
-		"brokerList=,":                                           "no broker in ,",
-		"brokerList=h topic=a:b":                                 "cannot be the name of a topic",
-		"brokerList=h topic=logs/%{app}":                         `logs/%{app} becomes a name such as this: "logs/x" cannot`,
-		"brokerList=h topic=logs-%D":                             "logs-%D becomes a name such as this",
-		"brokerList=h topic=logs-%Q":                             `there is no escape "%Q"`,
-		"brokerList=h kafka.producer.security.protocol=SASL_SSL": "Kerberos (GSSAPI) is not spoken",
-		"brokerList=h kafka.producer.security.protocol=SASL_SSL kafka.producer.sasl.mechanism=PLAIN": "there is no sasl.jaas.config",
-		"brokerList=h defaultPartitionId=3000000000":                                                 "no topic has a partition",
+		"brokerList=h:x":                   `port "x"`,
+		"brokerList=h:1,i":                 "i has no port, and Flume does not start with that",
+		"brokerList=,":                     "no broker in ,",
+		"brokerList=h:1 topic=a:b":         "cannot be the name of a topic",
+		"brokerList=h:1 topic=logs/%{app}": `logs/%{app} becomes a name such as this: "logs/x" cannot`,
+		"brokerList=h:1 topic=logs-%D":     "logs-%D becomes a name such as this",
+		"brokerList=h:1 topic=logs-%Q":     `there is no escape "%Q"`,
+		"brokerList=h:1 kafka.producer.security.protocol=SASL_SSL":                                     "Kerberos (GSSAPI) is not spoken",
+		"brokerList=h:1 kafka.producer.security.protocol=SASL_SSL kafka.producer.sasl.mechanism=PLAIN": "there is no sasl.jaas.config",
+		"brokerList=h:1 defaultPartitionId=3000000000":                                                 "no topic has a partition",
 	} {
 		s := configure(t, NewKafka, strings.Fields(settings)...).(*Kafka)
 		if problems := s.Check(); len(problems) != 1 || !strings.Contains(problems[0].Message, want) || problems[0].Fix == "" {

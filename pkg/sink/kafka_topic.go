@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/logpipe/logpipe/pkg/flume"
@@ -19,25 +18,36 @@ type topicName struct {
 	parts *escape.Template // nil without escapes
 }
 
-// prepare reads the text.
-func (t *topicName) prepare() (err error) {
+// prepare reads the text; hosts tells this machine's names.
+func (t *topicName) prepare(hosts func() escape.Hosts) (err error) {
 	t.parts = nil
 	if strings.Contains(t.text, "%") {
-		t.parts, err = escape.Parse(t.text, sync.OnceValue(escape.ThisHost))
+		t.parts, err = escape.Parse(t.text, hosts)
 	}
 	return err
 }
 
 // check finds out whether any event can have a topic.
-func (t *topicName) check() error {
+func (t *topicName) check(property string) []flume.Problem {
 	if t.text == "" {
 		return nil // required, and told already
 	}
-	if err := t.prepare(); err != nil {
-		return fmt.Errorf("%q cannot be the name of a topic: %w", t.text, err)
+	var all []flume.Problem
+	report := func(offset int, fix, format string, args ...any) {
+		all = append(all, flume.Problem{Property: property, Offset: offset, Message: fmt.Sprintf(format, args...), Fix: fix})
+	}
+	const other = "choose another name"
+	if err := t.prepare(escape.AnyHost); err != nil {
+		for _, u := range escape.FindUnknown(t.text) {
+			report(u.Offset, u.Fix, "%q cannot be the name of a topic: %v", t.text, u)
+		}
+		return all
 	}
 	if t.parts == nil {
-		return checkTopic(t.text)
+		if err := checkTopic(t.text); err != nil {
+			report(0, other, "%v", err)
+		}
+		return all
 	}
 	now := time.Now()
 	name := string(t.parts.Append(nil, nil, escape.Moment{Millis: now.UnixMilli(), Rounded: now}))
@@ -45,9 +55,9 @@ func (t *topicName) check() error {
 		name += "x" // what a header adds
 	}
 	if err := checkTopic(name); err != nil {
-		return fmt.Errorf("%s becomes a name such as this: %w", t.text, err)
+		report(0, other, "%s becomes a name such as this: %v", t.text, err)
 	}
-	return nil
+	return all
 }
 
 // NeedsTime names the property that has times of events in it, which the header

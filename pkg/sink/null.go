@@ -35,4 +35,4 @@ func (s *Null) Close() error { return nil }
 func (s *Null) Borrows() bool { return true }
 
 // Guarantee says what becomes of events.
-func (s *Null) Guarantee() string { return "throws events away" }
+func (s *Null) Guarantee() string { return "nothing: throws events away" }

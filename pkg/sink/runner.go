@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"sync/atomic"
 	"time"
 
@@ -28,10 +27,42 @@ type Member struct {
 	Dead *DeadLetters // where events go that can never be delivered
 
 	delivered, dead atomic.Int64
+	trouble         outcome
+	keeper          Keeper // the sink, where it keeps events in its channel
+}
+
+// Trouble says why the last batch that the sink got failed; "" = it took it, or
+// got none yet.
+func (m *Member) Trouble() string { return m.trouble.text() }
+
+// outcome is how the last attempt ended; others may ask while one runs.
+type outcome struct{ failure atomic.Pointer[string] }
+
+// note keeps how an attempt ended.
+func (o *outcome) note(err error) {
+	if err == nil {
+		o.failure.Store(nil)
+		return
+	}
+	why := err.Error()
+	o.failure.Store(&why)
+}
+
+// text says why the attempt failed, or "".
+func (o *outcome) text() string {
+	if why := o.failure.Load(); why != nil {
+		return *why
+	}
+	return ""
 }
 
 // Delivered is the number of events that the sink has taken over.
-func (m *Member) Delivered() int64 { return m.delivered.Load() }
+func (m *Member) Delivered() int64 {
+	if m.keeper != nil {
+		return m.delivered.Load() - m.keeper.Pending()
+	}
+	return m.delivered.Load()
+}
 
 // DeadLetters is the number of events that the sink could never deliver.
 func (m *Member) DeadLetters() int64 { return m.dead.Load() }
@@ -42,28 +73,33 @@ type Runner struct {
 	channel   flume.Channel
 	members   []*Member
 	processor Processor
-	most      int            // events in a transaction
-	borrows   bool           // no sink keeps anything of an event
-	more      flume.TryTaker // of the sinks that gather; nil elsewhere
-	open      []flume.Transaction
-	gathered  []flume.Event
+	most      int              // events in a transaction
+	borrows   bool             // no sink keeps anything of an event
+	many      flume.BatchTaker // of the sinks that gather; nil elsewhere
+	witness   flume.Witness    // of the open transaction of several batches; nil elsewhere
+	keeper    Keeper           // the only sink, where it keeps events in the channel; nil elsewhere
 	logf      func(string, ...any)
 	stopped   chan struct{}
 	failing   atomic.Int64 // failures in a row
+	trouble   outcome
 }
 
 // Gatherer is a sink for which many events take little more than a few, such as
-// one that waits for a disk. Where more than a batch is in the channel, it gets
-// several at once; each of them stays a transaction.
+// one that waits for a disk. Where more than a batch is in a channel that is a
+// flume.BatchTaker, it gets several at once.
 type Gatherer interface {
 	// Gathers reports whether that is so.
 	Gathers() bool
+	// WriteBatches is Write of several batches. It calls delivered behind each of
+	// them with the number of events that are where a kill leaves them, and with 0
+	// before it takes them back.
+	WriteBatches(ctx context.Context, events []flume.Event, delivered func(n int) error) error
 }
 
 // What a sink that gathers gets at once.
 const (
-	mostEvents = 3000
-	mostBytes  = 1 << 20
+	mostEvents = 8000
+	mostBytes  = 4 << 20
 )
 
 // NewRunner returns the runner of opened sinks; processor, which is bound to
@@ -89,30 +125,32 @@ func NewRunner(c flume.Channel, members []*Member, p Processor, logf func(format
 		}
 	}
 	if gathers {
-		r.more, _ = c.(flume.TryTaker)
+		r.many, _ = c.(flume.BatchTaker)
 	}
+	r.keep()
 	return r
 }
 
-// Failing is the number of failures since the last delivery.
-func (r *Runner) Failing() int64 { return r.failing.Load() }
+// Trouble says why the last attempt failed; "" = the runner delivers.
+func (r *Runner) Trouble() string { return r.trouble.text() }
 
 // Stop lets Run return after the transaction that is open. It is called once.
 func (r *Runner) Stop() { close(r.stopped) }
 
-// Stopped reports whether Stop was called.
-func (r *Runner) Stopped() bool {
-	select {
-	case <-r.stopped:
-		return true
-	default:
-		return false
-	}
-}
+// Stopping is closed by Stop.
+func (r *Runner) Stopping() <-chan struct{} { return r.stopped }
 
 // Run delivers until the channel is drained, until Stop, or until ctx ends; none
 // is an error. An open batch goes back into the channel when ctx ends.
 func (r *Runner) Run(ctx context.Context) error {
+	err := r.run(ctx)
+	if r.keeper != nil {
+		err = r.settle(ctx, err)
+	}
+	return err
+}
+
+func (r *Runner) run(ctx context.Context) error {
 	taking, stop := context.WithCancel(ctx)
 	defer stop()
 	go func() {
@@ -132,6 +170,7 @@ func (r *Runner) Run(ctx context.Context) error {
 			}
 			failures = 0
 			r.failing.Store(0)
+			r.trouble.note(nil)
 			continue
 		case errors.Is(err, io.EOF) || taking.Err() != nil:
 			return nil
@@ -140,6 +179,7 @@ func (r *Runner) Run(ctx context.Context) error {
 		}
 		failures++
 		r.failing.Store(int64(failures))
+		r.trouble.note(err)
 		pause := min(time.Duration(failures)*backoffStep, backoffMost)
 		if failures&(failures-1) == 0 { // the first, second, fourth, eighth …
 			r.logf("cannot deliver (attempt %d), tries again in %v: %s", failures, pause, fault.Line(err))
@@ -150,68 +190,38 @@ func (r *Runner) Run(ctx context.Context) error {
 	}
 }
 
-// step is one transaction, or several that are delivered together. io.EOF is the
-// end of the channel alone.
+// step is one transaction. io.EOF is the end of the channel alone.
 func (r *Runner) step(ctx, taking context.Context) error {
-	tx, err := r.channel.Take(taking, r.most)
+	tx, err := r.take(taking)
 	if err != nil {
 		return err
 	}
-	r.open = append(r.open[:0], tx)
-	events := tx.Events()
-	if r.more != nil {
-		events = r.gather(events)
+	r.witness = nil
+	if r.many != nil {
+		r.witness, _ = tx.(flume.Witness)
 	}
-	err = r.deliver(ctx, events)
-	clear(r.gathered)
-	if err == nil {
-		return r.commit()
+	if err = r.deliver(ctx, tx.Events()); err != nil {
+		if errors.Is(err, io.EOF) {
+			err = errors.New(err.Error())
+		}
+		return errors.Join(err, tx.Rollback())
 	}
-	if errors.Is(err, io.EOF) {
-		err = errors.New(err.Error())
+	if r.keeper != nil {
+		return r.keeper.Keep(ctx, tx)
 	}
-	for _, tx := range slices.Backward(r.open) {
-		err = errors.Join(err, tx.Rollback())
+	err = tx.Commit()
+	if t, ok := tx.(flume.Recycler); ok && r.borrows && err == nil {
+		t.Recycle()
 	}
 	return err
 }
 
-// gather takes what else is there, as further transactions, and returns the
-// events of all of them.
-func (r *Runner) gather(events []flume.Event) []flume.Event {
-	r.gathered = append(r.gathered[:0], events...)
-	for bytes := size(events); len(r.gathered) < mostEvents && bytes < mostBytes; {
-		tx := r.more.TryTake(r.most)
-		if tx == nil {
-			break
-		}
-		r.open = append(r.open, tx)
-		r.gathered = append(r.gathered, tx.Events()...)
-		bytes += size(tx.Events())
+// take begins a transaction of a batch, or of more for sinks that gather.
+func (r *Runner) take(ctx context.Context) (flume.Transaction, error) {
+	if r.many != nil {
+		return r.many.TakeAll(ctx, r.most, mostEvents, mostBytes)
 	}
-	return r.gathered
-}
-
-// size is the bytes of all bodies.
-func size(events []flume.Event) (bytes int) {
-	for i := range events {
-		bytes += len(events[i].Body)
-	}
-	return bytes
-}
-
-// commit ends the transactions, whose events are delivered.
-func (r *Runner) commit() error {
-	var all error
-	for _, tx := range r.open {
-		err := tx.Commit()
-		if t, ok := tx.(flume.Recycler); ok && r.borrows && err == nil {
-			t.Recycle()
-		}
-		all = errors.Join(all, err)
-	}
-	clear(r.open)
-	return all
+	return r.channel.Take(ctx, r.most)
 }
 
 // deliver gives a batch to the first sink that takes it.
@@ -229,6 +239,7 @@ func (r *Runner) deliver(ctx context.Context, batch []flume.Event) error {
 			return err
 		}
 		r.processor.Tried(i, err != nil, time.Now())
+		m.trouble.note(err)
 		if err == nil {
 			return nil
 		}
@@ -243,10 +254,18 @@ func (r *Runner) deliver(ctx context.Context, batch []flume.Event) error {
 	return all
 }
 
+// hand gives a batch to one sink.
+func (r *Runner) hand(ctx context.Context, s Sink, batch []flume.Event) error {
+	if g, ok := s.(Gatherer); ok && r.witness != nil {
+		return g.WriteBatches(ctx, batch, r.witness.Delivered)
+	}
+	return s.Write(ctx, batch)
+}
+
 // write gives a batch to one sink and keeps what it rejects.
 func (r *Runner) write(ctx context.Context, m *Member, batch []flume.Event) error {
 	n := len(batch)
-	err := m.Sink.Write(ctx, batch)
+	err := r.hand(ctx, m.Sink, batch)
 	var rejected *RejectedError
 	if !errors.As(err, &rejected) {
 		if err == nil {

@@ -17,23 +17,12 @@ import (
 	"github.com/logpipe/logpipe/pkg/channel"
 	"github.com/logpipe/logpipe/pkg/flume"
 	"github.com/logpipe/logpipe/pkg/kafka"
+	"github.com/logpipe/logpipe/pkg/logpipetest"
 )
 
 func configure[C any](t *testing.T, build func(*flume.Properties) C, settings ...string) C {
 	t.Helper()
-	var p flume.Properties
-	c := build(&p)
-	for _, setting := range settings {
-		name, value, _ := strings.Cut(setting, "=")
-		q, _ := p.Lookup(name)
-		if q == nil {
-			t.Fatalf("no property %q", name)
-		}
-		if err := q.Assign(name, value); err != nil {
-			t.Fatalf("%s: %v", setting, err)
-		}
-	}
-	return c
+	return logpipetest.Configure(t, build, settings...)
 }
 
 // TestLoggerFormat holds lines that a real Flume 1.11 printed.
@@ -164,7 +153,7 @@ type fakeProducer struct {
 	flush int
 }
 
-func (f *fakeProducer) Send(_ context.Context, r kafka.Record) error {
+func (f *fakeProducer) SendFor(_ context.Context, r kafka.Record, _ *kafka.Receipt) error {
 	if f.fail != nil {
 		return f.fail
 	}
@@ -260,7 +249,7 @@ func TestKafkaCheck(t *testing.T) {
 		{"kafka.producer.retries=3", ""},
 	}
 	for _, test := range tests {
-		problems := configure(t, NewKafka, "brokerList=b", test.setting).(flume.Checker).Check()
+		problems := configure(t, NewKafka, "brokerList=b:9092", test.setting).(flume.Checker).Check()
 		if len(problems) > 1 || (test.want == "") != (len(problems) == 0) {
 			t.Errorf("%s: %v", test.setting, problems)
 			continue

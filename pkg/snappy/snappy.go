@@ -103,8 +103,9 @@ var (
 // Unpack returns what a block holds.
 func Unpack(data []byte) ([]byte, error) {
 	size, n := binary.Uvarint(data)
-	// No element makes more than 64 bytes of 3, or a literal of its own length.
-	if n <= 0 || size > uint64(len(data))*64 {
+	// A length has 32 bits, so five bytes. No element makes more than 64 bytes of 3, or
+	// a literal of its own length.
+	if n <= 0 || n > 5 || size > uint64(len(data))*64 {
 		return nil, errLength
 	}
 	out := make([]byte, 0, size)

@@ -57,6 +57,9 @@ func FuzzSnappy(f *testing.F) {
 		packed := Append(nil, plain[:min(len(plain), 1000)])
 		f.Add(packed)
 	}
+	for _, length := range []string{"\x80\x00", "\x80\x80\x80\x80\x00", "\x80\x80\x80\x80\x80\x00"} { // zero, in too many bytes
+		f.Add([]byte(length))
+	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		got, err := Unpack(Append(nil, data))
 		if err != nil || !bytes.Equal(got, data) {

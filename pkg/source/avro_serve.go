@@ -41,9 +41,12 @@ func (s *rpc) describe(p *flume.Properties) {
 // Check finds what is missing for TLS.
 func (s *rpc) Check() []flume.Problem { return s.tls.Check() }
 
+// Survey reads the key store.
+func (s *rpc) Survey() []flume.Problem { return s.tls.Survey() }
+
 // Guarantee tells what the answers mean.
 func (s *rpc) Guarantee() string {
-	return "a sender gets OK once all channels have its batch, and sends again what was not answered: nothing is lost, a batch may come twice"
+	return "at least once: a sender gets OK once all channels have its batch, and sends again what was not answered: nothing is lost, a batch may come twice"
 }
 
 // Open reads the key and listens.
@@ -63,6 +66,9 @@ func (s *rpc) Open(env flume.Env) error {
 	env.Logf("listens on %s", s.listener.Addr())
 	return nil
 }
+
+// Holds is the port.
+func (s *rpc) Holds() []flume.Holding { return []flume.Holding{flume.HoldPort("tcp", s.port)} }
 
 // Close closes the port.
 func (s *rpc) Close() error {
@@ -94,13 +100,14 @@ func (s *rpc) store(ctx context.Context, out *Output, call flumerpc.Call) flumer
 	}
 	received.Add(1)
 	s.counters.received.Add(n)
-	if err := out.OfferUntil(ctx, call.Events); err != nil {
+	stored, err := out.OfferUntil(ctx, call.Events)
+	s.counters.accepted.Add(int64(stored))
+	if err != nil {
 		s.counters.writeFail.Add(1)
 		s.faults.tell("a batch of %d was refused, its sender sends it again: %v", n, err)
 		return flumerpc.Failed
 	}
 	accepted.Add(1)
-	s.counters.accepted.Add(n)
 	return flumerpc.OK
 }
 

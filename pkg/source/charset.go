@@ -18,6 +18,7 @@ type charset struct {
 	name  string
 	utf8  bool
 	utf16 binary.ByteOrder  // nil unless it is one of the UTF-16s
+	utf32 binary.ByteOrder  // nil unless it is one of the UTF-32s
 	other encoding.Encoding // nil unless it is one of the others
 }
 
@@ -27,8 +28,11 @@ var javaCharsets = map[string]string{
 	"x-gbk": "gbk", "x-big5": "big5", "euc_jp": "euc-jp", "euc_kr": "euc-kr", "ms949": "euc-kr",
 }
 
-// newCharset finds a charset. In all of them but UTF-16 a byte 0A is the end of
-// a line and nothing else.
+// fixCharset is what to do about a charset that there is not.
+const fixCharset = "write a name such as UTF-8, ISO-8859-1 or GBK"
+
+// newCharset finds a charset. In all of them but UTF-16 and UTF-32 a byte 0A is the
+// end of a line and nothing else.
 func newCharset(name string) (charset, error) {
 	c := charset{name: name}
 	low := strings.ToLower(name)
@@ -37,6 +41,9 @@ func newCharset(name string) (charset, error) {
 	}
 	if rest, ok := strings.CutPrefix(low, "cp125"); ok {
 		low = "windows-125" + rest
+	}
+	if rest, ok := strings.CutPrefix(low, "iso8859_"); ok {
+		low = "iso-8859-" + rest
 	}
 	switch low {
 	case "utf-8":
@@ -48,6 +55,12 @@ func newCharset(name string) (charset, error) {
 	case "utf-16le", "utf_16le", "unicodelittleunmarked":
 		c.utf16 = binary.LittleEndian
 		return c, nil
+	case "utf-32", "utf_32", "utf32", "utf-32be", "utf_32be":
+		c.utf32 = binary.BigEndian
+		return c, nil
+	case "utf-32le", "utf_32le":
+		c.utf32 = binary.LittleEndian
+		return c, nil
 	}
 	e, err := ianaindex.IANA.Encoding(low)
 	if err != nil || e == nil {
@@ -55,48 +68,6 @@ func newCharset(name string) (charset, error) {
 	}
 	c.other = e
 	return c, nil
-}
-
-// marked finds the byte order of a file that begins with a mark; skip is the
-// mark's length.
-func (c *charset) marked(head []byte) (skip int) {
-	if c.utf16 == nil || !strings.EqualFold(c.name, "UTF-16") || len(head) < 2 {
-		return 0
-	}
-	switch binary.BigEndian.Uint16(head) {
-	case 0xFEFF:
-		return 2
-	case 0xFFFE:
-		c.utf16 = binary.LittleEndian
-		return 2
-	}
-	return 0
-}
-
-// lineEnd returns the length of the first line, its end included; 0 = no line
-// ends here.
-func (c *charset) lineEnd(text []byte) int {
-	if c.utf16 == nil {
-		return bytes.IndexByte(text, '\n') + 1
-	}
-	for i := 0; i+1 < len(text); i += 2 {
-		if c.utf16.Uint16(text[i:]) == '\n' {
-			return i + 2
-		}
-	}
-	return 0
-}
-
-// trimEnd takes the line end off.
-func (c *charset) trimEnd(line []byte) []byte {
-	n := 1
-	if c.utf16 != nil {
-		n = 2
-	}
-	if len(line) >= n && c.lineEnd(line[len(line)-n:]) == n {
-		return line[: len(line)-n : len(line)-n]
-	}
-	return line
 }
 
 // onMalformed says what becomes of bytes that are no characters.
@@ -122,6 +93,8 @@ func (c *charset) decode(text []byte, on onMalformed) (out []byte, bad, at int, 
 		return decodeUTF8(text, on)
 	case c.utf16 != nil:
 		return c.decodeUTF16(text, on)
+	case c.utf32 != nil:
+		return c.decodeUTF32(text, on)
 	}
 	out, err = c.other.NewDecoder().Bytes(text)
 	if err != nil {
@@ -232,8 +205,8 @@ func (c *charset) encode(text []byte) []byte {
 		return text
 	case c.utf16 != nil:
 		var out []byte
-		if strings.EqualFold(c.name, "UTF-16") {
-			out = append(out, 0xFE, 0xFF) // Java marks it
+		if strings.EqualFold(c.name, "UTF-16") && len(text) > 0 {
+			out = append(out, 0xFE, 0xFF) // Java marks it, unless it is empty
 		}
 		for _, r := range string(text) {
 			for _, u := range utf16.AppendRune(nil, r) {
@@ -241,6 +214,14 @@ func (c *charset) encode(text []byte) []byte {
 				c.utf16.PutUint16(b[:], u)
 				out = append(out, b[:]...)
 			}
+		}
+		return out
+	case c.utf32 != nil:
+		var out []byte
+		for _, r := range string(text) {
+			var b [4]byte
+			c.utf32.PutUint32(b[:], uint32(r))
+			out = append(out, b[:]...)
 		}
 		return out
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/logpipe/logpipe/pkg/avrofile"
 	"github.com/logpipe/logpipe/pkg/flume"
@@ -87,17 +86,17 @@ func (d *deserializers) check() []flume.Problem {
 	d.policy = map[string]onMalformed{"FAIL": malformedFails, "REPLACE": malformedReplaced, "IGNORE": malformedIgnored}[d.onBad]
 	var err error
 	if d.inCharset, err = newCharset(d.input); err != nil {
-		all = append(all, flume.Problem{Property: "inputCharset", Message: err.Error(), Fix: "write a name such as UTF-8, ISO-8859-1 or GBK"})
+		all = append(all, flume.Problem{Property: "inputCharset", Message: err.Error(), Fix: fixCharset})
 	}
 	if d.out, err = newCharset(d.output); err != nil {
-		all = append(all, flume.Problem{Property: "deserializer.outputCharset", Message: err.Error(), Fix: "write a name such as UTF-8, ISO-8859-1 or GBK"})
+		all = append(all, flume.Problem{Property: "deserializer.outputCharset", Message: err.Error(), Fix: fixCharset})
 	}
 	return all
 }
 
 // open makes a deserializer that goes on at a position. bad is told of
 // malformed places that were passed over.
-func (d *deserializers) open(r io.ReaderAt, at int64, w *fileWindow, bad func(n int)) (deserializer, error) {
+func (d *deserializers) open(r io.ReaderAt, at int64, w *blockWindow, bad func(n int)) (deserializer, error) {
 	switch d.kind {
 	case avroDeserializer:
 		return newAvroRecords(r, at, d.schema)
@@ -106,139 +105,10 @@ func (d *deserializers) open(r io.ReaderAt, at int64, w *fileWindow, bad func(n 
 	}
 	w.clear()
 	l := &lines{r: r, at: at, w: w, max: d.maxLine, in: d.inCharset, out: d.out, policy: d.policy, bad: bad}
-	var head [2]byte
-	if n, _ := r.ReadAt(head[:], 0); at < 2 {
-		l.at = max(at, int64(l.in.marked(head[:n])))
-	} else {
-		l.in.marked(head[:n])
-	}
+	var head [4]byte
+	n, _ := r.ReadAt(head[:], 0)
+	l.at = max(at, int64(l.in.marked(head[:n])))
 	return l, nil
-}
-
-// lines cuts a file into lines. Only LF ends a line, as in Flume.
-type lines struct {
-	r      io.ReaderAt
-	at     int64 // of the window's start
-	w      *fileWindow
-	max    int // UTF-16 units of an event
-	in     charset
-	out    charset
-	policy onMalformed
-	bad    func(int)
-}
-
-func (l *lines) next(most int, final bool) ([]flume.Event, int64, error) {
-	w := l.w
-	var readErr error
-	for more := true; ; {
-		l.cut(most)
-		if n := len(w.ends); n == most || n > 0 && (!more || w.full()) {
-			break
-		}
-		if !more && (readErr != nil || !final || w.start == w.end) {
-			return nil, l.at, readErr
-		}
-		if !more {
-			w.ends = append(w.ends, w.end)
-			break
-		}
-		var n int
-		n, readErr = w.fill(l.r, l.at)
-		more = n > 0 && readErr == nil
-	}
-	end := w.ends[len(w.ends)-1]
-	block := w.blocks.Copy(w.buf[w.start:end])
-	events, done, err := l.events(block.Bytes)
-	block.Lend(events)
-	if err != nil && len(events) == 0 {
-		var bad *malformedError
-		if errors.As(err, &bad) {
-			bad.at += l.at
-		}
-		return nil, l.at, err
-	}
-	w.start += done
-	l.at += int64(done)
-	return events, l.at, nil
-}
-
-// cut finds up to most lines in the window.
-func (l *lines) cut(most int) {
-	w := l.w
-	w.ends = w.ends[:0]
-	for at := w.start; len(w.ends) < most; {
-		n := l.in.lineEnd(w.buf[at:w.end])
-		if n == 0 {
-			if w.end-at >= tailLongest { // no line is that long
-				long := at + tailLongest&^1
-				for l.in.utf8 && long < w.end && long > at+tailLongest-utf8.UTFMax && !utf8.RuneStart(w.buf[long]) {
-					long--
-				}
-				w.ends = append(w.ends, long)
-			}
-			return
-		}
-		at += n
-		w.ends = append(w.ends, at)
-	}
-}
-
-// events makes events of the lines of a block. With an error, done is where the
-// line begins that cannot be read.
-func (l *lines) events(block []byte) (events []flume.Event, done int, err error) {
-	events = l.w.events[:0]
-	defer func() { l.w.events = events }()
-	plain := l.in.utf8 && l.out.utf8 && utf8.Valid(block)
-	for _, end := range l.w.ends {
-		end -= l.w.start
-		line := l.in.trimEnd(block[done:end:end])
-		if plain && len(line) <= l.max {
-			events = append(events, flume.Event{Body: line})
-			done = end
-			continue
-		}
-		text, bad, at, err := l.in.decode(line, l.policy)
-		if err != nil {
-			return events, done, &malformedError{int64(done + at), err}
-		}
-		if bad > 0 {
-			l.bad(bad)
-		}
-		for {
-			piece, rest := firstUnits(text, l.max)
-			events = append(events, flume.Event{Body: l.out.encode(piece)})
-			if text = rest; len(text) == 0 {
-				break
-			}
-		}
-		done = end
-	}
-	return events, done, nil
-}
-
-// firstUnits cuts text behind so many UTF-16 units, but not inside a character.
-func firstUnits(text []byte, units int) (first, rest []byte) {
-	if len(text) <= units {
-		return text, nil
-	}
-	n := 0
-	for i := 0; i < len(text); {
-		size, width := 1, 1
-		switch b := text[i]; {
-		case b >= 0xF0:
-			size, width = 4, 2
-		case b >= 0xE0:
-			size = 3
-		case b >= 0xC0:
-			size = 2
-		}
-		if n+width > units && i > 0 {
-			return text[:i:i], text[i:]
-		}
-		n += width
-		i += size
-	}
-	return text, nil
 }
 
 // blobs makes a file one event.

@@ -1,6 +1,10 @@
 package source
 
-import "github.com/logpipe/logpipe/pkg/flume"
+import (
+	"slices"
+
+	"github.com/logpipe/logpipe/pkg/flume"
+)
 
 // share is what one channel gets of a batch.
 type share struct {
@@ -12,7 +16,41 @@ type share struct {
 // distribution says where the events of a batch go.
 type distribution struct {
 	required, optional []share
-	unrouted           int // events that go nowhere
+	unrouted           int  // events that go nowhere
+	several            bool // some events go to several required channels, but not all of them
+}
+
+// reached is what became of the events of a distribution that could not be stored as
+// a whole.
+type reached struct {
+	some int // events that one of their required channels has, at least
+	all  int // events that all of their required channels have
+}
+
+// reached counts the events of which so many got into the channel of each required
+// share. Where events go to several channels, and each to others, some has one as
+// often as it is stored.
+func (d *distribution) reached(routed bool, put []int) (r reached) {
+	switch {
+	case len(put) == 0:
+	case !routed:
+		return reached{slices.Max(put), slices.Min(put)}
+	}
+	for _, n := range put {
+		r.some += n
+	}
+	if !d.several {
+		r.all = r.some
+	}
+	return r
+}
+
+// count is how many events shares have.
+func count(shares []share) (n int) {
+	for _, s := range shares {
+		n += len(s.events)
+	}
+	return n
 }
 
 // distribute finds the channels of each event. It gives each channel headers of
@@ -49,6 +87,7 @@ func (o *Output) route(batch []flume.Event) (d distribution) {
 		if len(must)+len(may) > 1 {
 			flume.Keep(batch[i : i+1])
 		}
+		d.several = d.several || len(must) > 1
 		given := false
 		give := func(to [][]flume.Event, channels []int) {
 			for _, c := range channels {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -70,17 +71,50 @@ const (
 	shellSigns  = "*"
 )
 
-// Check finds what needs a shell in a command that has none.
+// shells are programs that take a command behind -c; without it, they look for a
+// script of that name.
+const shells = " sh bash dash ash ksh mksh zsh csh tcsh fish "
+
+// Check finds what needs a shell in a command that has none, and a shell that is
+// not told that it gets a command.
 func (s *Exec) Check() []flume.Problem {
+	if words := strings.Fields(s.shell); len(words) == 1 && strings.ContainsAny(s.command, " \t") &&
+		strings.Contains(shells, " "+filepath.Base(words[0])+" ") {
+		return []flume.Problem{{Property: "shell", Message: fmt.Sprintf("%s takes the command for the name of a script", words[0]),
+			Fix: "write " + words[0] + " -c"}}
+	}
 	if n := len(s.command); s.shell != "" || n > 1 && strings.ContainsRune(`"'`, rune(s.command[0])) && s.command[n-1] == s.command[0] {
 		return nil // or all of it is quoted, which is another mistake
 	}
 	for _, word := range strings.Fields(s.command) {
-		if strings.Contains(shellWords, " "+word+" ") || strings.ContainsAny(word, shellSigns) ||
-			strings.ContainsAny(word[:1], shellBegins) || strings.HasPrefix(word, "~/") {
-			return []flume.Problem{{Property: "command", Offset: utf8.RuneCountInString(s.command[:strings.Index(s.command, word)]),
-				Message: fmt.Sprintf("the command gets %s as it is: there is no shell that reads it", word), Fix: "set shell = /bin/sh -c", Harmless: true}}
+		problem := flume.Problem{Property: "command", Offset: utf8.RuneCountInString(s.command[:strings.Index(s.command, word)]), Harmless: true}
+		switch first, _ := utf8.DecodeRuneInString(word); {
+		case strings.ContainsRune("“”„‘’", first):
+			problem.Message, problem.Fix = fmt.Sprintf("the command gets %s as it is: such quotes mean nothing, not even to a shell", word), "leave out the quotes"
+		case strings.Contains(shellWords, " "+word+" ") || strings.ContainsAny(word, shellSigns) ||
+			strings.ContainsAny(word[:1], shellBegins) || strings.HasPrefix(word, "~/"):
+			problem.Message, problem.Fix = fmt.Sprintf("the command gets %s as it is: there is no shell that reads it", word), "set shell = /bin/sh -c"
+		default:
+			continue
 		}
+		return []flume.Problem{problem}
+	}
+	return nil
+}
+
+// Survey looks for the program.
+func (s *Exec) Survey() []flume.Problem {
+	property, text := "command", s.command
+	if s.shell != "" {
+		property, text = "shell", s.shell
+	}
+	words := strings.Fields(text)
+	if len(words) == 0 || len(s.Check()) > 0 {
+		return nil // that was reported
+	}
+	if _, err := exec.LookPath(words[0]); err != nil {
+		return []flume.Problem{{Property: property, Message: fmt.Sprintf("%s: there is no program %s on this machine", property, words[0]),
+			Fix: "install it, or write its path", Here: true}}
 	}
 	return nil
 }
@@ -96,7 +130,7 @@ func (s *Exec) Open(env flume.Env) error {
 		return fault.Usagef("the command is empty")
 	}
 	if _, err := exec.LookPath(s.argv[0]); err != nil {
-		return fmt.Errorf("cannot run %q: %w", s.argv[0], err)
+		return flume.OfProperty(fmt.Errorf("cannot run %q: %w", s.argv[0], err), "shell", "command")
 	}
 	s.mark = rand.Text()
 	return nil
@@ -141,7 +175,7 @@ func (s *Exec) once(ctx context.Context, out *Output) (ended string, err error) 
 		return "", err
 	}
 	defer stderr.Close()
-	c, err := startChild(s.argv, s.mark, stdoutWriter, stderrWriter)
+	c, err := startChild(s.argv, s.mark, nil, stdoutWriter, stderrWriter)
 	stdoutWriter.Close()
 	stderrWriter.Close()
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 type child struct {
 	cmd      *exec.Cmd
 	watchdog *exec.Cmd     // member of the group; nil if it could not be started
-	alive    *os.File      // the agent's end of the standard input of both
+	alive    *os.File      // the agent's end of the watchdog's standard input, and mostly of the command's
 	exited   chan struct{} // closed when the command itself has ended
 	err      error         // how it ended; valid after exited
 }
@@ -35,11 +35,14 @@ done
 kill -KILL 0`
 
 // startChild runs argv in a process group of its own. Its standard input stays
-// open and empty as long as the agent lives.
-func startChild(argv []string, mark string, stdout, stderr *os.File) (*child, error) {
-	stdin, alive, err := os.Pipe()
+// open and empty as long as the agent lives, if stdin is nil.
+func startChild(argv []string, mark string, stdin, stdout, stderr *os.File) (*child, error) {
+	life, alive, err := os.Pipe()
 	if err != nil {
 		return nil, err
+	}
+	if stdin == nil {
+		stdin = life
 	}
 	c := &child{
 		cmd:    exec.Command(argv[0], argv[1:]...),
@@ -59,13 +62,13 @@ func startChild(argv []string, mark string, stdout, stderr *os.File) (*child, er
 			started <- err
 			return
 		}
-		c.guard(stdin, mark)
+		c.guard(life, mark)
 		started <- nil
 		c.err = c.cmd.Wait()
 		close(c.exited)
 	}()
 	err = <-started
-	stdin.Close()
+	life.Close()
 	if err != nil {
 		alive.Close()
 		return nil, err
@@ -75,9 +78,9 @@ func startChild(argv []string, mark string, stdout, stderr *os.File) (*child, er
 
 // guard starts the watchdog. Without a shell on this system the command still
 // ends with the agent where the kernel sees to it.
-func (c *child) guard(stdin *os.File, mark string) {
+func (c *child) guard(life *os.File, mark string) {
 	w := exec.Command("/bin/sh", "-c", watchdogScript, "logpipe", mark)
-	w.Stdin = stdin
+	w.Stdin = life
 	w.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pgid: c.cmd.Process.Pid}
 	if w.Start() == nil {
 		c.watchdog = w

@@ -15,8 +15,11 @@ type child struct {
 }
 
 // startChild runs argv.
-func startChild(argv []string, _ string, stdout, stderr *os.File) (*child, error) {
+func startChild(argv []string, _ string, stdin, stdout, stderr *os.File) (*child, error) {
 	c := &child{cmd: exec.Command(argv[0], argv[1:]...), exited: make(chan struct{})}
+	if stdin != nil {
+		c.cmd.Stdin = stdin
+	}
 	c.cmd.Stdout, c.cmd.Stderr = stdout, stderr
 	if err := c.cmd.Start(); err != nil {
 		return nil, err

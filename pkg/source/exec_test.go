@@ -114,10 +114,10 @@ func TestExecBackPressure(t *testing.T) {
 // A line of a slow command comes at once, without waiting for a batch.
 func TestExecDoesNotHoldLines(t *testing.T) {
 	needShell(t)
-	r := start(t, configure(t, NewExec, "command=echo a; exec sleep 60", "shell=/bin/sh -c"))
+	r := start(t, configure(t, NewExec, "command=echo a; exec sleep 60", "shell=/bin/sh -c", "batchTimeout=60000"))
 	begin := time.Now()
 	r.take(t, 1)
-	if d := time.Since(begin); d > 2*time.Second {
+	if d := time.Since(begin); d > 20*time.Second {
 		t.Fatalf("the line took %v", d)
 	}
 	r.stop()
@@ -149,7 +149,7 @@ func alive(pid string) bool {
 
 func waitGone(t *testing.T, pids ...string) {
 	t.Helper()
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for _, pid := range pids {
 		for alive(pid) {
 			if time.Now().After(deadline) {
@@ -180,7 +180,7 @@ func TestExecStopEndsTheGroup(t *testing.T) {
 	r.stop()
 	r.rest(t)
 	waitGone(t, pids...)
-	if d := time.Since(begin); d > stopWait+2*time.Second {
+	if d := time.Since(begin); d > stopWait+20*time.Second {
 		t.Fatalf("stopping took %v", d)
 	}
 }
@@ -207,7 +207,7 @@ func TestExecTailFollowsAndStops(t *testing.T) {
 	if got := r.rest(t); len(got) != 0 {
 		t.Fatalf("an unfinished line came as an event: %q", got)
 	}
-	if d := time.Since(begin); d > time.Second {
+	if d := time.Since(begin); d > 10*time.Second {
 		t.Fatalf("stopping took %v", d)
 	}
 }

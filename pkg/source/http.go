@@ -2,16 +2,13 @@ package source
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"crypto/tls"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"log"
 	"maps"
-	"mime"
 	"net"
 	"net/http"
 	"slices"
@@ -28,7 +25,8 @@ const httpMost = 256 << 20
 
 // HTTP takes events by HTTP POST (or GET, as in Flume). It answers 200 when the
 // channels have all events of a request, 400 to one that cannot be read, and
-// 503 while the channel is full.
+// 503 when one of the channels is full for its keep-alive; no channel has anything
+// of the request then.
 type HTTP struct {
 	bind      string
 	port      int
@@ -88,6 +86,9 @@ func (s *HTTP) Check() []flume.Problem {
 	return all
 }
 
+// Survey reads the key store.
+func (s *HTTP) Survey() []flume.Problem { return s.tls.Survey() }
+
 // Open listens.
 func (s *HTTP) Open(env flume.Env) error {
 	s.env, s.counters = env, newCounters(env)
@@ -118,6 +119,9 @@ func (s *HTTP) Open(env flume.Env) error {
 
 // Addr is the address that Open listens on.
 func (s *HTTP) Addr() net.Addr { return s.listener.Addr() }
+
+// Holds is the port.
+func (s *HTTP) Holds() []flume.Holding { return []flume.Holding{flume.HoldPort("tcp", s.port)} }
 
 // Close closes the port.
 func (s *HTTP) Close() error {
@@ -188,17 +192,20 @@ func (s *HTTP) serve(w http.ResponseWriter, r *http.Request, out *Output) {
 	}
 	s.counters.receivedBatches.Add(1)
 	s.counters.received.Add(int64(len(events)))
-	n := int64(len(events))
-	if n > 0 {
-		err = out.Offer(events)
+	if len(events) > 0 {
+		var stored int
+		stored, err = out.Offer(events)
+		s.counters.accepted.Add(int64(stored))
 	}
 	if err != nil {
 		s.counters.writeFail.Add(1)
+		if !errors.Is(err, flume.ErrFull) {
+			s.faults.tell("%s: events are not stored: %s", r.RemoteAddr, fault.Line(err))
+		}
 		http.Error(w, "Error appending event to channel. Channel might be full. "+err.Error(), http.StatusServiceUnavailable)
 		return
 	}
 	s.counters.acceptedBatches.Add(1)
-	s.counters.accepted.Add(n)
 	w.WriteHeader(http.StatusOK)
 }
 
@@ -207,82 +214,6 @@ type badRequest struct{ err error }
 
 func (e *badRequest) Error() string { return "Bad request from client. " + e.err.Error() }
 func (e *badRequest) Unwrap() error { return e.err }
-
-// readJSONEvents reads a list of events: [{"headers": {…}, "body": "…"}].
-func readJSONEvents(r *http.Request) ([]flume.Event, error) {
-	body, err := io.ReadAll(r.Body)
-	if err != nil {
-		return nil, err
-	}
-	_, parameters, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	name := cmp.Or(parameters["charset"], "UTF-8")
-	if !strings.EqualFold(name, "utf-8") && !strings.EqualFold(name, "utf-16") {
-		return nil, fmt.Errorf("charset %s is not supported: UTF-8 and UTF-16 are", name)
-	}
-	in, err := newCharset(name)
-	if err != nil {
-		return nil, err
-	}
-	body = body[min(len(body), in.marked(body)):]
-	text, _, _, err := in.decode(body, malformedReplaced)
-	if err != nil {
-		return nil, err
-	}
-	out, err := newCharset(name) // as Java writes it, whatever the order of the request
-	if err != nil {
-		return nil, err
-	}
-	return parseJSONEvents(text, &out)
-}
-
-func parseJSONEvents(text []byte, out *charset) ([]flume.Event, error) {
-	var list []struct {
-		Headers map[string]json.RawMessage `json:"headers"`
-		Body    json.RawMessage            `json:"body"`
-	}
-	if err := json.Unmarshal(text, &list); err != nil {
-		var typ *json.UnmarshalTypeError
-		if errors.As(err, &typ) { // its text tells of Go's types
-			err = fmt.Errorf("found a JSON %s before byte %d", typ.Value, typ.Offset)
-		}
-		return nil, &badRequest{fmt.Errorf(`want [{"headers": {"a": "b"}, "body": "text"}]: %w`, err)}
-	}
-	events := make([]flume.Event, 0, len(list))
-	for i, e := range list {
-		var event flume.Event
-		body, _, err := jsonText(e.Body)
-		if err != nil {
-			return nil, &badRequest{fmt.Errorf("body of event %d: %w", i+1, err)}
-		}
-		event.Body = out.encode([]byte(body))
-		for _, key := range slices.Sorted(maps.Keys(e.Headers)) {
-			value, there, err := jsonText(e.Headers[key])
-			if err != nil {
-				return nil, &badRequest{fmt.Errorf("header %q of event %d: %w", key, i+1, err)}
-			}
-			if there {
-				event.Headers = append(event.Headers, flume.Header{Key: key, Value: value})
-			}
-		}
-		events = append(events, event)
-	}
-	return events, nil
-}
-
-// jsonText is a string, or a number or truth value as it is written; null is
-// none.
-func jsonText(raw json.RawMessage) (text string, there bool, err error) {
-	switch {
-	case len(raw) == 0 || string(raw) == "null":
-		return "", false, nil
-	case raw[0] == '"':
-		err = json.Unmarshal(raw, &text)
-		return text, true, err
-	case raw[0] == '{' || raw[0] == '[':
-		return "", false, errors.New("want a string")
-	}
-	return string(raw), true, nil
-}
 
 // readBlob makes an event of the whole body; its headers are the parameters.
 func (s *HTTP) readBlob(r *http.Request, most int) ([]flume.Event, error) {

@@ -2,12 +2,15 @@ package source
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/logpipe/logpipe/pkg/flume"
+	"github.com/logpipe/logpipe/pkg/option"
 	"github.com/logpipe/logpipe/pkg/timestamp"
 )
 
@@ -111,6 +114,7 @@ type regexExtractor struct {
 type groupHeader struct {
 	header string
 	layout *timestamp.Layout // of a time that becomes milliseconds; nil = the text as it is
+	form   string            // the layout as the file has it
 }
 
 func newRegexExtractor(p *flume.Properties) Interceptor {
@@ -142,18 +146,23 @@ func (i *regexExtractor) serializers(most int) (groups []groupHeader, problems [
 		problems = append(problems, flume.Problem{Property: property, Fix: fix, Message: fmt.Sprintf(format, args...)})
 	}
 	names := strings.Fields(i.list)
-	if len(names) > most {
+	if len(names) > most && i.pattern != "" {
 		report("serializers", "put a part of the pattern in brackets for each", "%d serializers, but the pattern has %s", len(names), plural(most, "group"))
 	}
 	for _, name := range names {
 		g := groupHeader{header: i.settings[name+".name"]}
 		if g.header == "" {
+			if meant := i.meansName(name); meant != "" {
+				report("serializers."+meant, "did you mean serializers."+name+".name?", "serializer %s has no name", name)
+				continue
+			}
 			report("serializers", "add serializers."+name+".name = HEADER", "serializer %s has no name", name)
 		}
 		switch class := i.settings[name+".type"]; {
 		case class == "" || strings.EqualFold(class, "default") || class == passThrough:
 		case class == millisOfTime:
 			pattern := i.settings[name+".pattern"]
+			g.form = pattern
 			strftime, err := timestamp.FromJava(pattern)
 			if err == nil {
 				g.layout, err = timestamp.NewLayout(strftime)
@@ -197,9 +206,21 @@ func (i *regexExtractor) Intercept(events []flume.Event) []flume.Event {
 			if ns, ok := g.layout.Parse(text, time.Local); ok {
 				events[n].Headers.Set(g.header, strconv.FormatInt(ns/1e6, 10))
 			} else if c := i.unreadable.Add(1); c&(c-1) == 0 {
-				i.logf("header %s is left out of %s: %q is no time as %s", g.header, plural(int(c), "event"), text, g.layout)
+				i.logf("header %s is left out of %s: %q is no time as %s", g.header, plural(int(c), "event"), text, g.form)
 			}
 		}
 	}
 	return events
+}
+
+// meansName is the setting that was probably meant as the name of a serializer, or
+// "".
+func (i *regexExtractor) meansName(serializer string) string {
+	for _, key := range slices.Sorted(maps.Keys(i.settings)) {
+		if rest, found := strings.CutPrefix(key, serializer); found &&
+			option.Closest(strings.ToLower(strings.TrimPrefix(rest, ".")), []string{"name"}) != "" {
+			return key
+		}
+	}
+	return ""
 }

@@ -252,3 +252,17 @@ func TestSelectors(t *testing.T) {
 		}
 	}
 }
+
+// A time that cannot be read is told with the pattern that the file has.
+func TestExtractorTellsItsPattern(t *testing.T) {
+	i := configure(t, newRegexExtractor, `regex=(.*)`, "serializers=s1", "serializers.s1.name=timestamp",
+		"serializers.s1.type="+millisOfTime, "serializers.s1.pattern=yyyy-MM-dd HH:mm:ss")
+	var told diary
+	if err := i.Open(flume.Env{Logf: told.logf}); err != nil {
+		t.Fatal(err)
+	}
+	i.Intercept([]flume.Event{{Body: []byte("yesterday")}})
+	if want := `header timestamp is left out of 1 event: "yesterday" is no time as yyyy-MM-dd HH:mm:ss`; told.String() != want {
+		t.Errorf("told %s\nwant %s", &told, want)
+	}
+}

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -31,11 +30,15 @@ type Kafka struct {
 	copied      map[string]string // event header -> record header
 	settings    map[string]string // kafka.consumer.*
 	security    kafka.JavaSecurity
+	migration   kafka.Migration
 
 	env        flume.Env
 	counters   counters
 	commitTime *atomic.Int64
+	waits      kafkaWaits
 	headers    []string // keys of copied, in order
+	reading    atomic.Pointer[kafka.Consumer]
+	trouble    atomic.Pointer[string] // why there is none
 }
 
 // NewKafka describes and makes Flume's Kafka source.
@@ -56,10 +59,7 @@ func NewKafka(p *flume.Properties) Source {
 	p.Int(&number, "batchDurationMillis", 1000, 0, "longest wait for a full batch").In("ms").Without("records go on as soon as they arrive")
 	p.Int(&number, "kafka.flumeBatchSize", 0, 0, "as Flume's guide has it").In("events").Without("Flume does not read it either; batchSize is meant")
 	backoff(p)
-	var text string
-	var flag bool
-	p.String(&text, "zookeeperConnect", "", "of an older Flume").Without("Kafka keeps the offsets itself")
-	p.Bool(&flag, "migrateZookeeperOffsets", true, "of an older Flume").Without("Kafka keeps the offsets itself")
+	s.migration.Describe(p)
 	return s
 }
 
@@ -77,16 +77,16 @@ func (s *Kafka) Check() []flume.Problem {
 	report := func(property, fix, format string, args ...any) {
 		all = append(all, flume.Problem{Property: property, Message: fmt.Sprintf(format, args...), Fix: fix})
 	}
-	if s.brokers != "" && len(listOf(s.brokers)) == 0 {
-		report("kafka.bootstrap.servers", "write host:port", "no broker in %q", s.brokers)
-	}
+	all = kafka.CheckBrokers("kafka.bootstrap.servers", s.brokers)
 	if s.pattern == "" && len(listOf(s.topics)) == 0 {
 		report("kafka.topics", "add kafka.topics or kafka.topics.regex", "no topic to read")
 	}
 	if _, err := newWholePattern(s.pattern); err != nil {
 		report("kafka.topics.regex", fixPattern, "%v", err)
 	}
+	all = append(all, s.migration.Check(s.group, s.fixedTopics(), s.start())...)
 	all = append(all, s.security.Check("kafka.consumer.")...)
+	all = append(all, kafka.UnknownConsumer("kafka.consumer.", s.settings)...)
 	switch level := s.settings["isolation.level"]; level {
 	case "", "read_uncommitted", "read_committed":
 	default:
@@ -107,22 +107,54 @@ func (s *Kafka) Check() []flume.Problem {
 	return all
 }
 
+// fixedTopics are the topics to read, unless they are those of a pattern.
+func (s *Kafka) fixedTopics() []string {
+	if s.pattern != "" {
+		return nil
+	}
+	return listOf(s.topics)
+}
+
+// start is where the group begins in a partition of which it has no offset.
+func (s *Kafka) start() kafka.Offset {
+	if s.settings["auto.offset.reset"] == "earliest" {
+		return kafka.Beginning
+	}
+	return kafka.End
+}
+
 // listOf cuts a list at commas and blanks.
 func listOf(text string) []string {
 	return strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' || r == '\t' })
 }
+
+// Survey reads the key stores.
+func (s *Kafka) Survey() []flume.Problem { return s.security.Survey("kafka.consumer.") }
 
 // Open remembers the environment; Run connects, and waits for brokers and topics
 // that are not there.
 func (s *Kafka) Open(env flume.Env) error {
 	s.env, s.counters = env, newCounters(env)
 	s.commitTime = env.Counter("KafkaCommitTimer")
+	env.Gauge("KafkaEventGetTimer", func() int64 { return s.waits.spent().Milliseconds() })
+	env.Gauge("KafkaEmptyCount", func() int64 { return s.waits.empty(time.Now()) })
 	s.headers = slices.Sorted(maps.Keys(s.copied))
 	return nil
 }
 
 // Close has nothing to do: no connection outlives Run.
 func (s *Kafka) Close() error { return nil }
+
+// Trouble tells that the brokers do not answer.
+func (s *Kafka) Trouble() string {
+	if c := s.reading.Load(); c != nil {
+		return c.Trouble()
+	}
+	if why := s.trouble.Load(); why != nil {
+		return "it cannot read: " + *why
+	}
+	return ""
+}
 
 const (
 	// kafkaRetry is how long the source waits before it connects again.
@@ -147,6 +179,8 @@ func (s *Kafka) Run(ctx context.Context, out *Output) error {
 			continue
 		case err.Error() != told:
 			told = err.Error()
+			why := told
+			s.trouble.Store(&why)
 			s.counters.failed.Add(1)
 			s.env.Logf("cannot read, tries again every %v: %v", kafkaRetry, err)
 		}
@@ -167,13 +201,16 @@ func (s *Kafka) session(ctx context.Context, out *Output, working func()) error 
 	if err != nil {
 		return err
 	}
+	s.reading.Store(consumer)
+	s.trouble.Store(nil)
+	defer s.reading.Store(nil)
 	working()
 	reading, stop := context.WithCancel(ctx)
 	defer stop()
 	if s.pattern != "" {
 		go s.watchTopics(reading, cfg, topics, stop)
 	}
-	c := &kafkaCommits{s: s, consumer: consumer, news: make(chan struct{}, 1), done: make(chan struct{})}
+	c := newKafkaCommits(s, consumer)
 	go c.run()
 	err = s.read(reading, consumer, c, out)
 	c.end()
@@ -188,13 +225,9 @@ func (s *Kafka) consumerConfig(topics []string) kafka.ConsumerConfig {
 		n, _ := strconv.ParseInt(s.settings[name], 10, 32) // checked before
 		return n
 	}
-	cc := kafka.ConsumerConfig{Topics: topics, Group: s.group, From: kafka.End, Instance: s.settings["group.instance.id"],
+	return kafka.ConsumerConfig{Topics: topics, Group: s.group, From: s.start(), Instance: s.settings["group.instance.id"],
 		FetchBytes: int32(number("max.partition.fetch.bytes")), Session: time.Duration(number("session.timeout.ms")) * time.Millisecond,
 		Open: s.settings["isolation.level"] != "read_committed"}
-	if s.settings["auto.offset.reset"] == "earliest" {
-		cc.From = kafka.Beginning
-	}
-	return cc
 }
 
 // findTopics lists the topics to read.
@@ -244,7 +277,9 @@ func (s *Kafka) watchTopics(ctx context.Context, cfg kafka.Config, topics []stri
 func (s *Kafka) read(ctx context.Context, consumer *kafka.Consumer, commits *kafkaCommits, out *Output) error {
 	size := min(s.batch, out.MaxBatch())
 	for {
+		s.waits.begin(time.Now())
 		batch, err := consumer.Read(ctx)
+		s.waits.end(time.Now())
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -252,6 +287,9 @@ func (s *Kafka) read(ctx context.Context, consumer *kafka.Consumer, commits *kaf
 			return err
 		}
 		for records := range slices.Chunk(batch.Records, size) {
+			if !commits.room(ctx, len(records)) {
+				return nil
+			}
 			if events := s.events(batch, records); len(events) > 0 {
 				if err := s.counters.put(out, events); err != nil {
 					return &putError{err}
@@ -315,65 +353,4 @@ func (s *Kafka) events(batch kafka.Batch, records []kafka.Record) []flume.Event 
 		events = append(events, e)
 	}
 	return events
-}
-
-// kafkaCommits commits in the background what is stored: while one commit is on
-// its way, further ones of the same partition become one.
-type kafkaCommits struct {
-	s        *Kafka
-	consumer *kafka.Consumer
-	news     chan struct{}
-	done     chan struct{}
-
-	mu      sync.Mutex
-	pending map[string]kafka.Batch // by partition
-	ended   bool
-}
-
-func (c *kafkaCommits) add(b kafka.Batch) {
-	c.mu.Lock()
-	if c.pending == nil {
-		c.pending = map[string]kafka.Batch{}
-	}
-	c.pending[b.Topic+"/"+strconv.Itoa(int(b.Partition))] = b
-	c.mu.Unlock()
-	notify(c.news)
-}
-
-// end commits the rest.
-func (c *kafkaCommits) end() {
-	c.mu.Lock()
-	c.ended = true
-	c.mu.Unlock()
-	notify(c.news)
-	<-c.done
-}
-
-func (c *kafkaCommits) run() {
-	defer close(c.done)
-	told := false
-	for range c.news {
-		c.mu.Lock()
-		batches, ended := c.pending, c.ended
-		c.pending = nil
-		c.mu.Unlock()
-		for _, b := range batches {
-			begin := time.Now()
-			ctx, cancel := context.WithTimeout(context.Background(), kafkaGrace)
-			err := c.consumer.Commit(ctx, b)
-			cancel()
-			c.s.commitTime.Add(time.Since(begin).Milliseconds())
-			switch {
-			case err == nil:
-				told = false
-			case !errors.Is(err, kafka.ErrRevoked) && !told:
-				told = true
-				c.s.counters.failed.Add(1)
-				c.s.env.Logf("cannot commit, so that records come again after a restart: %v", err)
-			}
-		}
-		if ended {
-			return
-		}
-	}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/logpipe/logpipe/pkg/broker"
 	"github.com/logpipe/logpipe/pkg/flume"
 	"github.com/logpipe/logpipe/pkg/flumerpc"
+	"github.com/logpipe/logpipe/pkg/folder"
 	"github.com/logpipe/logpipe/pkg/kafka"
 	"github.com/logpipe/logpipe/pkg/logpipetest"
 )
@@ -40,7 +41,7 @@ func newKafkaTest(t *testing.T, topics ...string) *kafkaTest {
 
 func (k *kafkaTest) create(topic string) {
 	k.t.Helper()
-	admin, err := kafka.NewAdmin(k.t.Context(), kafka.Config{Brokers: []string{k.addr}})
+	admin, err := kafka.NewAdmin(k.t.Context(), kafka.Config{Brokers: []string{k.addr}, Wait: time.Minute})
 	if err != nil {
 		k.t.Fatal(err)
 	}
@@ -52,7 +53,7 @@ func (k *kafkaTest) create(topic string) {
 
 func (k *kafkaTest) send(records ...kafka.Record) {
 	k.t.Helper()
-	p, err := kafka.NewProducer(k.t.Context(), kafka.Config{Brokers: []string{k.addr}}, kafka.ProducerConfig{Acks: "all"})
+	p, err := kafka.NewProducer(k.t.Context(), kafka.Config{Brokers: []string{k.addr}, Wait: time.Minute}, kafka.ProducerConfig{Acks: "all"})
 	if err != nil {
 		k.t.Fatal(err)
 	}
@@ -137,9 +138,10 @@ func TestKafkaWaitsForSpace(t *testing.T) {
 	k.send(all...)
 	r := start(t, k.source("kafka.topics=logs", "batchSize=10"), "capacity=20", "transactionCapacity=10", "keep-alive=0")
 	first := r.take(t, 5)
+	(&tailTest{t: t}).awaitThat(func() bool { return r.channel.Size() == 15 }, r.diary.String)
 	r.stop()
-	// The put that waits needs space before the source can end.
-	first = append(first, r.take(t, 25)...)
+	// A put that waits needs space before the source can end.
+	first = append(first, r.take(t, 15)...)
 	first = append(first, r.rest(t)...)
 	r = start(t, k.source("kafka.topics=logs"))
 	rest := r.take(t, 50-len(first))
@@ -153,9 +155,12 @@ func TestKafkaWaitsForSpace(t *testing.T) {
 func TestKafkaCheck(t *testing.T) {
 	for _, test := range []struct{ setting, want string }{
 		{"kafka.topics=a,b", ""}, {"kafka.topics.regex=a.*", ""}, {"batchSize=1", "no topic to read"}, {"kafka.topics.regex=(", "a ( is not closed"},
+		{"kafka.topics=a\nzookeeperConnect=zk:2181\nkafka.consumer.auto.offset.reset=earliest", "the beginning of a"},
+		{"kafka.topics=a\nkafka.topics.regex=b\nzookeeperConnect=zk:2181", "zookeeperConnect has no effect here"},
+		{"kafka.topics=a\nmigrateZookeeperOffsets=true", ""},
 	} {
 		var got []string
-		for _, p := range configure(t, NewKafka, "kafka.bootstrap.servers=x:1", test.setting).(flume.Checker).Check() {
+		for _, p := range configure(t, NewKafka, append(strings.Split(test.setting, "\n"), "kafka.bootstrap.servers=x:1")...).(flume.Checker).Check() {
 			got = append(got, p.Message)
 		}
 		if all := strings.Join(got, "; "); (all == "") != (test.want == "") || !strings.Contains(all, test.want) {
@@ -176,9 +181,9 @@ func TestKafkaKilled(t *testing.T) {
 			return runInto(ctx, configure(t, NewKafka, "kafka.bootstrap.servers="+string(addr), "kafka.topics=logs", "batchSize=20",
 				"kafka.consumer.auto.offset.reset=earliest", "kafka.consumer.group.instance.id=one"), c)
 		},
-		Feed: func(t *testing.T, folder string) (want []string) {
+		Feed: func(t *testing.T, dir string) (want []string) {
 			k := newKafkaTest(t, "logs")
-			if err := writeWhole(filepath.Join(folder, "addr"), []byte(k.addr), false); err != nil {
+			if err := folder.Replace(filepath.Join(dir, "addr"), []byte(k.addr), false); err != nil {
 				t.Error(err)
 			}
 			for i := range 60 {

@@ -31,8 +31,14 @@ func NewNetcat(p *flume.Properties) Source {
 	p.Port(&s.port, "port", "the port to listen on; 0 = any free one").Require()
 	p.Int(&s.maxLine, "max-line-length", 512, 2, "longest line, its newline included").In("characters")
 	p.Bool(&s.ack, "ack-every-event", true, "answer every line with OK")
-	p.Choice(&s.encoding, "encoding", "utf-8", []string{"utf-8", "us-ascii", "iso-8859-1"}, "how clients write text")
+	p.String(&s.encoding, "encoding", "utf-8", "how clients write text, and get their answers")
 	return s
+}
+
+// Check finds a charset that there is not.
+func (s *Netcat) Check() []flume.Problem {
+	_, err := newCharset(s.encoding)
+	return problemOf("encoding", err, fixCharset)
 }
 
 // Open listens.
@@ -45,6 +51,9 @@ func (s *Netcat) Open(env flume.Env) error {
 // Addr is the address that Open listens on.
 func (s *Netcat) Addr() net.Addr { return s.server.listeners[0].Addr() }
 
+// Holds is the port.
+func (s *Netcat) Holds() []flume.Holding { return []flume.Holding{flume.HoldPort("tcp", s.port)} }
+
 // Close closes the port.
 func (s *Netcat) Close() error { return s.server.close() }
 
@@ -55,29 +64,30 @@ func (s *Netcat) Run(ctx context.Context, out *Output) error {
 
 // serve reads lines until the client, the agent or a mistake ends it.
 func (s *Netcat) serve(conn net.Conn, out *Output) {
-	lines := netcatLines{max: s.maxLine, encoding: s.encoding}
+	in, err := newCharset(s.encoding)
+	if err != nil {
+		s.env.Logf("%s: %v", conn.RemoteAddr(), err) // which Check would have told
+		return
+	}
+	lines := netcatLines{max: s.maxLine, in: in}
+	answers := netcatAnswers{w: conn, in: in, silent: !s.ack}
 	var events []flume.Event
-	var answer []byte
 	for {
 		readErr := lines.read(conn)
 		var lineErr error
 		events, lineErr = lines.next(events)
 		if len(events) > 0 {
-			if out.Put(events) != nil {
+			answers.due = len(events)
+			if err := out.PutTold(events, answers.give); err != nil {
+				out.tellRefused(conn.RemoteAddr(), err)
 				return // not stored, so no answer
 			}
-			if s.ack {
-				answer = answer[:0]
-				for range events {
-					answer = append(answer, "OK\n"...)
-				}
-				if _, err := conn.Write(answer); err != nil {
-					return
-				}
+			if answers.give(answers.due); answers.err != nil {
+				return
 			}
 		}
 		if lineErr != nil {
-			s.refuse(conn, lineErr)
+			s.refuse(conn, &answers, lineErr)
 			return
 		}
 		if readErr != nil {
@@ -91,12 +101,12 @@ func (s *Netcat) serve(conn net.Conn, out *Output) {
 
 // refuse answers a line that is too long and closes; text that cannot be
 // decoded gets no answer in Flume, and none here.
-func (s *Netcat) refuse(conn net.Conn, err error) {
+func (s *Netcat) refuse(conn net.Conn, answers *netcatAnswers, err error) {
 	s.env.Logf("%s refused: %v", conn.RemoteAddr(), err)
 	if !errors.Is(err, errLineTooLong) {
 		return
 	}
-	fmt.Fprintf(conn, "FAILED: Event exceeds the maximum length (%d chars, including newline)\n", s.maxLine)
+	answers.write(fmt.Sprintf("FAILED: Event exceeds the maximum length (%d chars, including newline)\n", s.maxLine), 1)
 	tcp, ok := conn.(*net.TCPConn)
 	if !ok {
 		return
@@ -118,5 +128,5 @@ func (s *Netcat) Guarantee() string {
 	if !s.ack {
 		return "at most once: without ack-every-event a client does not learn what was stored"
 	}
-	return "a line is answered with OK when the channels have it; lost is what a client sends once and gets no OK for"
+	return "at least once where clients send again: a line is answered with OK when the channels have it; lost is what a client sends once and gets no OK for"
 }

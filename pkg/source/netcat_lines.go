@@ -1,7 +1,6 @@
 package source
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -15,12 +14,13 @@ var errLineTooLong = errors.New("line too long")
 // netcatLines cuts a connection into lines. Lengths count UTF-16 units, as
 // Java's characters do.
 type netcatLines struct {
-	max      int
-	encoding string
+	max int
+	in  charset
 
 	buf        []byte // read, not yet cut
 	line       int    // lines cut so far, for messages
 	start, end int    // of the unread part of buf
+	begun      bool   // the mark of the byte order, where there is one, is read
 	blocks     flume.Blocks
 }
 
@@ -48,74 +48,62 @@ func (l *netcatLines) pending() int { return l.end - l.start }
 // after them; nothing can be read then.
 func (l *netcatLines) next(used []flume.Event) (events []flume.Event, err error) {
 	events = used[:0]
-	size := bytes.LastIndexByte(l.buf[l.start:l.end], '\n') + 1
+	if !l.begun {
+		if l.in.unit() > l.end-l.start {
+			return events, nil
+		}
+		l.begun = true
+		l.start += l.in.marked(l.buf[l.start:l.end])
+	}
+	size := l.in.lastLineEnd(l.buf[l.start:l.end])
 	// One copy for all lines: the buffer is used again, the bodies live on.
 	block := l.blocks.Copy(l.buf[l.start : l.start+size])
 	defer func() { block.Lend(events) }()
 	for rest := block.Bytes; len(rest) > 0; {
-		i := bytes.IndexByte(rest, '\n')
-		body, err := l.decode(rest[:i:i], true)
+		i := l.in.lineEnd(rest)
+		body, err := l.decode(l.in.trimEnd(rest[:i]))
 		l.line++
 		if err != nil {
 			return events, fmt.Errorf("line %d: %w", l.line, err)
 		}
-		l.start += i + 1
+		l.start += i
 		events = append(events, flume.Event{Body: body})
-		rest = rest[i+1:]
+		rest = rest[i:]
 	}
-	if _, err := l.decode(l.buf[l.start:l.end], false); err != nil {
+	if err := l.checkUnfinished(l.buf[l.start:l.end]); err != nil {
 		return events, fmt.Errorf("line %d: %w", l.line+1, err)
 	}
 	return events, nil
 }
 
-// decode checks the length and the encoding of a line and returns it as UTF-8;
-// an unfinished line may end inside a character.
-func (l *netcatLines) decode(line []byte, finished bool) ([]byte, error) {
-	switch l.encoding {
-	case "us-ascii":
-		for _, b := range line {
-			if b >= utf8.RuneSelf {
-				return nil, errors.New("not US-ASCII")
-			}
-		}
-	case "iso-8859-1":
-		line = latin1(line)
-	default:
-		if !finished {
-			line = line[:len(line)-unfinishedRune(line)]
-		}
-		if !utf8.Valid(line) {
-			return nil, errors.New("not UTF-8")
-		}
+// decode checks the length and the charset of a line and returns it as UTF-8.
+func (l *netcatLines) decode(line []byte) ([]byte, error) {
+	text, _, _, err := l.in.decode(line, malformedFails)
+	if err != nil {
+		return nil, fmt.Errorf("not %s", l.in.name)
 	}
-	// A finished line has a newline, one without needs space for it.
-	if len(line) >= l.max && utf16Len(line) >= l.max {
+	if len(text) >= l.max && utf16Len(text) >= l.max {
 		return nil, errLineTooLong
 	}
-	return line, nil
+	return text, nil
 }
 
-func latin1(line []byte) []byte {
-	text := make([]byte, 0, len(line)+8)
-	for _, b := range line {
-		text = utf8.AppendRune(text, rune(b))
+// checkUnfinished is decode for a line without its end, which needs space for a
+// newline and may end inside a character.
+func (l *netcatLines) checkUnfinished(line []byte) error {
+	if len(line) < l.max && !l.in.utf8 { // a character has a byte or more
+		return nil
 	}
-	return text
-}
-
-// unfinishedRune is the number of bytes at the end of text that may be the
-// beginning of a character.
-func unfinishedRune(text []byte) int {
-	for n := 1; n < utf8.UTFMax && n <= len(text); n++ {
-		if tail := text[len(text)-n:]; utf8.RuneStart(tail[0]) {
-			if utf8.FullRune(tail) {
-				return 0
-			}
-			return n
-		}
+	line = line[:len(line)-l.in.unfinished(line)]
+	if l.in.utf8 {
+		_, err := l.decode(line)
+		return err
 	}
-	return 0
+	text, _, _, err := l.in.decode(line, malformedReplaced)
+	if err == nil && utf16Len(text) >= l.max {
+		return errLineTooLong
+	}
+	return err
 }
 
 func utf16Len(text []byte) int {

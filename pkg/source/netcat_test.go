@@ -22,7 +22,7 @@ func dial(t *testing.T, s Source) *net.TCPConn {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
-	conn.SetDeadline(time.Now().Add(10 * time.Second))
+	conn.SetDeadline(time.Now().Add(time.Minute))
 	return conn.(*net.TCPConn)
 }
 
@@ -53,6 +53,15 @@ func TestNetcat(t *testing.T) {
 		{"surrogates that fit", strings.Repeat("😀", 255) + "\n", "OK\n", []string{strings.Repeat("😀", 255)}, ""},
 		{"no answers", "a\nb\n", "", []string{"a", "b"}, "ack-every-event=false"},
 		{"shorter lines", "abcd\n", "FAILED: Event exceeds the maximum length (4 chars, including newline)\n", nil, "max-line-length=4"},
+		{"Java's name", "é\n", "OK\n", []string{"é"}, "encoding=UTF8"},
+		{"ASCII", "a\n\xc3\xa9\n", "OK\n", []string{"a"}, "encoding=US-ASCII"},
+		{"latin1", "\xe9\n", "OK\n", []string{"é"}, "encoding=latin1"},
+		{"Windows", "\x80\n", "OK\n", []string{"€"}, "encoding=windows-1252"},
+		{"GBK", "\xd6\xd0\xce\xc4\nx\n\xd6", "OK\nOK\n", []string{"中文", "x"}, "encoding=GBK"},
+		{"Big5", "\xa4\xa4\n", "OK\n", []string{"中"}, "encoding=Big5"},
+		{"Big5, too long", strings.Repeat("\xa4\xa4", 600), tooLong, nil, "encoding=Big5"},
+		{"UTF-16", "\xff\xfe\x2d\x4e\x0a\x4e\n\x00x\x00\n\x00", "\xfe\xff\x00O\x00K\x00\n\x00O\x00K\x00\n", []string{"中上", "x"}, "encoding=UTF-16"},
+		{"UTF-16LE", "\x0a\x4e\n\x00", "O\x00K\x00\n\x00", []string{"上"}, "encoding=UTF-16LE"},
 		{"latin 1", "gr\xfc\xdfe\n", "OK\n", []string{"grüße"}, "encoding=ISO-8859-1"},
 	}
 	for _, test := range tests {
@@ -114,6 +123,30 @@ func TestNetcatWaitsForSpace(t *testing.T) {
 	}
 }
 
+// TestNetcatAnswersWhatIsStored holds that lines which the channel has are answered
+// while those behind them wait for space, as a Flume answers each by itself.
+func TestNetcatAnswersWhatIsStored(t *testing.T) {
+	s := configure(t, NewNetcat, "bind=127.0.0.1", "port=0")
+	r := start(t, s, "capacity=1000")
+	conn := dial(t, s)
+	if _, err := io.WriteString(conn, strings.Repeat("x\n", 2500)); err != nil {
+		t.Fatal(err)
+	}
+	answers := make([]byte, 3*1000)
+	if n, err := io.ReadFull(conn, answers); err != nil || string(answers) != strings.Repeat("OK\n", 1000) {
+		t.Fatalf("%d bytes of answers: %v", n, err)
+	}
+	if got := r.out.Accepted(); got != 1000 {
+		t.Errorf("%d accepted", got)
+	}
+	if got := r.take(t, 1500); len(got) != 1500 {
+		t.Errorf("%d taken", len(got))
+	}
+	if _, err := io.ReadFull(conn, make([]byte, 3*1500)); err != nil {
+		t.Errorf("the other answers: %v", err)
+	}
+}
+
 func TestNetcatStopsAtOnce(t *testing.T) {
 	s := configure(t, NewNetcat, "bind=127.0.0.1", "port=0")
 	r := start(t, s)
@@ -125,7 +158,7 @@ func TestNetcatStopsAtOnce(t *testing.T) {
 	if got := r.rest(t); len(got) != 1 {
 		t.Fatalf("got %q", got)
 	}
-	if d := time.Since(begin); d > time.Second {
+	if d := time.Since(begin); d > 10*time.Second {
 		t.Fatalf("stopping took %v", d)
 	}
 	if _, err := conn.Read(make([]byte, 1)); err == nil {
@@ -156,8 +189,13 @@ func FuzzNetcatLines(f *testing.F) {
 	for _, seed := range []string{"a\nb\n", "\n\n", "größe\n", "\xff\n", strings.Repeat("x", 20) + "\n", "😀😀😀😀\n", "\xe4\xb8"} {
 		f.Add([]byte(seed), 3)
 	}
-	run := func(r io.Reader) (bodies []string, verdict string) {
-		lines := netcatLines{max: 8, encoding: "utf-8"}
+	// The first bytes of a character must not count as more than it does: GB18030, a
+	// byte at a time.
+	f.Add([]byte("00000000\x9e0\x980"), 95)
+	f.Add([]byte("00000\x9e0\x980"), 95)
+	run := func(r io.Reader, name string) (bodies []string, verdict string) {
+		in := must(newCharset(name))
+		lines := netcatLines{max: 8, in: in}
 		for {
 			readErr := lines.read(r)
 			events, err := lines.next(nil)
@@ -172,12 +210,14 @@ func FuzzNetcatLines(f *testing.F) {
 			}
 		}
 	}
+	names := []string{"UTF-8", "UTF-16", "UTF-32", "ISO-8859-1", "GBK", "GB18030", "Shift_JIS", "Big5", "EUC-JP", "ISO-2022-JP"}
 	f.Fuzz(func(t *testing.T, data []byte, size int) {
+		name := names[uint(size)%uint(len(names))]
 		if size < 1 || size > len(data) {
 			size = 1
 		}
-		bodies, verdict := run(strings.NewReader(string(data)))
-		again, second := run(&pieces{data, size})
+		bodies, verdict := run(strings.NewReader(string(data)), name)
+		again, second := run(&pieces{data, size}, name)
 		if !reflect.DeepEqual(bodies, again) || (verdict != second && !strings.Contains(verdict, "line")) {
 			t.Fatalf("whole: %q %s\npieces of %d: %q %s", bodies, verdict, size, again, second)
 		}

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"slices"
 	"sync/atomic"
 	"time"
 
+	"github.com/logpipe/logpipe/pkg/fault"
 	"github.com/logpipe/logpipe/pkg/flume"
 )
 
@@ -20,18 +22,22 @@ type Output struct {
 	optional     []flume.Channel
 	selector     Selector // nil: every event goes to all required and optional channels
 	channels     []flume.Channel
-	batch        int // most events in one put
+	anywhere     bool // each channel does for every event: one that has space gets it
+	batch        int  // most events in one put
 	copies       bool
 	logf         func(string, ...any)
 
 	received atomic.Int64
+	accepted atomic.Int64
 	lost     atomic.Int64
+	putting  atomic.Int64
 	skipped  atomic.Int64
 	unrouted atomic.Int64
 	filtered atomic.Int64
 	slow     atomic.Int64 // index of the required channel that was full the last time
 
 	together flume.BatchPutter // where that is the only channel of all events
+	faults   faults
 }
 
 // OutputConfig says where the events of a source go.
@@ -67,12 +73,13 @@ func CopiesHeaders(s Source) bool {
 // source has read can still be stored.
 func NewOutput(ctx context.Context, cfg OutputConfig) *Output {
 	o := &Output{hard: ctx, interceptors: cfg.Interceptors, required: cfg.Required, optional: cfg.Optional,
-		selector: cfg.Selector, channels: cfg.Channels, copies: cfg.Copies, logf: cfg.Logf}
+		selector: cfg.Selector, channels: cfg.Channels, copies: cfg.Copies, logf: cfg.Logf, faults: faults{logf: cfg.Logf}}
 	for _, c := range slices.Concat(o.required, o.optional, o.channels) {
 		if o.batch == 0 || c.MaxBatch() < o.batch {
 			o.batch = c.MaxBatch()
 		}
 	}
+	_, o.anywhere = o.selector.(*balancing)
 	if o.selector == nil && len(o.required) == 1 && len(o.optional) == 0 {
 		o.together, _ = o.required[0].(flume.BatchPutter)
 	}
@@ -85,9 +92,16 @@ func (o *Output) MaxBatch() int { return o.batch }
 // Received is the number of events that the source handed over.
 func (o *Output) Received() int64 { return o.received.Load() }
 
+// Accepted is the number of events that all required channels have committed, or
+// that go nowhere: interceptors dropped them, or the selector has no channel.
+func (o *Output) Accepted() int64 { return o.accepted.Load() }
+
 // Lost is the number of events that found no space in a required channel
 // before the agent gave up.
 func (o *Output) Lost() int64 { return o.lost.Load() }
+
+// Putting is the number of events that wait now for space in a required channel.
+func (o *Output) Putting() int64 { return o.putting.Load() }
 
 // Skipped is the number of events that were left out of an optional channel.
 func (o *Output) Skipped() int64 { return o.skipped.Load() }
@@ -111,43 +125,63 @@ func (o *Output) Put(events []flume.Event) error { return o.PutBatches(events, o
 const mostAhead = 1000
 
 // Ahead is how many events a source with batches of that size should give to
-// PutBatches at once: more than one batch only where that is faster.
+// PutBatches at once: more than one batch only where that is faster, and where no
+// put has to wait: what a source has in the channel it can note then.
 func (o *Output) Ahead(size int) int {
 	if o.together == nil {
 		return size
 	}
-	return max(1, mostAhead/size) * size
+	if size >= mostAhead {
+		return size
+	}
+	return max(1, min(mostAhead, o.together.Room())/size) * size
 }
 
 // PutBatches is Put with transactions of at most that size.
 func (o *Output) PutBatches(events []flume.Event, size int) error {
+	return o.putBatches(events, size, nil)
+}
+
+// PutTold is Put for a source that answers its client: told is called with the
+// number of the next events that are stored, before the others wait for space. It
+// is called for none where interceptors have left others than came.
+func (o *Output) PutTold(events []flume.Event, told func(n int)) error {
+	return o.putBatches(events, o.batch, told)
+}
+
+func (o *Output) putBatches(events []flume.Event, size int, told func(n int)) error {
 	whole := len(events)
 	events = o.intercept(events)
-	o.count(whole, len(events))
-	size = min(size, o.batch)
-	for len(events) > 0 {
-		n, err := o.putFirst(events, size)
-		events = events[n:]
-		if err != nil {
-			o.lost.Add(int64(len(events)))
-			return err
-		}
+	a := o.begin(whole, len(events))
+	if len(events) == whole {
+		a.tell = told
 	}
-	return nil
+	size = min(size, o.batch)
+	var err error
+	for err == nil && len(events) > 0 {
+		var n int
+		n, err = o.putFirst(&a, events, size)
+		events = events[n:]
+	}
+	a.end(err)
+	return err
 }
 
 // putFirst puts the first batch, or all of them where they go together, and
 // returns how many events are stored.
-func (o *Output) putFirst(events []flume.Event, size int) (stored int, err error) {
+func (o *Output) putFirst(a *account, events []flume.Event, size int) (stored int, err error) {
 	if o.together == nil {
 		n := min(len(events), size)
-		if err := o.putBatch(o.hard, events[:n]); err != nil {
+		if stored, err = o.putBatch(o.hard, events[:n]); err != nil {
+			a.count(stored) // whichever those are
 			return 0, err
 		}
+		a.stored(n)
 		return n, nil
 	}
-	err = o.repeat(o.hard, func() error {
+	err = o.repeat(o.hard, &a.told, func() error {
 		n, err := o.together.PutAll(o.hard, events[stored:], size)
+		a.stored(n)
 		stored += n
 		return err
 	})
@@ -164,37 +198,56 @@ func (o *Output) intercept(events []flume.Event) []flume.Event {
 	for _, i := range o.interceptors {
 		events = i.Intercept(events)
 	}
-	if len(events) > whole {
+	switch {
+	case len(events) > whole:
 		flume.Keep(events) // some may be made of others
+	case len(events) < whole/4:
+		flume.Compact(events)
 	}
 	return events
 }
 
-// count counts events that a source handed over, and what interceptors left of
-// them.
-func (o *Output) count(whole, kept int) {
-	o.received.Add(int64(whole))
-	o.filtered.Add(int64(whole - kept))
-}
-
-// putBatch puts a batch into its channels, one transaction each.
-func (o *Output) putBatch(ctx context.Context, batch []flume.Event) error {
+// putBatch puts a batch into its channels, one transaction each, and returns how
+// many of its events all required ones have.
+func (o *Output) putBatch(ctx context.Context, batch []flume.Event) (stored int, err error) {
 	if o.selector == nil && len(o.required) == 1 && len(o.optional) == 0 {
-		return o.insist(ctx, o.required[0], batch)
+		if err := o.insist(ctx, o.required[0], batch); err != nil {
+			return 0, err
+		}
+		return len(batch), nil
 	}
 	d := o.distribute(batch)
-	for _, s := range d.required {
-		if err := o.insist(ctx, s.channel, s.events); err != nil {
-			return err
-		}
+	r, err := o.putShares(ctx, d, 0)
+	if err != nil {
+		return r.all, err
 	}
 	o.putOptional(ctx, d)
-	return nil
+	return len(batch), nil
+}
+
+// putShares puts what each required channel gets of a batch, from the first one on
+// that is named. It tells what is stored where that is not all.
+func (o *Output) putShares(ctx context.Context, d distribution, first int) (reached, error) {
+	if o.anywhere {
+		n, err := o.insistAnywhere(ctx, d.required)
+		return reached{n, n}, err
+	}
+	put := make([]int, len(d.required))
+	for i := range d.required {
+		at := (first + i) % len(d.required)
+		s := d.required[at]
+		if err := o.insist(ctx, s.channel, s.events); err != nil {
+			o.slow.Store(int64(s.index))
+			return d.reached(o.selector != nil, put), err
+		}
+		put[at] = len(s.events)
+	}
+	return reached{}, nil
 }
 
 // putOptional puts what may be left out, once the required channels have theirs.
 func (o *Output) putOptional(ctx context.Context, d distribution) {
-	for _, s := range d.optional {
+	for _, s := range inPieces(d.optional, o.batch) {
 		if s.channel.Put(ctx, s.events) != nil {
 			o.skipped.Add(int64(len(s.events)))
 		}
@@ -204,22 +257,32 @@ func (o *Output) putOptional(ctx context.Context, d distribution) {
 	}
 }
 
+// tellRefused tells why what a peer has sent is not stored, for a source that has
+// no other way to say so. The end of the agent is no news.
+func (o *Output) tellRefused(peer net.Addr, err error) {
+	if o.hard.Err() == nil {
+		o.faults.tell("%s: events are not stored, the connection ends: %s", peer, fault.Line(err))
+	}
+}
+
 // insist repeats a put while the channel is full. Each channel is waited for
 // on its own, so that a full one gives no duplicates in the others.
 func (o *Output) insist(ctx context.Context, c flume.Channel, batch []flume.Event) error {
-	return o.repeat(ctx, func() error { return c.Put(ctx, batch) })
+	told := false
+	return o.repeat(ctx, &told, func() error { return c.Put(ctx, batch) })
 }
 
-// repeat calls put until it finds space.
-func (o *Output) repeat(ctx context.Context, put func() error) error {
-	for told := false; ; {
+// repeat calls put until it finds space. That it waits is said where told is not
+// set yet.
+func (o *Output) repeat(ctx context.Context, told *bool, put func() error) error {
+	for {
 		start := time.Now()
 		err := put()
 		if err == nil || !errors.Is(err, flume.ErrFull) {
 			return err
 		}
-		if !told {
-			told = true
+		if !*told {
+			*told = true
 			o.logf("waits: %v", err)
 		}
 		// A channel with keep-alive 0 answers at once: do not spin on it.

@@ -2,6 +2,7 @@ package source
 
 import (
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -35,7 +36,7 @@ func TestEventsOfSeveralChannels(t *testing.T) {
 			one, other := configure(t, channel.NewMemory, "capacity=1000"), configure(t, channel.NewMemory, "capacity=1000")
 			out := NewOutput(t.Context(), config(one, other))
 			var want []string
-			lines := netcatLines{max: 512, encoding: "utf-8"}
+			lines := netcatLines{max: 512, in: must(newCharset("UTF-8"))}
 			for n := range 200 {
 				want = append(want, fmt.Sprintf("line %d", n))
 				putLine(t, &lines, out, want[n])
@@ -50,7 +51,7 @@ func TestEventsOfSeveralChannels(t *testing.T) {
 func TestDoubledEvents(t *testing.T) {
 	c := configure(t, channel.NewMemory, "capacity=1000")
 	out := NewOutput(t.Context(), OutputConfig{Required: []flume.Channel{c}, Interceptors: []Interceptor{twice{}}})
-	lines := netcatLines{max: 512, encoding: "utf-8"}
+	lines := netcatLines{max: 512, in: must(newCharset("UTF-8"))}
 	var want, got []string
 	for n := range 200 {
 		body := fmt.Sprintf("line %d", n)
@@ -59,6 +60,55 @@ func TestDoubledEvents(t *testing.T) {
 		got = append(got, recycled(t, c, 1)...)
 	}
 	compareBodies(t, append(got, recycled(t, c, len(want)-len(got))...), want)
+}
+
+// first is an interceptor that drops all events of a batch but the first.
+type first struct{ twice }
+
+func (first) Intercept(events []flume.Event) []flume.Event { return events[:1] }
+
+// TestFilteredEventsAreSmall holds that an event does not keep the memory of those
+// that an interceptor has dropped.
+func TestFilteredEventsAreSmall(t *testing.T) {
+	const batches, each, length = 500, 1000, 128
+	c := configure(t, channel.NewMemory, "capacity=1000")
+	out := NewOutput(t.Context(), OutputConfig{Required: []flume.Channel{c}, Interceptors: []Interceptor{first{}}})
+	var blocks flume.Blocks
+	var want []string
+	for n := range batches {
+		block := blocks.Get(each * length)
+		copy(block.Bytes, fmt.Sprintf("%0*d", length, n))
+		want = append(want, string(block.Bytes[:length]))
+		var events []flume.Event
+		for i := range each {
+			e := block.Event(i*length, (i+1)*length)
+			e.Headers.Set("n", want[n])
+			events = append(events, e)
+		}
+		block.Lend(events)
+		if err := out.Put(events); err != nil {
+			t.Fatal(err)
+		}
+	}
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	if most := uint64(batches * each * length / 2); m.HeapAlloc > most {
+		t.Errorf("%d events keep %d bytes", batches, m.HeapAlloc)
+	}
+	for n := range batches {
+		tx, err := c.Take(t.Context(), 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e := tx.Events()[0]
+		if value, _ := e.Headers.Get("n"); string(e.Body) != want[n] || value != want[n] {
+			t.Fatalf("event %d is %q with %q", n, e.Body, value)
+		}
+		if err := tx.Commit(); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 // putLine puts a line as an event.
@@ -113,7 +163,7 @@ func TestLinesFillBatches(t *testing.T) {
 	if problems := how.check(); len(problems) > 0 {
 		t.Fatal(problems)
 	}
-	var window fileWindow
+	var window blockWindow
 	d, err := how.open(strings.NewReader(text.String()), 0, &window, nil)
 	if err != nil {
 		t.Fatal(err)

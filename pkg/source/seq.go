@@ -67,5 +67,5 @@ func (s *Seq) Run(ctx context.Context, out *Output) error {
 
 // Guarantee says what a kill costs.
 func (s *Seq) Guarantee() string {
-	return "counts from 0 again after a restart"
+	return "at least once: counts from 0 again after a restart"
 }

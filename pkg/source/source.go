@@ -22,6 +22,21 @@ type Source interface {
 	Close() error
 }
 
+// Lingers reports whether a source that has been told to end keeps nothing but
+// events that wait for space and come only once: a new one can work beside it.
+// Others keep a port, or read again what was not put.
+func Lingers(s Source) bool {
+	switch s.(type) {
+	case *Exec, *Netcat, *NetcatUDP, *SyslogTCP, *SyslogUDP:
+		return true
+	}
+	return false
+}
+
+// Leaver is a source that lingers and reads on for a moment when it has been told
+// to end: Left is closed when its port is free for its successor.
+type Leaver interface{ Left() <-chan struct{} }
+
 // Types is the table of source types.
 func Types() flume.Table[Source] {
 	const class = "org.apache.flume.source."

@@ -11,24 +11,13 @@ import (
 
 	"github.com/logpipe/logpipe/pkg/channel"
 	"github.com/logpipe/logpipe/pkg/flume"
+	"github.com/logpipe/logpipe/pkg/logpipetest"
 )
 
 // configure makes a component from its properties.
 func configure[C any](t *testing.T, build func(*flume.Properties) C, settings ...string) C {
 	t.Helper()
-	var p flume.Properties
-	c := build(&p)
-	for _, setting := range settings {
-		name, value, _ := strings.Cut(setting, "=")
-		q, _ := p.Lookup(name)
-		if q == nil {
-			t.Fatalf("no property %q", name)
-		}
-		if err := q.Assign(name, value); err != nil {
-			t.Fatalf("%s: %v", setting, err)
-		}
-	}
-	return c
+	return logpipetest.Configure(t, build, settings...)
 }
 
 // diary collects the lines that a component tells.
@@ -87,7 +76,7 @@ func startCounted(t *testing.T, s Source, counts *flume.Counters, settings ...st
 // take returns the bodies of the next n events.
 func (r *rig) take(t *testing.T, n int) []string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	var bodies []string
 	for len(bodies) < n {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/logpipe/logpipe/pkg/fault"
 	"github.com/logpipe/logpipe/pkg/flume"
+	"github.com/logpipe/logpipe/pkg/folder"
 	"github.com/logpipe/logpipe/pkg/tail"
 )
 
@@ -45,11 +46,13 @@ type Spooldir struct {
 	includes    *pattern
 	ignores     *pattern
 	trackFolder string
-	window      fileWindow
+	window      blockWindow
 	queue       []spoolFile // candidates, in order
 	listedAt    time.Time
 	listedFor   time.Duration // how long the last listing took
 	failures    spoolFailures
+	settle      time.Duration     // mostSettle, but in a test
+	retired     []retired         // files that were put away lately, oldest first
 	marks       map[string]string // by path: of files that trackerDir says are done
 	told        map[string]bool
 	malformed   int // places passed over in this file
@@ -57,7 +60,7 @@ type Spooldir struct {
 
 // NewSpooldir describes and makes a spooldir source.
 func NewSpooldir(p *flume.Properties) Source {
-	s := &Spooldir{}
+	s := &Spooldir{settle: mostSettle}
 	p.String(&s.folder, "spoolDir", "", "the folder to read files from").Require()
 	p.String(&s.suffix, "fileSuffix", ".COMPLETED", "added to the names of files that are done")
 	p.Choice(&s.deletes, "deletePolicy", "never", []string{"never", "immediate"}, "whether files that are done are deleted")
@@ -70,7 +73,7 @@ func NewSpooldir(p *flume.Properties) Source {
 	p.String(&s.tracker, "trackerDir", ".flumespool", "keeps how far a file is read; below spoolDir unless it begins with /")
 	p.Choice(&s.tracking, "trackingPolicy", "rename", []string{"rename", "tracker_dir"}, "rename files that are done, or mark them in trackerDir")
 	p.Choice(&s.order, "consumeOrder", "oldest", []string{"oldest", "youngest", "random"}, "which file comes next")
-	p.Duration(&s.poll, "pollDelay", 500*time.Millisecond, time.Millisecond, "how often to look for new files")
+	p.Duration(&s.poll, "pollDelay", 500*time.Millisecond, time.Millisecond, "how often to look for new files; one that was written to so lately, or in the last 500 ms, is not put away yet")
 	p.Bool(&s.recursive, "recursiveDirectorySearch", false, "read files of folders below too")
 	p.Int(&s.batch, "batchSize", 100, 1, "most events in one transaction").In("events")
 	var unused int
@@ -101,7 +104,7 @@ func (s *Spooldir) Check() []flume.Problem {
 // Open looks at the folder; one that is not there is waited for.
 func (s *Spooldir) Open(env flume.Env) error {
 	s.env, s.counters = env, newCounters(env)
-	s.told, s.marks, s.queue, s.listedAt = map[string]bool{}, map[string]string{}, nil, time.Time{}
+	s.told, s.marks, s.queue, s.retired, s.listedAt = map[string]bool{}, map[string]string{}, nil, nil, time.Time{}
 	if problems := s.Check(); len(problems) > 0 {
 		return fault.Usagef("%s: %s", problems[0].Property, problems[0].Message)
 	}
@@ -109,10 +112,7 @@ func (s *Spooldir) Open(env flume.Env) error {
 	s.ignores, _ = newWholePattern(s.ignore)
 	s.includes.telling(env.Logf, "the file is left where it is")
 	s.ignores.telling(env.Logf, "the file is read")
-	s.trackFolder = s.tracker
-	if !filepath.IsAbs(s.tracker) {
-		s.trackFolder = filepath.Join(s.folder, s.tracker)
-	}
+	s.trackFolder, _, _ = s.Tracking()
 	err := s.prepare()
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -132,29 +132,34 @@ func (s *Spooldir) prepare() error {
 		s.tell("folder", "spoolDir %s is not there: waits for it", s.folder)
 		return err
 	case err != nil:
-		return fmt.Errorf("spoolDir %s: %w", s.folder, reason(err))
+		return flume.OfProperty(fmt.Errorf("spoolDir %s: %w", s.folder, reason(err)), "spoolDir")
 	case !st.IsDir():
-		return fmt.Errorf("spoolDir %s is no folder", s.folder)
+		return flume.OfProperty(fmt.Errorf("spoolDir %s is no folder", s.folder), "spoolDir")
 	}
 	if err := os.MkdirAll(s.trackFolder, 0o777); err != nil {
-		return fault.Hint(fmt.Errorf("trackerDir %s: %w", s.trackFolder, reason(err)), "let this user write there, or name another trackerDir")
+		err = fault.Hint(fmt.Errorf("trackerDir %s: %w", s.trackFolder, reason(err)), "let this user write there, or name another trackerDir")
+		return flume.OfProperty(err, "trackerDir", "spoolDir")
 	}
 	if s.deletes == "immediate" || s.tracking == "rename" {
 		f, err := os.CreateTemp(s.folder, ".flume-spooldir-perm-check-*.canary")
 		if err != nil {
-			return fault.Hint(fmt.Errorf("spoolDir %s: %w", s.folder, reason(err)),
-				"let this user write there, or set trackingPolicy = tracker_dir")
+			return flume.OfProperty(fault.Hint(fmt.Errorf("spoolDir %s: %w", s.folder, reason(err)),
+				"let this user write there, or set trackingPolicy = tracker_dir"), "spoolDir")
 		}
 		if err := errors.Join(f.Close(), os.Remove(f.Name())); err != nil {
 			return fmt.Errorf("spoolDir %s: %w", s.folder, err)
 		}
 	}
 	delete(s.told, "folder")
-	return s.failures.load(filepath.Join(s.trackFolder, ".logpipe-failed.json"))
+	if err := s.failures.load(filepath.Join(s.trackFolder, ".logpipe-failed.json")); err != nil {
+		s.env.Logf("%s, which tells how far files were read that cannot be read further, is damaged (%v): they are read from their beginning", s.failures.name, reason(err))
+	}
+	return nil
 }
 
 // Run reads file after file until ctx ends.
 func (s *Spooldir) Run(ctx context.Context, out *Output) error {
+	defer s.lookBack()
 	for ctx.Err() == nil {
 		f, found := s.nextFile()
 		if !found {
@@ -200,7 +205,9 @@ type reading struct {
 	st      os.FileInfo // as last seen
 	tracker *spoolTracker
 	events  deserializer
-	stored  int64 // up to where its events are stored
+	stored  int64     // up to where its events are stored
+	changed time.Time // when a change of it was seen
+	waited  bool      // st is as it was when the file had been left alone long enough
 }
 
 // readFile reads a file to its end and puts it away.
@@ -218,23 +225,23 @@ func (s *Spooldir) readFile(ctx context.Context, file spoolFile, out *Output) er
 	if r.st, err = f.Stat(); err != nil {
 		return err
 	}
-	if r.tracker, err = openTracker(filepath.Join(s.trackFolder, trackerName), file.target, f, r.st.Size()); err != nil {
+	if err := s.track(r); err != nil {
 		return err
 	}
 	defer r.tracker.close()
-	if at := s.failures.resume(file.path, f, r.st.Size()); at > r.tracker.pos {
-		r.tracker.pos = at
-	}
 	s.malformed = 0
 	if err := s.open(r, r.tracker.pos); err != nil {
 		return s.giveUp(r, err)
 	}
 	done, err := s.readAll(ctx, r, out)
-	if err != nil || !done {
+	if err != nil {
 		return s.giveUp(r, err)
 	}
+	if !done {
+		return r.suspend()
+	}
 	if s.malformed > 0 {
-		s.env.Logf("%s: %s that are no character of %s were passed over", file.path, plural(s.malformed, "place"), s.how.input)
+		s.env.Logf("%s: bytes that are no character of %s were passed over in %s", file.path, s.how.input, plural(s.malformed, "place"))
 	}
 	if err := s.finish(r); err != nil {
 		return err
@@ -259,35 +266,37 @@ func (s *Spooldir) giveUp(r *reading, err error) error {
 	if !errors.As(err, &bad) {
 		return err
 	}
+	if !r.tracker.mark.kept(r.f) {
+		return errors.New("was written over while it was read") // bad may be the middle of something
+	}
 	s.counters.readFail.Add(1)
 	hint := ""
 	if errors.Is(err, errMalformed) {
 		hint = fmt.Sprintf(" of %s; set inputCharset, or decodeErrorPolicy to REPLACE or IGNORE", s.how.input)
 	}
 	s.env.Logf("%s cannot be read: %v%s; what comes before is delivered, the file stays as it is and is tried again when it changes", r.path, err, hint)
-	return s.failures.add(r.path, r.st, r.stored, headOf(r.f, r.st.Size()))
+	return s.failures.add(r.path, r.f, r.st, r.stored)
 }
 
-// readAll puts the events of a file until it is at its end and does not change.
+// readAll puts the events of a file until it is at its end and does not change,
+// also while the last of them are put.
 // It returns false where ctx has ended before.
 func (s *Spooldir) readAll(ctx context.Context, r *reading, out *Output) (done bool, err error) {
 	size := min(s.batch, out.MaxBatch())
-	final, first := false, r.stored == 0 && r.st.Size() == 0
+	final, first := false, r.stored == 0
 	for ctx.Err() == nil {
 		events, end, err := r.events.next(out.Ahead(size), final)
 		if err != nil {
 			return false, err
 		}
-		if len(events) == 0 && final && first {
+		if len(events) == 0 && final && first && r.st.Size() == 0 {
 			events = []flume.Event{{}} // of an empty file, as in Flume
 		}
 		first = first && len(events) == 0
 		if len(events) == 0 {
-			if final {
-				return true, nil
-			}
-			if final, err = s.settled(ctx, r); err != nil {
-				return false, err
+			again := final
+			if final, err = s.settled(ctx, r); err != nil || again && final {
+				return final, err
 			}
 			continue
 		}
@@ -300,33 +309,6 @@ func (s *Spooldir) readAll(ctx context.Context, r *reading, out *Output) (done b
 		}
 		r.stored = end
 	}
-	return false, nil
-}
-
-// settled looks at the end of a file whether it has changed since; if so it
-// waits, and reading goes on with what was added.
-func (s *Spooldir) settled(ctx context.Context, r *reading) (bool, error) {
-	st, err := r.f.Stat()
-	if err != nil {
-		return false, err
-	}
-	if st.Size() == r.st.Size() && st.ModTime().Equal(r.st.ModTime()) {
-		return true, nil
-	}
-	s.counters.failed.Add(1)
-	s.tell("changed "+r.path, "%s changes while it is read; files should be moved into spoolDir when they are whole: waits until it is", r.path)
-	shrunk := st.Size() < r.st.Size()
-	r.st = st
-	if shrunk {
-		s.env.Logf("%s was truncated while it was read: reads it from its beginning", r.path)
-		if err := r.tracker.store(0); err != nil {
-			return false, err
-		}
-		if err := s.open(r, 0); err != nil {
-			return false, err
-		}
-	}
-	pause(ctx, s.poll)
 	return false, nil
 }
 
@@ -384,7 +366,11 @@ func (s *Spooldir) finish(r *reading) error {
 		s.counters.failed.Add(1)
 		s.env.Logf("%s: a file of this name was read before; this one becomes %s", r.path, filepath.Base(done))
 	}
-	return os.Rename(r.path, done)
+	if err := os.Rename(r.path, done); err != nil {
+		return err
+	}
+	s.retire(done, r.st)
+	return nil
 }
 
 // mark makes the file in trackerDir that says that a file is done.
@@ -393,5 +379,5 @@ func (s *Spooldir) mark(r *reading) error {
 	if err := os.MkdirAll(filepath.Dir(name), 0o777); err != nil {
 		return err
 	}
-	return writeWhole(name, markOf(r.st), false)
+	return folder.Replace(name, markOf(r.st), false)
 }

@@ -1,11 +1,8 @@
 package source
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
-	"hash/crc32"
-	"io"
 	"io/fs"
 	"math/rand/v2"
 	"os"
@@ -13,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/logpipe/logpipe/pkg/flume"
 )
 
 // spoolFile is a file to read.
@@ -22,6 +21,7 @@ type spoolFile struct {
 	relative string // to spoolDir
 	target   string // as the tracker calls it: as Flume does
 	modified time.Time
+	settles  bool // it is too young to be put away
 }
 
 // nextFile returns the next file to read. Listing a folder with many files for
@@ -44,6 +44,7 @@ func (s *Spooldir) nextFile() (spoolFile, bool) {
 // list finds the files that are not done.
 func (s *Spooldir) list() {
 	s.queue = nil
+	s.lookBack()
 	if s.told["folder"] {
 		if err := s.prepare(); err != nil {
 			if !errors.Is(err, fs.ErrNotExist) {
@@ -73,6 +74,9 @@ func (s *Spooldir) list() {
 		s.tell("list", "cannot list %s: %v", s.folder, reason(err))
 	} else {
 		delete(s.told, "list")
+		if !s.told["folder"] { // it may come back
+			s.failures.forgetGone()
+		}
 	}
 	s.sort()
 }
@@ -100,7 +104,7 @@ func (s *Spooldir) candidate(path, name string) (spoolFile, bool) {
 	if err != nil || !st.Mode().IsRegular() {
 		return spoolFile{}, false
 	}
-	f := spoolFile{path: path, target: path, modified: st.ModTime()}
+	f := spoolFile{path: path, target: path, modified: st.ModTime(), settles: s.unsettled(st.ModTime()) > 0}
 	if f.absolute, err = filepath.Abs(path); err != nil {
 		f.absolute = path
 	}
@@ -145,8 +149,30 @@ func markOf(st os.FileInfo) []byte {
 	return fmt.Appendf(nil, `{"size":%d,"modified":%d}`+"\n", st.Size(), st.ModTime().UnixNano())
 }
 
-// sort puts the candidates into the order in which they are read.
+// sort puts the candidates into the order in which they are read. Those that
+// still have to settle come last, so that none that has waits for them.
 func (s *Spooldir) sort() {
+	s.arrange()
+	if s.order == "oldest" {
+		return // they are the last ones
+	}
+	slices.SortStableFunc(s.queue, func(a, b spoolFile) int {
+		return compareBool(a.settles, b.settles)
+	})
+}
+
+func compareBool(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case a:
+		return 1
+	}
+	return -1
+}
+
+// arrange does what consumeOrder says.
+func (s *Spooldir) arrange() {
 	if s.order == "random" {
 		rand.Shuffle(len(s.queue), func(i, j int) { s.queue[i], s.queue[j] = s.queue[j], s.queue[i] })
 		return
@@ -163,101 +189,17 @@ func (s *Spooldir) sort() {
 	})
 }
 
-// fileHead tells a file from another one of the same name.
-type fileHead struct {
-	Size int    `json:"size"`
-	CRC  uint32 `json:"crc"`
-}
-
-// headOf takes the checksum of the first bytes of a file.
-func headOf(r io.ReaderAt, size int64) fileHead {
-	buf := make([]byte, min(size, tailHead))
-	n, _ := r.ReadAt(buf, 0)
-	return fileHead{n, crc32.ChecksumIEEE(buf[:n])}
-}
-
-// of tells whether it is the head of a file, which may have grown since.
-func (h fileHead) of(r io.ReaderAt) bool { return headOf(r, int64(h.Size)) == h }
-
-// spoolFailure is a file that cannot be read beyond a position.
-type spoolFailure struct {
-	Path     string    `json:"path"`
-	Pos      int64     `json:"pos"`
-	Size     int64     `json:"size"`
-	Modified time.Time `json:"modified"`
-	Head     fileHead  `json:"head"`
-	now      bool      // it has failed in this run
-}
-
-// spoolFailures keeps the files that cannot be read, so that after a restart,
-// perhaps with other settings, they go on where they failed.
-type spoolFailures struct {
-	name string
-	list []spoolFailure
-}
-
-func (l *spoolFailures) load(name string) error {
-	l.name, l.list = name, nil
-	data, err := os.ReadFile(name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err == nil {
-		err = json.Unmarshal(data, &l.list)
-	}
-	if err != nil {
-		return fmt.Errorf("%s: %w", name, reason(err))
-	}
-	return nil
-}
-
-func (l *spoolFailures) save() error {
-	if len(l.list) == 0 {
-		if err := os.Remove(l.name); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-		return nil
-	}
-	data, err := json.MarshalIndent(l.list, "", "  ")
-	if err != nil {
-		return err
-	}
-	return writeWhole(l.name, append(data, '\n'), false)
-}
-
-func (l *spoolFailures) find(path string) *spoolFailure {
-	for i := range l.list {
-		if l.list[i].Path == path {
-			return &l.list[i]
+// Survey looks at the folders; spoolDir is waited for where it is not there.
+func (s *Spooldir) Survey() []flume.Problem {
+	writes := s.deletes == "immediate" || s.tracking == "rename"
+	all := flume.SurveyFolder("spoolDir", s.folder, writes)
+	if _, err := os.Stat(s.folder); errors.Is(err, fs.ErrNotExist) {
+		for i := range all {
+			all[i].Harmless = true
 		}
 	}
-	return nil
-}
-
-// waits tells whether a file has failed in this run and is still the same.
-func (l *spoolFailures) waits(path string, st os.FileInfo) bool {
-	f := l.find(path)
-	return f != nil && f.now && f.Size == st.Size() && f.Modified.Equal(st.ModTime())
-}
-
-// resume is where to go on in a file that has failed.
-func (l *spoolFailures) resume(path string, r io.ReaderAt, size int64) int64 {
-	f := l.find(path)
-	if f == nil || !f.Head.of(r) || f.Pos > size {
-		return 0
+	if filepath.IsAbs(s.tracker) {
+		all = append(all, flume.SurveyMade("trackerDir", s.tracker)...)
 	}
-	return f.Pos
-}
-
-func (l *spoolFailures) add(path string, st os.FileInfo, pos int64, head fileHead) error {
-	l.list = slices.DeleteFunc(l.list, func(f spoolFailure) bool { return f.Path == path })
-	l.list = append(l.list, spoolFailure{path, pos, st.Size(), st.ModTime(), head, true})
-	return l.save()
-}
-
-func (l *spoolFailures) forget(path string) {
-	if l.find(path) != nil {
-		l.list = slices.DeleteFunc(l.list, func(f spoolFailure) bool { return f.Path == path })
-		l.save() // what stays behind is found again, and judged by its head
-	}
+	return all
 }

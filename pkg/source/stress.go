@@ -33,6 +33,9 @@ func NewStress(p *flume.Properties) Source {
 // Batch is the batchSize.
 func (s *Stress) Batch() (string, int) { return "batchSize", s.batch }
 
+// Guarantee says what a kill costs.
+func (s *Stress) Guarantee() string { return "at least once: begins again after a restart" }
+
 // Open has nothing to do.
 func (s *Stress) Open(env flume.Env) error {
 	s.env, s.counters = env, newCounters(env)

@@ -24,7 +24,7 @@ type syslogSettings struct {
 	keep       syslogKeep
 	ipHeader   string
 	nameHeader string
-	formats    map[string]string
+	format     [4]string // as formatProperties
 
 	env      flume.Env
 	counters counters
@@ -36,12 +36,6 @@ func (s *syslogSettings) describe(p *flume.Properties) {
 	p.Add("keepFields", &s.keep, "fields that stay in the body: none, all, or some of priority version timestamp hostname")
 	p.String(&s.ipHeader, "clientIPHeader", "", "a header for the client's address")
 	p.String(&s.nameHeader, "clientHostnameHeader", "", "a header for the client's name")
-}
-
-// describeFormats describes the format of the sources with one port.
-func (s *syslogSettings) describeFormats(p *flume.Properties) {
-	p.Family(&s.formats, "format.", "regex: a format of the sender's own, with groups for priority, version, timestamp, host and body; "+
-		"search and replace: what to change in the timestamp; dateFormat: how Java would read it")
 }
 
 func (s *syslogSettings) open(env flume.Env) { s.env, s.counters = env, newCounters(env) }
@@ -115,7 +109,7 @@ func NewSyslogTCP(p *flume.Properties) Source {
 // NewMultiportSyslogTCP describes and makes a multiport_syslogtcp source.
 func NewMultiportSyslogTCP(p *flume.Properties) Source {
 	s := &SyslogTCP{many: true}
-	p.Host(&s.host, "host", "the address to listen on").Require()
+	p.Host(&s.host, "host", "the address to listen on; all of this machine if it is empty")
 	p.String(&s.portText, "ports", "", "the ports to listen on, with blanks").Require()
 	p.Int(&s.size, "eventSize", syslogSize, 10, "longest message; a longer one becomes several").In("bytes")
 	s.describe(p)
@@ -140,12 +134,12 @@ func (s *SyslogTCP) Batch() (string, int) {
 
 // Guarantee tells what the source promises.
 func (s *SyslogTCP) Guarantee() string {
-	return "the protocol has no answers: what a client has sent and the agent has not read is lost with a kill of either; a full channel makes clients wait"
+	return "at most once: the protocol has no answers: what a client has sent and the agent has not read is lost with a kill of either; a full channel makes clients wait"
 }
 
 // Check finds what is wrong with ports, charsets and formats.
 func (s *SyslogTCP) Check() []flume.Problem {
-	all := append(s.tls.Check(), checkFormat(s.formats)...)
+	all := append(s.tls.Check(), checkFormat(s.formats())...)
 	if !s.many {
 		return all
 	}
@@ -171,6 +165,9 @@ func (s *SyslogTCP) Check() []flume.Problem {
 	}
 	return all
 }
+
+// Survey reads the key store.
+func (s *SyslogTCP) Survey() []flume.Problem { return s.tls.Survey() }
 
 // Open listens.
 func (s *SyslogTCP) Open(env flume.Env) error {
@@ -204,6 +201,14 @@ func (s *SyslogTCP) Addrs() []net.Addr {
 	return all
 }
 
+// Holds are the ports.
+func (s *SyslogTCP) Holds() (all []flume.Holding) {
+	for _, port := range s.ports {
+		all = append(all, flume.HoldPort("tcp", port))
+	}
+	return all
+}
+
 // Close closes the ports.
 func (s *SyslogTCP) Close() error { return s.server.close() }
 
@@ -217,7 +222,7 @@ func (s *SyslogTCP) parser(port int) (*syslogParser, error) {
 	p := &syslogParser{keep: s.keep, many: s.many}
 	var err error
 	if !s.many {
-		p.custom, err = newSyslogFormat(s.formats, s.env.Logf)
+		p.custom, err = newSyslogFormat(s.formats(), s.env.Logf)
 		return p, err
 	}
 	name := s.charset
@@ -258,7 +263,11 @@ func (s *SyslogTCP) serve(conn net.Conn, out *Output) {
 				s.env.Logf("%s: %v: %d bytes of an unfinished message dropped", remote, readErr, len(rest))
 			}
 		}
-		if s.put(parser, list, add, remote.String(), size, out) != nil || readErr != nil {
+		if err := s.put(parser, list, add, remote.String(), size, out); err != nil {
+			out.tellRefused(conn.RemoteAddr(), err)
+			return
+		}
+		if readErr != nil {
 			return
 		}
 	}

@@ -16,6 +16,32 @@ type syslogFormat struct {
 	read    func(text string) (ms int64, ok bool) // nil = the time is not read
 }
 
+// formatProperties are the settings of a format.
+var formatProperties = [4]struct{ name, help string }{
+	{"regex", "a format of the sender's own, with groups for priority, version, timestamp, host and body"},
+	{"search", "of format.regex: what to change in the timestamp"},
+	{"replace", "of format.regex: what to write there"},
+	{"dateFormat", "of format.regex: how Java would read the timestamp"},
+}
+
+// describeFormats describes the format of the sources with one port.
+func (s *syslogSettings) describeFormats(p *flume.Properties) {
+	for i, property := range formatProperties {
+		p.String(&s.format[i], "format."+property.name, "", property.help)
+	}
+	var unused string
+	p.String(&unused, "format.code", "", "a number of a format").Without("format.regex alone says how a message is read")
+}
+
+// formats are the settings by their names.
+func (s *syslogSettings) formats() map[string]string {
+	all := map[string]string{}
+	for i, property := range formatProperties {
+		all[property.name] = s.format[i]
+	}
+	return all
+}
+
 func checkFormat(formats map[string]string) []flume.Problem {
 	if _, err := newSyslogFormat(formats, nil); err != nil {
 		return []flume.Problem{{Property: "format.regex", Message: err.Error(), Fix: "patterns are those of Java's class Pattern, dateFormat that of its SimpleDateFormat"}}

@@ -347,13 +347,36 @@ func TestNetcatUDPGivesUp(t *testing.T) {
 		s.server.mu.Unlock()
 	}
 	stop()
+	select { // for its successor; what waits goes on waiting
+	case <-s.Left():
+	case <-time.After(time.Minute):
+		t.Fatal("the source keeps its port")
+	}
 	giveUp()
 	select {
 	case <-ended:
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("the source does not end")
 	}
 	if out.Lost() < udpWaiting/60001-1 || out.Lost()+int64(full.Size()) != out.Received() {
 		t.Errorf("%d received, %d stored, %d lost", out.Received(), full.Size(), out.Lost())
+	}
+}
+
+// Without a host these sources listen on all addresses of the machine, as in
+// Flume; syslogtcp needs one there.
+func TestSyslogWithoutHost(t *testing.T) {
+	udp := configure(t, NewSyslogUDP, "port=0").(*SyslogUDP)
+	many := configure(t, NewMultiportSyslogTCP, "ports=0").(*SyslogTCP)
+	for _, s := range []Source{udp, many} {
+		if err := s.Open(flume.Env{Name: "r1", Logf: t.Logf, Counters: &flume.Counters{}}); err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+	}
+	for _, at := range append(many.Addrs(), udp.Addr()) {
+		if host, _, err := net.SplitHostPort(at.String()); err != nil || !net.ParseIP(host).IsUnspecified() {
+			t.Errorf("listens on %v, %v", at, err)
+		}
 	}
 }

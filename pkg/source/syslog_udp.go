@@ -20,7 +20,7 @@ type SyslogUDP struct {
 // NewSyslogUDP describes and makes a syslogudp source.
 func NewSyslogUDP(p *flume.Properties) Source {
 	s := &SyslogUDP{}
-	p.Host(&s.host, "host", "the address to listen on").Require()
+	p.Host(&s.host, "host", "the address to listen on; all of this machine if it is empty")
 	p.Port(&s.port, "port", "the port to listen on; 0 = any free one").Require()
 	s.describe(p)
 	s.describeFormats(p)
@@ -31,7 +31,7 @@ func NewSyslogUDP(p *flume.Properties) Source {
 func (s *SyslogUDP) Guarantee() string { return udpGuarantee }
 
 // Check finds what is wrong with a format.
-func (s *SyslogUDP) Check() []flume.Problem { return checkFormat(s.formats) }
+func (s *SyslogUDP) Check() []flume.Problem { return checkFormat(s.formats()) }
 
 // Open listens.
 func (s *SyslogUDP) Open(env flume.Env) error {
@@ -42,12 +42,18 @@ func (s *SyslogUDP) Open(env flume.Env) error {
 // Addr is the address that Open listens on.
 func (s *SyslogUDP) Addr() net.Addr { return s.server.conn.LocalAddr() }
 
+// Holds is the port.
+func (s *SyslogUDP) Holds() []flume.Holding { return []flume.Holding{flume.HoldPort("udp", s.port)} }
+
+// Left is closed when the source has been told to end and the port is free.
+func (s *SyslogUDP) Left() <-chan struct{} { return s.server.leaves() }
+
 // Close closes the port.
 func (s *SyslogUDP) Close() error { return s.server.close() }
 
 // Run receives until ctx ends.
 func (s *SyslogUDP) Run(ctx context.Context, out *Output) error {
-	custom, err := newSyslogFormat(s.formats, s.env.Logf)
+	custom, err := newSyslogFormat(s.formats(), s.env.Logf)
 	if err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/logpipe/logpipe/pkg/flume"
+	"github.com/logpipe/logpipe/pkg/folder"
 	"github.com/logpipe/logpipe/pkg/tail"
 )
 
@@ -21,9 +22,9 @@ import (
 // when the channels have stored what was read, so that nothing is lost and a
 // kill repeats what was read since the file was last written.
 //
-// Files are known by device, inode and their first bytes, not by their names:
-// a file that is renamed goes on, and one that only has the inode of an older
-// one begins at its beginning.
+// Files are known by their inodes, their first bytes and those that were read
+// last, not by their names: a file that is renamed goes on, and one that only has
+// the inode of an older one begins at its beginning.
 type Taildir struct {
 	groupNames   string
 	patterns     map[string]string
@@ -52,16 +53,21 @@ type Taildir struct {
 	nextScan  time.Time // when everything is looked at
 	nextCare  time.Time // when maintain has something to do
 
-	mu      sync.Mutex // guards files, and path and pos of each
+	mu      sync.Mutex // guards files, of each what a position needs, and stored
 	files   map[tail.FileID]*tailFile
-	changed atomic.Bool // a position moved since they were written
+	stored  map[uint64]bool // inodes of the positions that were written last
+	changed atomic.Bool     // a position moved since they were written
+	moved   chan struct{}   // has an element since changed became true
 
 	byPath  map[string]*tailFile
 	pending []*tailFile // to be read, in order
 	window  fileWindow
 	open    int // files that are open
-	wrote   []byte
-	told    map[string]bool // complaints that need no repetition
+
+	wrote, wroteMarks []byte          // as they were written last
+	storedMarks       []tailMark      // of the positions that were written last
+	inPlace           bool            // positionFile is mounted by itself; that was told
+	told              map[string]bool // complaints that need no repetition
 }
 
 // NewTaildir describes and makes a TAILDIR source.
@@ -72,9 +78,9 @@ func NewTaildir(p *flume.Properties) Source {
 	p.Family(&s.groupHeaders, "headers.", "GROUP.KEY: a header of all events of a group")
 	p.String(&s.positionFile, "positionFile", "~/.flume/taildir_position.json", "keeps how far each file was read")
 	p.Bool(&s.byteOffset, "byteOffsetHeader", false, "set the header byteoffset to where the line begins")
-	p.Bool(&s.skipToEnd, "skipToEnd", false, "begin at the end of files that positionFile does not know")
+	p.Bool(&s.skipToEnd, "skipToEnd", false, "begin at the end of files that positionFile does not know, unless it is damaged")
 	p.Duration(&s.idle, "idleTimeout", 2*time.Minute, time.Millisecond, "a file without news is closed after this time")
-	p.Duration(&s.writeEvery, "writePosInterval", 3*time.Second, time.Millisecond, "how often positionFile is written")
+	p.Duration(&s.writeEvery, "writePosInterval", 3*time.Second, time.Millisecond, "how often positionFile is written; in the first such time more often")
 	p.Int(&s.batch, "batchSize", 100, 1, "most events in one transaction").In("events")
 	p.Int(&s.maxBatches, "maxBatchCount", int(^uint(0)>>1), 1, "most batches of one file before the next file's turn").In("batches")
 	p.Duration(&s.sleepStep, "backoffSleepIncrement", time.Second, time.Millisecond,
@@ -99,6 +105,10 @@ func (s *Taildir) Guarantee() string {
 // Check compiles the patterns and looks for groups without one.
 func (s *Taildir) Check() []flume.Problem {
 	var all []flume.Problem
+	if strings.Contains(s.groupNames, ",") {
+		return []flume.Problem{{Property: "filegroups", Message: "names are separated by blanks, not by commas",
+			Fix: "write " + strings.Join(listOf(s.groupNames), " ")}}
+	}
 	for _, name := range strings.Fields(s.groupNames) {
 		pattern, there := s.patterns[name]
 		if !there {
@@ -115,7 +125,7 @@ func (s *Taildir) Check() []flume.Problem {
 		all = append(all, flume.Problem{Property: "filegroups", Message: "no group", Fix: "name a group"})
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.patterns)) {
-		if !slices.Contains(strings.Fields(s.groupNames), name) {
+		if s.groupNames != "" && !slices.Contains(strings.Fields(s.groupNames), name) {
 			all = append(all, flume.Problem{Property: "filegroups." + name, Message: fmt.Sprintf("group %s is not in filegroups: its files are not followed", name),
 				Fix: "add it to filegroups, or leave the line out", Harmless: true})
 		}
@@ -133,60 +143,70 @@ func (s *Taildir) Check() []flume.Problem {
 	return append(all, s.multi.check()...)
 }
 
+// Survey looks at the folder of positionFile, and at those of the groups, which
+// are waited for where they are not there.
+func (s *Taildir) Survey() []flume.Problem {
+	var all []flume.Problem
+	for _, name := range strings.Fields(s.groupNames) {
+		g, err := newTailGroup(name, s.patterns[name], nil)
+		if err != nil || g.glob {
+			continue
+		}
+		for _, problem := range flume.SurveyFolder("filegroups."+name, filepath.Clean(g.folder), false) {
+			problem.Harmless = true
+			all = append(all, problem)
+		}
+	}
+	path, err := folder.Absolute(s.positionFile)
+	if err != nil {
+		return all
+	}
+	return append(all, flume.SurveyMade("positionFile", filepath.Dir(path))...)
+}
+
 // Open finds the files and where to go on in them. A folder that is not there
 // is waited for.
 func (s *Taildir) Open(env flume.Env) error {
 	s.env, s.counters = env, newCounters(env)
 	s.truncated = env.Counter("FileTruncatedCount")
 	s.files, s.byPath = map[tail.FileID]*tailFile{}, map[string]*tailFile{}
+	s.moved = make(chan struct{}, 1)
 	s.nextCare = time.Now().Add(time.Hour)
-	s.told, s.pending, s.groups, s.round, s.wrote = map[string]bool{}, nil, nil, 0, nil
+	s.told, s.pending, s.groups, s.round = map[string]bool{}, nil, nil, 0
+	s.wrote, s.wroteMarks, s.stored, s.storedMarks = nil, nil, nil, nil
 	if err := s.multi.compile(env.Logf); err != nil {
 		return err
 	}
 	for _, name := range strings.Fields(s.groupNames) {
 		g, err := newTailGroup(name, s.patterns[name], s.groupHeaders)
 		if err != nil {
-			return fmt.Errorf("filegroups.%s: %w", name, err)
+			return flume.OfProperty(fmt.Errorf("filegroups.%s: %w", name, err), "filegroups."+name)
 		}
 		g.names.telling(env.Logf, "the file is not read")
 		s.groups = append(s.groups, g)
 	}
-	path, err := homePath(s.positionFile)
+	path, err := folder.Absolute(s.positionFile)
 	if err != nil {
 		return err
 	}
 	s.positionFile = path
 	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
-		return fmt.Errorf("folder of positionFile: %w", err)
+		return flume.OfProperty(fmt.Errorf("folder of positionFile: %w", err), "positionFile")
 	}
-	stored, err := s.readPositions()
+	stored, whole, err := s.readPositions()
 	if err != nil {
-		return err
+		return flume.OfProperty(err, "positionFile")
 	}
 	if s.folders, err = tail.NewFolders(); err != nil {
 		env.Logf("the system does not tell of changes (%v): looks every %v", err, s.sleepStep)
 	}
-	s.scan(s.skipToEnd)
+	s.scan(s.skipToEnd && whole)
 	s.resume(stored)
 	if err := s.writePositions(); err != nil {
-		return err // a place that cannot be written is told now
+		return flume.OfProperty(err, "positionFile") // a place that cannot be written is told now
 	}
 	env.Logf("follows %s in %s", plural(len(s.files), "file"), plural(len(s.allFolders()), "folder"))
 	return nil
-}
-
-// homePath puts the home folder for a ~ at the beginning, as in Flume's
-// defaults.
-func homePath(path string) (string, error) {
-	if rest, ok := strings.CutPrefix(path, "~/"); ok {
-		home, err := os.UserHomeDir()
-		if err != nil {
-			return "", fmt.Errorf("%s: %w", path, err)
-		}
-		path = filepath.Join(home, rest)
-	}
-	return filepath.Abs(path)
 }
 
 // Close closes all files.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/logpipe/logpipe/pkg/flume"
+	"github.com/logpipe/logpipe/pkg/folder"
 	"github.com/logpipe/logpipe/pkg/tail"
 )
 
@@ -35,7 +36,7 @@ type tailFolder struct {
 // newTailGroup reads a pattern: what is behind the last slash is a regular
 // expression, as in Flume; * ? and [ ] in the folder are ours.
 func newTailGroup(name, pattern string, headers map[string]string) (*tailGroup, error) {
-	folder, expression := filepath.Split(pattern)
+	dir, expression := filepath.Split(pattern)
 	if expression == "" {
 		return nil, fmt.Errorf("%q has no pattern of file names behind its last slash", pattern)
 	}
@@ -43,16 +44,16 @@ func newTailGroup(name, pattern string, headers map[string]string) (*tailGroup, 
 	if err != nil {
 		return nil, err
 	}
-	if folder, err = homePath(folder); err != nil {
+	if dir, err = folder.Absolute(dir); err != nil {
 		return nil, err
 	}
-	g := &tailGroup{name: name, folder: folder, names: names, listed: map[string]*tailFolder{}}
-	if strings.ContainsAny(folder, "*?[") {
-		if _, err := os.Stat(folder); err != nil {
+	g := &tailGroup{name: name, folder: dir, names: names, listed: map[string]*tailFolder{}}
+	if strings.ContainsAny(dir, "*?[") {
+		if _, err := os.Stat(dir); err != nil {
 			g.glob = true
 		}
-		if _, err := filepath.Match(folder, ""); g.glob && err != nil {
-			return nil, fmt.Errorf("bad pattern of folders %q: %w", folder, err)
+		if _, err := filepath.Match(dir, ""); g.glob && err != nil {
+			return nil, fmt.Errorf("bad pattern of folders %q: %w", dir, err)
 		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(headers)) {
@@ -220,7 +221,7 @@ func (s *Taildir) merge(found []foundFile, toEnd bool) {
 			s.rename(f, n.path)
 		}
 		s.byPath[f.path] = f
-		if n.st.Size() != f.pos+f.bare || f.f == nil && n.st.Size() != f.pos {
+		if n.st.Size() != f.pos+f.bare || f.f == nil && !f.unchanged(n.st) {
 			s.enqueue(f)
 		}
 	}
@@ -236,12 +237,15 @@ func sameFile(old string, n foundFile) bool {
 func (s *Taildir) discover(n foundFile, toEnd bool) *tailFile {
 	f := &tailFile{id: n.id, path: n.path, group: n.group, active: time.Now()}
 	if toEnd {
-		f.pos = n.st.Size()
+		f.pos, f.seen = n.st.Size(), n.st.ModTime()
 	}
 	s.mu.Lock()
+	if s.stored[n.id.Inode] { // by one that has gone
+		f.begun++
+	}
 	s.files[n.id] = f
 	s.mu.Unlock()
-	s.changed.Store(true)
+	s.positionMoved()
 	return f
 }
 
@@ -253,7 +257,7 @@ func (s *Taildir) rename(f *tailFile, path string) {
 	s.mu.Lock()
 	f.path = path
 	s.mu.Unlock()
-	s.changed.Store(true)
+	s.positionMoved()
 }
 
 // lose notes that no pattern leads to some files any more. They are read to
@@ -299,17 +303,11 @@ func namesOf(files []*tailFile) map[tail.FileID]string {
 	}
 	names := map[tail.FileID]string{}
 	for folder := range folders {
-		entries, _ := os.ReadDir(folder) // one that is gone has none
-		for _, e := range entries {
-			st, err := e.Info()
-			if err != nil || !st.Mode().IsRegular() {
-				continue
-			}
-			path := filepath.Join(folder, e.Name())
-			if id, err := tail.IdentifyPath(path, st); err == nil && wanted[id] && !compressed(path) {
+		eachFile(folder, func(path string, id tail.FileID) {
+			if wanted[id] {
 				names[id] = path
 			}
-		}
+		})
 	}
 	return names
 }
@@ -325,5 +323,5 @@ func (s *Taildir) forget(f *tailFile) {
 		delete(s.files, f.id)
 	}
 	s.mu.Unlock()
-	s.changed.Store(true)
+	s.positionMoved()
 }

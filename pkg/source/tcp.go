@@ -62,10 +62,14 @@ func listenError(err error, address string, port int, property string) error {
 		err = system // the rest of the text repeats the address
 	}
 	err = fmt.Errorf("listen on %s: %w", address, err)
-	if errors.Is(err, syscall.EADDRINUSE) {
-		return fault.Hint(err, "end the program that has port %d, or change the %s", port, property)
+	var name *net.DNSError
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		err = fault.Hint(err, "end the program that has port %d, or change the %s", port, property)
+	case errors.Is(err, syscall.EADDRNOTAVAIL), errors.As(err, &name):
+		return flume.OfProperty(err, "bind", "host") // no port helps
 	}
-	return err
+	return flume.OfProperty(err, property)
 }
 
 // close closes the ports.

@@ -25,15 +25,18 @@ const (
 	// udpBuffer is what is asked for the system's buffer.
 	udpBuffer = 8 << 20
 
-	udpGuarantee = "the protocol has no answers: a datagram that meets a full buffer is lost, counted and told of where the system counts; " +
+	udpGuarantee = "at most once: the protocol has no answers: a datagram that meets a full buffer is lost, counted and told of where the system counts; " +
 		"while the channel is full, 32 MB of them wait"
 )
 
 // udpServer receives datagrams and puts events made of them.
 type udpServer struct {
-	env     flume.Env
-	conn    *net.UDPConn
-	dropped int64 // by the system, as last told
+	env  flume.Env
+	conn *net.UDPConn
+
+	telling sync.Mutex
+	dropped int64         // by the system, as last told
+	left    chan struct{} // closed when the port may be another's
 
 	mu      sync.Mutex
 	queue   []flume.Event
@@ -52,7 +55,9 @@ func (s *udpServer) open(env flume.Env, host string, port int) error {
 	s.conn = conn.(*net.UDPConn)
 	s.conn.SetReadBuffer(udpBuffer) // as much of it as the system gives
 	s.news, s.space = make(chan struct{}, 1), make(chan struct{}, 1)
-	s.dropped = udpDrops(s.conn.LocalAddr())
+	s.telling.Lock()
+	s.dropped, s.left = udpDrops(s.conn.LocalAddr()), make(chan struct{})
+	s.telling.Unlock()
 	env.Logf("listens on %s", s.conn.LocalAddr())
 	return nil
 }
@@ -67,19 +72,19 @@ func (s *udpServer) close() error {
 	return nil
 }
 
-// run receives until ctx ends; make appends the events of a datagram, whose
-// bytes are theirs.
+// run receives until ctx ends, and then lets the port go while what it has
+// received waits for space; make appends the events of a datagram, whose bytes are
+// theirs.
 func (s *udpServer) run(ctx context.Context, out *Output, c *counters,
 	make func(events []flume.Event, datagram []byte, from netip.AddrPort) []flume.Event) error {
 	received, gaveUp := newSignal(), newSignal()
 	var failed error
 	go func() {
-		failed = s.receive(ctx, gaveUp, make)
+		failed = errors.Join(s.receive(ctx, gaveUp, make), s.leave())
 		received.set()
 	}()
 	tick := time.NewTicker(5 * time.Second)
 	defer tick.Stop()
-	defer s.tellDrops()
 	for done := false; !done; {
 		select {
 		case <-s.news:
@@ -90,7 +95,7 @@ func (s *udpServer) run(ctx context.Context, out *Output, c *counters,
 		}
 		if err := s.flush(out, c); err != nil {
 			gaveUp.set()
-			s.close()
+			err = errors.Join(err, s.leave())
 			<-received.done
 			_ = s.flush(out, c) // it counts what has no place either
 			return err
@@ -129,8 +134,38 @@ func notify(c chan struct{}) {
 	}
 }
 
+// leave closes the port, once the system has told what it dropped there.
+func (s *udpServer) leave() error {
+	s.tellDrops()
+	s.telling.Lock()
+	defer s.telling.Unlock()
+	err := s.close()
+	if !s.hasLeft() {
+		close(s.left)
+	}
+	return err
+}
+
+// hasLeft reports whether the port is closed; telling is held.
+func (s *udpServer) hasLeft() bool {
+	select {
+	case <-s.left:
+		return true
+	default:
+		return false
+	}
+}
+
+// leaves is closed when a source that was told to end has let its port go; what
+// it has received may wait for space on.
+func (s *udpServer) leaves() <-chan struct{} {
+	s.telling.Lock()
+	defer s.telling.Unlock()
+	return s.left
+}
+
 // receive reads datagrams, and waits while too many of them have no space. When
-// ctx ends it takes what the system still has.
+// ctx ends it takes what the system still has, as much as its buffer holds.
 func (s *udpServer) receive(ctx context.Context, gaveUp signal, make func([]flume.Event, []byte, netip.AddrPort) []flume.Event) error {
 	const drain = 20 * time.Millisecond
 	stop := context.AfterFunc(ctx, func() { s.conn.SetReadDeadline(time.Now().Add(drain)) })
@@ -159,24 +194,43 @@ func (s *udpServer) receive(ctx context.Context, gaveUp signal, make func([]flum
 		before := len(s.queue)
 		s.queue = make(s.queue, bytes.Clone(buf[:n]), from)
 		s.waiting += n + (len(s.queue)-before)*udpEventCost
-		full := s.waiting > udpWaiting
 		s.mu.Unlock()
 		notify(s.news)
-		for full {
-			select {
-			case <-s.space:
-			case <-gaveUp.done:
-				return nil
-			}
-			s.mu.Lock()
-			full = s.waiting > udpWaiting
-			s.mu.Unlock()
+		if !s.awaitSpace(ctx, gaveUp) {
+			return nil
+		}
+	}
+}
+
+// awaitSpace waits while too much is in the queue; false means that nothing more
+// has a place there. When ctx has ended, nothing is waited for.
+func (s *udpServer) awaitSpace(ctx context.Context, gaveUp signal) bool {
+	for {
+		s.mu.Lock()
+		waiting := s.waiting
+		s.mu.Unlock()
+		switch {
+		case waiting <= udpWaiting:
+			return true
+		case ctx.Err() != nil:
+			return waiting <= udpWaiting+udpBuffer
+		}
+		select {
+		case <-s.space:
+		case <-ctx.Done():
+		case <-gaveUp.done:
+			return false
 		}
 	}
 }
 
 // tellDrops tells of datagrams that the system had no space for.
 func (s *udpServer) tellDrops() {
+	s.telling.Lock()
+	defer s.telling.Unlock()
+	if s.hasLeft() {
+		return
+	}
 	now := udpDrops(s.conn.LocalAddr())
 	if n := now - s.dropped; n > 0 {
 		s.dropped = now
@@ -257,6 +311,12 @@ func (s *NetcatUDP) Open(env flume.Env) error {
 
 // Addr is the address that Open listens on.
 func (s *NetcatUDP) Addr() net.Addr { return s.server.conn.LocalAddr() }
+
+// Holds is the port.
+func (s *NetcatUDP) Holds() []flume.Holding { return []flume.Holding{flume.HoldPort("udp", s.port)} }
+
+// Left is closed when the source has been told to end and the port is free.
+func (s *NetcatUDP) Left() <-chan struct{} { return s.server.leaves() }
 
 // Close closes the port.
 func (s *NetcatUDP) Close() error { return s.server.close() }

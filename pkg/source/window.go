@@ -1,10 +1,7 @@
 package source
 
 import (
-	"errors"
 	"io"
-	"os"
-	"path/filepath"
 
 	"github.com/logpipe/logpipe/pkg/flume"
 )
@@ -30,9 +27,6 @@ func (w *fileWindow) clear() {
 	}
 }
 
-// full reports whether fill would need a larger buffer.
-func (w *fileWindow) full() bool { return w.start == 0 && w.end == len(w.buf) }
-
 // fill reads on; at is where in the file the window starts. It returns 0 at the
 // end of the file.
 func (w *fileWindow) fill(r io.ReaderAt, at int64) (int, error) {
@@ -49,24 +43,4 @@ func (w *fileWindow) fill(r io.ReaderAt, at int64) (int, error) {
 		err = nil
 	}
 	return n, err
-}
-
-// writeWhole replaces a file so that a kill leaves the old one or the new one;
-// with durable that holds for a loss of power too, at the cost of waiting for
-// the disk.
-func writeWhole(name string, data []byte, durable bool) error {
-	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".*.tmp")
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	if err == nil && durable {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err == nil {
-		if err = os.Rename(f.Name(), name); err == nil {
-			return nil
-		}
-	}
-	return errors.Join(err, os.Remove(f.Name()))
 }

@@ -69,6 +69,7 @@ func addValues(c NumberColumn, groups []uint32, values []record.Value) {
 type Group struct {
 	Table   *Table
 	Columns []Column
+	Records int64 // that have been added to the columns; counted by who adds them
 }
 
 // NewGroup returns an empty group table whose columns the functions make.
@@ -110,9 +111,10 @@ func (g *Group) Merge(from *Group) {
 		list[i] = uint32(i)
 	}
 	g.MergeSome(from, list)
+	g.Records += from.Records
 }
 
-// MergeSome adds the groups of from whose numbers are listed.
+// MergeSome adds the groups of from whose numbers are listed, but not to Records.
 func (g *Group) MergeSome(from *Group, list []uint32) {
 	ids := make([]uint32, len(list))
 	for i, n := range list {
@@ -129,6 +131,7 @@ func (g *Group) MergeSome(from *Group, list []uint32) {
 // Reset empties the table and its columns and keeps their memory.
 func (g *Group) Reset() {
 	g.Table.Reset()
+	g.Records = 0
 	for _, c := range g.Columns {
 		c.Reset()
 	}

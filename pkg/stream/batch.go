@@ -15,7 +15,8 @@ type Batch struct {
 	Rejected []Reject
 	Block    uint64 // number of the block
 	Time     int64  // arrival of the block, ns since 1970 UTC
-	Blank    int    // lines that the first stage has taken for no records: blank ones, headers
+	Blank    int    // lines that the stage has taken for no records: blank ones, headers
+	Account         // what Process has done with records of the batch that it does not hand on
 	Sniffed  any    // what the first stage's Sniff returned for the block, or nil
 	pool     []*record.Record
 	used     int
@@ -27,6 +28,7 @@ type Reject struct {
 	Line []byte // borrowed from the block
 	Err  error
 	Late bool                    // refused for its time alone
+	Lost bool                    // by the sink's own stage: what was to be stored is not
 	To   func(line []byte) error // where the stage wants the line, called in input order; or nil
 }
 
@@ -37,7 +39,7 @@ func NewBatch() *Batch { return &Batch{} }
 func (b *Batch) Reset() {
 	b.Records, b.Rejected = b.Records[:0], b.Rejected[:0]
 	b.Arena.Buf = b.Arena.Buf[:0]
-	b.used, b.Blank = 0, 0
+	b.used, b.Blank, b.Account = 0, 0, Account{}
 }
 
 // New appends a record to the batch; the caller resets or begins it.
@@ -69,12 +71,13 @@ func (b *Batch) Reject(r *record.Record, err error) {
 }
 
 // moveTo gives what b holds to dst, which is empty but for room that b takes.
-// The rejected records stay: they are the concern of who calls.
+// The rejected records and the counts stay: they are the concern of who calls.
 func (b *Batch) moveTo(dst *Batch) *Batch {
 	dst.Reset()
-	rejected := b.Rejected
+	rejected, account := b.Rejected, b.Account
 	*dst, *b = *b, *dst
 	b.Rejected, dst.Rejected = rejected, b.Rejected
+	b.Account, dst.Account = account, Account{}
 	for _, r := range dst.Records {
 		if r.Arena == &b.Arena {
 			r.Arena = &dst.Arena
@@ -119,6 +122,8 @@ func (f Map) Process(b *Batch, emit Emit) error {
 		if keep {
 			b.Records[n] = r
 			n++
+		} else {
+			b.Dropped++
 		}
 	}
 	b.Records = b.Records[:n]

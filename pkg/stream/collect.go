@@ -22,6 +22,8 @@ func (e *engine) finish(ctx context.Context, j *job) error {
 	err := e.part(ctx, j)
 	if err == nil || !e.opts.Stop {
 		e.ledger.In += int64(len(j.block.Long))
+		e.leave(j.leftOut)
+		e.blank += j.blank(e.plan)
 	}
 	if err == nil {
 		err = e.tail.controls(ctx, j)
@@ -30,6 +32,9 @@ func (e *engine) finish(ctx context.Context, j *job) error {
 		close(j.through)
 	}
 	e.ledger.Bytes += int64(len(j.block.Data))
+	if err == nil {
+		err = e.refused()
+	}
 	e.col.line += j.result.lines
 	if !e.tail.watermarked {
 		select {
@@ -54,6 +59,26 @@ func (e *engine) finish(ctx context.Context, j *job) error {
 	return err
 }
 
+// leave counts what the source has left out so far.
+func (e *engine) leave(n int64) {
+	if n > e.leftOut {
+		e.ledger.In += n - e.leftOut
+		e.leftOut = n
+	}
+}
+
+// blank is how many lines of the block a stage that reads lines has taken for none.
+func (j *job) blank(p *plan) int64 {
+	if _, ok := p.first().(Framer); ok {
+		return 0 // a record may be several lines
+	}
+	n := j.result.lines - j.in
+	for _, l := range j.block.Long {
+		n -= max(1, l.Lines)
+	}
+	return max(0, n)
+}
+
 // counted tells the counts to who has to know them when a write does not end.
 func (e *engine) counted() {
 	if e.opts.OnBlock != nil {
@@ -76,6 +101,10 @@ func (e *engine) part(ctx context.Context, j *job) error {
 		err = e.report(res.rejected)
 		e.ledger.In += res.in
 		j.in += res.in
+		for i := range res.tallies {
+			e.heads[i].add(res.tallies[i])
+			res.tallies[i] = tally{}
+		}
 	}
 	if err == nil {
 		err = res.err
@@ -100,6 +129,11 @@ func (e *engine) report(list []Rejection) error {
 			e.ledger.Late++
 		} else {
 			e.ledger.Rejected++
+		}
+		// Where there is no other stage, lines are read for the sink alone.
+		long, _ := r.Err.(errLong)
+		if r.Lost || e.refuser != nil && len(e.plan.all) == 1 && r.Stage == "" && !long.Taken {
+			e.ledger.Refused++
 		}
 		r.Name, r.Num = e.col.name, e.col.line+int64(r.Pos)
 		if r.To != nil {
@@ -130,19 +164,20 @@ type tail struct {
 	ctx         context.Context
 	wrote       time.Time // last output
 	source      string    // of the records at hand
+	marked      bool      // the input has marks
+	last        bool      // its last mark has come
+	placed      bool      // the places of the records that come to the sink are known
+	tallies     []tally   // of ops
+	depth       int       // calls of Process that have not returned
+	settled     bool      // no worker folds any more
+	unwanted    int       // how many of ops hold, at the end, what nobody wants
 }
 
 func newTail(e *engine) (*tail, error) {
 	t := &tail{e: e, wrote: time.Now(), scanner: record.NewScanner()}
 	p := e.plan
-	if p.fold != nil {
-		var err error
-		if t.folder, err = p.fold.Fold(e.opts.Env); err != nil {
-			return nil, err
-		}
-	}
-	if t.folder != nil && len(p.rest) > 0 {
-		spare(t.folder, p.rest[0])
+	if err := t.fold(p); err != nil {
+		return nil, err
 	}
 	env := *e.opts.Env
 	env.InOrder = true
@@ -150,6 +185,7 @@ func newTail(e *engine) (*tail, error) {
 	var names []string
 	var places []placing
 	placings := p.placings()
+	t.placed = placings[len(placings)-1].known
 	stage := 0
 	add := func(name string, op Operator) {
 		t.ops, names, places = append(t.ops, op), append(names, name), append(places, placings[stage])
@@ -173,11 +209,27 @@ func newTail(e *engine) (*tail, error) {
 	}
 	t.emit = make([]Emit, len(t.ops)+1)
 	t.emit[len(t.ops)] = t.write
+	t.tallies = make([]tally, len(t.ops))
 	for i := len(t.ops) - 1; i >= 0; i-- {
-		t.emit[i] = t.step(t.ops[i], names[i], places[i], t.emit[i+1])
+		t.tallies[i].name = names[i]
+		t.emit[i] = t.step(t.ops[i], &t.tallies[i], places[i], t.emit[i+1])
 	}
 	t.link()
 	return t, nil
+}
+
+// fold makes the folder of a plan that has one.
+func (t *tail) fold(p *plan) (err error) {
+	if p.fold == nil {
+		return nil
+	}
+	if t.folder, err = p.fold.Fold(t.e.opts.Env); err != nil {
+		return err
+	}
+	if t.folder != nil && len(p.rest) > 0 {
+		spare(t.folder, p.rest[0])
+	}
+	return nil
 }
 
 // spare tells a folder what the stage behind it has no use for.
@@ -196,14 +248,21 @@ func spare(f Folder, behind Stage) {
 	}
 }
 
-func (t *tail) step(op Operator, name string, place placing, next Emit) Emit {
+func (t *tail) step(op Operator, n *tally, place placing, next Emit) Emit {
 	return func(b *Batch) error {
-		before := len(b.Rejected)
+		n.in += int64(len(b.Records))
+		before, account, blank := len(b.Rejected), b.Account, b.Blank
+		t.depth++
 		err := placed(op.Process(b, next), place)
+		t.depth--
+		n.Account.add(b.Account.minus(account))
+		n.Dropped += int64(b.Blank - blank)
+		b.Account, b.Blank = account, blank
 		list := b.Rejected[min(before, len(b.Rejected)):]
 		b.Rejected = b.Rejected[:min(before, len(b.Rejected))]
 		for _, r := range list {
-			if err2 := t.e.report([]Rejection{{Reject: r, Stage: name}}); err == nil {
+			n.refuse(r.Late)
+			if err2 := t.e.report([]Rejection{{Reject: r, Stage: n.name}}); err == nil {
 				err = err2
 			}
 		}
@@ -234,9 +293,12 @@ func (t *tail) take(ctx context.Context, j *job) error {
 		return err
 	}
 	res := &j.result
-	for _, b := range res.batches {
+	for i, b := range res.batches {
 		j.out += int64(len(b.Records))
 		if err := t.pass(b); err != nil {
+			for _, b := range res.batches[i+1:] {
+				t.e.behind += int64(len(b.Records))
+			}
 			return err
 		}
 	}
@@ -252,7 +314,10 @@ func (t *tail) take(ctx context.Context, j *job) error {
 	j.out += res.records
 	if len(res.out) > 0 {
 		t.e.ledger.Out += res.records
+		t.e.written += res.records
 		t.wrote = time.Now()
+		t.e.place(res.pos)
+		res.pos = nil
 		return t.e.sink.Write(ctx, res.out)
 	}
 	return nil
@@ -265,7 +330,9 @@ func (t *tail) write(b *Batch) error {
 	}
 	t.out = b.AppendJSON(t.out[:0])
 	t.e.ledger.Out += int64(len(b.Records))
+	t.e.written += int64(len(b.Records))
 	t.wrote = time.Now()
+	t.placeBatch(b)
 	return t.e.sink.Write(t.ctx, t.out)
 }
 
@@ -273,13 +340,22 @@ func (t *tail) write(b *Batch) error {
 // of every operator, in order.
 func (t *tail) flush(ctx context.Context, stopped bool) error {
 	t.ctx = ctx
+	t.settled = !stopped
+	if t.marked && !t.last {
+		if err := t.enter(&Control{Kind: ControlCut}); err != nil {
+			return err
+		}
+	}
 	if t.folder != nil && !stopped {
 		if err := t.folder.Flush(t.emit[0]); err != nil && !errors.Is(err, ErrStop) {
 			return err
 		}
 	}
 	for i, op := range t.ops {
-		if err := op.Flush(t.emit[i+1]); err != nil && !errors.Is(err, ErrStop) {
+		err := op.Flush(t.emit[i+1])
+		if errors.Is(err, ErrStop) {
+			t.unwanted = i + 1
+		} else if err != nil {
 			return err
 		}
 	}
@@ -309,90 +385,4 @@ func (t *tail) rejectedValues(running bool) int64 {
 		}
 	}
 	return n
-}
-
-// clock drives what happens by time rather than by input.
-type clock struct {
-	e      *engine
-	tick   <-chan time.Time
-	ticker *time.Ticker
-	due    []time.Time
-	held   bool
-	count  time.Time
-}
-
-func newClock(e *engine) *clock {
-	c := &clock{e: e, count: time.Now()}
-	every := time.Second
-	if f, ok := e.tail.folder.(Ticker); ok {
-		e.tail.tickers = append(e.tail.tickers, f)
-	}
-	for _, t := range e.tail.tickers {
-		if d := t.Every(); d > 0 {
-			every = min(every, max(d, 10*time.Millisecond))
-		}
-		c.due = append(c.due, time.Now().Add(t.Every()))
-	}
-	c.ticker = time.NewTicker(every)
-	c.tick = c.ticker.C
-	return c
-}
-
-func (c *clock) stop() { c.ticker.Stop() }
-
-// act runs the tickers that are due and tells what is held.
-func (c *clock) act(ctx context.Context, now time.Time) error {
-	t := c.e.tail
-	t.ctx = ctx
-	for i, tk := range t.tickers {
-		if tk.Every() <= 0 || now.Before(c.due[i]) {
-			continue
-		}
-		c.due[i] = c.due[i].Add(tk.Every())
-		if c.due[i].Before(now) {
-			c.due[i] = now.Add(tk.Every())
-		}
-		if err := tk.Tick(now, t.after(tk)); err != nil {
-			return err
-		}
-	}
-	if c.e.opts.OnCount != nil && now.Sub(c.count) >= time.Second {
-		c.count = now
-		c.e.opts.OnCount(c.e.ledger)
-	}
-	c.hold(now)
-	return nil
-}
-
-// after is the Emit behind the operator or folder that ticks.
-func (t *tail) after(tk Ticker) Emit {
-	for i, op := range t.ops {
-		if any(op) == any(tk) {
-			return t.emit[i+1]
-		}
-	}
-	return t.emit[0]
-}
-
-func (c *clock) hold(now time.Time) {
-	t := c.e.tail
-	if c.held || c.e.opts.OnHold == nil || c.e.ledger.In == 0 || now.Sub(t.wrote) < c.e.opts.HoldFor {
-		return
-	}
-	if t.folder != nil {
-		if text := t.folder.Holding(); text != "" {
-			c.held = true
-			c.e.opts.OnHold(text)
-			return
-		}
-	}
-	for _, op := range t.ops {
-		if h, ok := op.(interface{ Holding() string }); ok {
-			if text := h.Holding(); text != "" {
-				c.held = true
-				c.e.opts.OnHold(text)
-				return
-			}
-		}
-	}
 }

@@ -53,14 +53,14 @@ func (w *worker) scanColumns(data []byte) {
 	c.Begin(data)
 	bad := func(l record.BadLine) { w.badLine(l.Line, l.Pos, l.Err) }
 	reject := func(row int, err error) {
-		res.rejected = append(res.rejected, Rejection{Stage: w.plan.fold.Name(),
-			Reject: Reject{Pos: c.Pos[row], Line: bytes.Clone(c.Record(row).Line), Err: err}})
+		w.reject(0, Reject{Pos: c.Pos[row], Line: bytes.Clone(c.Record(row).Line), Err: err})
 	}
 	pos := uint32(0)
 	for at := 0; at < len(data); {
 		next, lines := c.Scan(at, pos, bad)
 		at, pos = next, pos+lines
 		res.in += int64(c.Len())
+		res.tallies[0].in += int64(c.Len())
 		w.columns.fold.ProcessColumns(c, w.turn, reject)
 	}
 	res.lines = int64(pos)

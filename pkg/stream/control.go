@@ -22,6 +22,7 @@ type Control struct {
 	Kind    ControlKind `json:"@logpipe"`
 	Token   string      `json:"token"`
 	Version int         `json:"version,omitempty"` // of the format, in open
+	Every   int64       `json:"every,omitempty"`   // how often marks are to come, ms, in open; 0 = not told
 
 	// Source is the partition that the records behind a source line come from, as
 	// topic/partition, or that a watermark line is about; "" is all.
@@ -41,16 +42,89 @@ type Control struct {
 	Instance   string           `json:"instance,omitempty"`
 	Generation int32            `json:"generation,omitempty"`
 	Offsets    map[string]int64 `json:"offsets,omitempty"` // by topic/partition: the next record's
+	// Topics are the ids of the topics of Offsets, by name, where they are known: one
+	// that is made anew has its name, and another id.
+	Topics map[string]string `json:"topics,omitempty"`
+	// Leaders are, by topic/partition, the epochs of the leaders by which the records before
+	// Offsets were written, where they are known.
+	Leaders map[string]int32 `json:"leaders,omitempty"`
+	// Again names, in open, the command whose rows hold other records when the same are
+	// read again: a transaction cannot make them come once.
+	Again string `json:"again,omitempty"`
+	// Last tells that reading has ended here, and not because the reader has died.
+	Last bool `json:"last,omitempty"`
+	// Until is, by source, how far event time had come in each command that makes rows
+	// of windows, first to last, when the mark passed it (ns since 1970 UTC, 0 where
+	// no window was out): the rows up to there are out with the mark. In a reset it is what the
+	// group has committed so, and each command takes its own off.
+	Until map[string][]int64 `json:"until,omitempty"`
 	// Behind are the sources that have records already: windows wait for them.
 	Behind []string `json:"behind,omitempty"`
 	Ledger []Counts `json:"ledger,omitempty"` // of the commands so far, first to last
 
 	latest int64
+	came   []tally // the counts of the operators when a mark came to this command
 }
 
 // Latest is the largest event time of the records before c, for a fold that has one;
 // MinTime without any.
 func (c *Control) Latest() int64 { return c.latest }
+
+// Kept is, by source, the Until of the next command that makes rows of windows. Under
+// "" is what holds for records that come from all sources, as rows do: the least.
+func (c *Control) Kept() map[string]int64 {
+	kept := make(map[string]int64)
+	for source, list := range c.Until {
+		if len(list) > 0 && list[0] != 0 {
+			kept[source] = list[0]
+		}
+	}
+	least := int64(MaxTime)
+	for source := range c.Offsets {
+		at, ok := kept[source]
+		if !ok {
+			return kept // nothing of this one is out: none of its records may be left out
+		}
+		least = min(least, at)
+	}
+	if least != MaxTime {
+		kept[""] = least
+	}
+	return kept
+}
+
+// Took is the reset c for the commands behind one that has taken its Kept. Its rows
+// come from no partition: who waited for those that have records would wait for ever.
+func (c *Control) Took() *Control {
+	next := *c
+	next.Behind = nil
+	next.Until = map[string][]int64{}
+	for source, list := range c.Until {
+		if len(list) > 1 {
+			next.Until[source] = list[1:]
+		}
+	}
+	return &next
+}
+
+// Reached is the mark c behind a command whose rows of windows that end up to until,
+// or up to what was kept of a source, are out; MinTime for none.
+func (c *Control) Reached(until int64, kept map[string]int64) *Control {
+	next := *c
+	next.Until = map[string][]int64{}
+	for source := range c.Offsets {
+		at := until
+		if k, ok := kept[source]; ok {
+			at = max(at, k)
+		}
+		if at == MinTime {
+			at = 0
+		}
+		list := c.Until[source]
+		next.Until[source] = append(list[:len(list):len(list)], at)
+	}
+	return &next
+}
 
 // ControlKind is what a Control is.
 type ControlKind string
@@ -62,15 +136,22 @@ const (
 	ControlWatermark ControlKind = "watermark" // event time has come up to Time, or Source is idle
 	ControlMark      ControlKind = "mark"      // what came before is read up to Offsets: to be committed by who is done with it
 	ControlReset     ControlKind = "reset"     // reading begins anew at Offsets: what came before and is not committed comes again
+	// ControlCut is told within a command only, and is no line: the input has ended
+	// without its last mark. None from before may pass with rows that hold what came
+	// behind it.
+	ControlCut ControlKind = "cut"
 )
 
 // ControlVersion is the version of the format that is written and read.
 const ControlVersion = 1
 
-// Counts are the records of one command up to a mark. Of a command that lets records
-// through, In = Out + Rejected + Late + Dropped + Open, where Dropped are those that it
-// leaves out by its purpose; of one that makes rows, Folded are those that went into
-// them, and Out counts the rows.
+// Counts are the records of one command up to a mark:
+//
+//	In + Made = Out + Rejected + Late + Dropped + Folded + Again + Open
+//
+// Dropped are those that it leaves out by its purpose, and blank lines; Folded are those
+// that went into rows, and Made are these rows, which are part of Out. Open are rows, or
+// records, that it still holds: none, where a mark passes when all before it is out.
 type Counts struct {
 	Stage    string `json:"stage"`
 	In       int64  `json:"in"`
@@ -79,6 +160,8 @@ type Counts struct {
 	Late     int64  `json:"late,omitempty"`
 	Dropped  int64  `json:"dropped,omitempty"`
 	Folded   int64  `json:"folded,omitempty"`
+	Made     int64  `json:"made,omitempty"`
+	Again    int64  `json:"again,omitempty"` // forgotten, or of a transaction that was taken back: they come again
 	Open     int64  `json:"open,omitempty"`
 }
 

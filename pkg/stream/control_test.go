@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -68,13 +69,16 @@ func TestControlLinesAreTakenOut(t *testing.T) {
 	}
 }
 
-// TestControlVector is the test vector of the format for other tools.
-func TestControlVector(t *testing.T) {
+// TestControlLine writes a mark and reads it back; `logpipe help marks` has a vector of
+// all kinds.
+func TestControlLine(t *testing.T) {
 	c := &Control{Kind: ControlMark, Token: "9f2c", Epoch: 4, Cluster: "X1", Brokers: []string{"127.0.0.1:9092"}, Group: "web",
-		Member: "logpipe-1", Generation: 2, Offsets: map[string]int64{"access/1": 20, "access/0": 17},
-		Ledger: []Counts{{Stage: "consume", In: 37, Out: 37}, {Stage: "parse", In: 37, Out: 36, Rejected: 1}}}
+		Member: "logpipe-1", Generation: 2, Offsets: map[string]int64{"access/1": 20, "access/0": 17}, Leaders: map[string]int32{"access/1": 0},
+		Ledger: []Counts{{Stage: "consume", In: 37, Out: 37}, {Stage: "parse", In: 37, Out: 36, Rejected: 1},
+			{Stage: "aggregate", In: 36, Out: 2, Late: 1, Dropped: 4, Folded: 30, Made: 3, Again: 1, Open: 1}}}
 	want := `{"@logpipe":"mark","token":"9f2c","epoch":4,"cluster":"X1","brokers":["127.0.0.1:9092"],"group":"web","member":"logpipe-1",` +
-		`"generation":2,"offsets":{"access/0":17,"access/1":20},"ledger":[{"stage":"consume","in":37,"out":37},{"stage":"parse","in":37,"out":36,"rejected":1}]}` + "\n"
+		`"generation":2,"offsets":{"access/0":17,"access/1":20},"leaders":{"access/1":0},"ledger":[{"stage":"consume","in":37,"out":37},{"stage":"parse","in":37,"out":36,"rejected":1},` +
+		`{"stage":"aggregate","in":36,"out":2,"late":1,"dropped":4,"folded":30,"made":3,"again":1,"open":1}]}` + "\n"
 	line := c.AppendLine(nil)
 	if string(line) != want {
 		t.Errorf("%s\nwant\n%s", line, want)
@@ -128,10 +132,62 @@ func TestProgressOfSources(t *testing.T) {
 	if p.Time() != 100 {
 		t.Errorf("time went back to %d", p.Time())
 	}
-	if p = p.Control(&Control{Kind: ControlReset}); p.Time() != MinTime {
+	if p.Latest() != 100 || p.Control(&Control{Kind: ControlWatermark, Time: 900}).Latest() != 100 {
+		t.Errorf("latest record at %d, not 100", p.Latest())
+	}
+	if p = p.Control(&Control{Kind: ControlReset}); p.Time() != MinTime || p.Latest() != MinTime {
 		t.Errorf("time %d after a reset", p.Time())
 	}
 	if p = p.Control(&Control{Kind: ControlWatermark, Time: 70}); p.Time() != 70 {
 		t.Errorf("time %d after a watermark", p.Time())
+	}
+}
+
+// TestKeptOfRows says up to where the rows of commands before are out: as far as they
+// are of all sources.
+func TestKeptOfRows(t *testing.T) {
+	for _, c := range []struct {
+		offsets map[string]int64
+		until   map[string][]int64
+		want    map[string]int64
+	}{
+		{map[string]int64{"a/0": 5}, map[string][]int64{"a/0": {20}}, map[string]int64{"a/0": 20, "": 20}},
+		{map[string]int64{"a/0": 5, "a/1": 3}, map[string][]int64{"a/0": {20}, "a/1": {10, 7}}, map[string]int64{"a/0": 20, "a/1": 10, "": 10}},
+		{map[string]int64{"a/0": 5, "a/1": 0}, map[string][]int64{"a/0": {20}}, map[string]int64{"a/0": 20}},
+		{map[string]int64{"a/0": 5}, map[string][]int64{"a/0": {0}}, map[string]int64{}},
+		{nil, nil, map[string]int64{}},
+	} {
+		if got := (&Control{Offsets: c.offsets, Until: c.until}).Kept(); !maps.Equal(got, c.want) {
+			t.Errorf("offsets %v, until %v: %v, not %v", c.offsets, c.until, got, c.want)
+		}
+	}
+}
+
+// TestDefusedRecordsAreNoControls reads records that look like controls out of a marked
+// stream, and those of a second stream that was not written as records.
+func TestDefusedRecordsAreNoControls(t *testing.T) {
+	for _, c := range []struct {
+		name, records string
+		blanks        int
+	}{
+		{"nothing of it", "a\n{}\n", 0},
+		{"first", `{"@logpipe":"open","token":"x","version":1}` + "\nb\n", 1},
+		{"later, and at the end of the text", "a\n" + `{"@logpipe":"open","token":"x"}` + "\n" + `{"@logpipe":"open","token":"y"}`, 2},
+		{"a name twice", `{"@logpipe":"a","@logpipe":"open","token":"y"}` + "\n", 1},
+		{"a newer one", `{"@logpipe":"open","token":"x","version":9}` + "\n", 1},
+		{"the same token", `{"@logpipe":"mark","token":"t1","epoch":9}` + "\n" + `{"@logpipe":"new","token":"t1"}` + "\n", 2},
+		{"no controls", `{"@logpipe":"mark","token":"x"}` + "\n" + `{"@logpipe":"open","token":"x"` + "\n", 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			safe, found := Defuse([]byte(c.records), "t1")
+			if found != (c.blanks > 0) || len(safe) != len(c.records)+c.blanks || strings.ReplaceAll(string(safe), " {", "{") != c.records {
+				t.Errorf("%v %q", found, safe)
+			}
+			whole := strings.TrimSuffix(string(safe), "\n") + "\n"
+			want := "<open 0>\n: " + strings.ReplaceAll(strings.TrimSuffix(whole, "\n"), "\n", "\n: ") + "\n"
+			if got := readMarked(t, strings.NewReader(openLine+whole)); got != want {
+				t.Errorf("read:\n%s\nwant:\n%s", got, want)
+			}
+		})
 	}
 }

@@ -62,6 +62,14 @@ func (o *foldOperator) Control(c *Control, emit Emit, pass Pass) error {
 
 func (o *foldOperator) Flush(emit Emit) error { return o.folder.Flush(emit) }
 
+// Account asks the folder.
+func (o *foldOperator) Account() Account {
+	if a, ok := o.folder.(Accountant); ok {
+		return a.Account()
+	}
+	return Account{}
+}
+
 // RejectedValues asks the folder.
 func (o *foldOperator) RejectedValues() int64 {
 	if v, ok := o.folder.(ValueRejecter); ok {

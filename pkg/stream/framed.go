@@ -30,6 +30,15 @@ type owed struct {
 	lines int // of the block
 }
 
+// leaverOf is the Leaver that src is, or that it reads from; nil without one.
+func leaverOf(src Source) Leaver {
+	if f, ok := src.(*framed); ok {
+		src = f.src
+	}
+	l, _ := src.(Leaver)
+	return l
+}
+
 // enderOf is the Ender that src is, or that it reads from; nil without one.
 func enderOf(src Source) Ender {
 	if f, ok := src.(*framed); ok {

@@ -17,14 +17,15 @@ func joint(s Stage) Operator {
 	if f, ok := s.(Framer); ok {
 		return &reframer{framer: f, out: NewBatch()}
 	}
-	return &relines{}
+	return &relines{returns: keepsReturns(s)}
 }
 
 // relines cuts lines as a Reader does: at the line ends that they hold, and
 // without a carriage return before these.
 type relines struct {
-	begun bool
-	list  []*record.Record
+	returns bool // with it
+	begun   bool
+	list    []*record.Record
 }
 
 func (o *relines) Process(b *Batch, emit Emit) error {
@@ -49,8 +50,14 @@ func (o *relines) Process(b *Batch, emit Emit) error {
 				next.Reset(nil, r.Arena)
 				next.Pos, next.Block, next.Meta = r.Pos, r.Block, r.Meta
 			}
-			next.Line = bytes.TrimSuffix(line, []byte{'\r'})
+			if !o.returns {
+				line = bytes.TrimSuffix(line, []byte{'\r'})
+			}
+			next.Line = line
 			o.list = append(o.list, next)
+			if more {
+				b.Made++
+			}
 		}
 	}
 	b.Records = append(b.Records[:0], o.list...)
@@ -66,14 +73,23 @@ type reframer struct {
 	begun  bool
 	skip   func([]byte) (int, bool, string) // reads over a record that is too long, or nil
 	out    *Batch
+	folded int64 // lines of which records were made
+	made   int64 // those records
+}
+
+// Account implements Accountant: a line that is a record by itself has passed.
+func (o *reframer) Account() Account {
+	same := min(o.folded, o.made)
+	return Account{Folded: o.folded - same, Made: o.made - same, Open: int64(countLines(o.buf))}
 }
 
 func (o *reframer) Process(b *Batch, emit Emit) error {
 	if len(b.Records) == 0 {
 		return nil
 	}
-	held := bytes.Count(o.buf, []byte{'\n'})
+	held := countLines(o.buf)
 	o.buf = b.AppendJSON(o.buf)
+	b.Made += int64(countLines(o.buf) - held - len(b.Records)) // a record may be several lines
 	if !o.begun {
 		o.buf = bytes.TrimPrefix(o.buf, bom)
 		o.begun = true
@@ -81,6 +97,7 @@ func (o *reframer) Process(b *Batch, emit Emit) error {
 	at := 0
 	if o.skip != nil {
 		n, ended, _ := o.skip(o.buf)
+		o.folded += int64(countLines(o.buf[:n]))
 		if at = n; ended {
 			o.skip = nil
 		}
@@ -92,13 +109,15 @@ func (o *reframer) Process(b *Batch, emit Emit) error {
 	pos := b.Records[0].Pos
 	b.Records = b.Records[:0]
 	o.out.Block, o.out.Time = b.Block, b.Time
-	if err := o.emit(b, o.buf[at:end], pos, held, emit); err != nil {
+	left, err := o.emit(b, o.buf[at:end], pos, held, emit)
+	o.buf = append(o.buf[:0], o.buf[end-left:]...)
+	if err != nil {
 		return err
 	}
-	o.buf = append(o.buf[:0], o.buf[end:]...)
 	if o.skip == nil && len(o.buf) > maxRecord {
 		o.skip = o.framer.Skip()
 		o.skip(o.buf)
+		o.folded, o.made = o.folded+int64(countLines(o.buf)), o.made+1
 		o.buf = o.buf[:0]
 		b.Rejected = append(b.Rejected, Reject{Pos: pos, Err: errTooLong})
 	}
@@ -111,15 +130,18 @@ const maxRecord = MaxLine + 1
 var errTooLong = fmt.Errorf("record is longer than the limit of %d MiB and was skipped", MaxLine>>20)
 
 // emit hands on the records of text, which have come with b and before. pos is the
-// place of b's first line; held lines of text had come before it.
-func (o *reframer) emit(b *Batch, text []byte, pos uint32, held int, emit Emit) error {
+// place of b's first line; held lines of text had come before it. left is how much of
+// text is nobody's because of the error.
+func (o *reframer) emit(b *Batch, text []byte, pos uint32, held int, emit Emit) (left int, err error) {
 	lines := 0
 	for len(text) > 0 {
 		o.out.Reset()
 		for len(text) > 0 && len(o.out.Records) < BatchSize {
 			line, n := o.framer.Next(text)
 			at := pos + uint32(max(0, lines-held))
-			lines += bytes.Count(text[:n], []byte{'\n'})
+			read := countLines(text[:n])
+			lines += read
+			o.folded, o.made = o.folded+int64(read), o.made+1
 			text = text[n:]
 			if n > maxRecord && b != nil {
 				b.Rejected = append(b.Rejected, Reject{Pos: at, Err: errTooLong})
@@ -130,10 +152,10 @@ func (o *reframer) emit(b *Batch, text []byte, pos uint32, held int, emit Emit) 
 			r.Pos, r.Block = at, o.out.Block
 		}
 		if err := emit(o.out); err != nil {
-			return err
+			return len(text), err
 		}
 	}
-	return nil
+	return 0, nil
 }
 
 // Flush hands on what the end of the input ends.
@@ -141,5 +163,7 @@ func (o *reframer) Flush(emit Emit) error {
 	if o.skip != nil {
 		return nil
 	}
-	return o.emit(nil, o.buf, 0, 0, emit)
+	left, err := o.emit(nil, o.buf, 0, 0, emit)
+	o.buf = o.buf[len(o.buf)-left:]
+	return err
 }

@@ -28,7 +28,15 @@ type Reader struct {
 	err    error // why the input ended, told after its last whole lines
 	maxLen int
 	free   chan []byte
+
+	// Long, where set, takes the lines that are longer than MaxLine.
+	Long LongTaker
 }
+
+// LongTaker takes a line that is too long to be held, piece by piece, without its
+// end: the Writer is closed behind the last piece, also where the end never comes. It
+// has no errors to tell the reader.
+type LongTaker func() io.WriteCloser
 
 // NewReader reads in, which messages call name. framer says where records end
 // (nil: with each line).
@@ -167,8 +175,18 @@ func (r *Reader) skip(ctx context.Context, buf []byte) (*Block, error) {
 	var failed error
 	step, piece := r.framer.Skip(), buf
 	buf = buf[:cap(buf)-record.Padding-1]
+	taker := io.WriteCloser(nobody{})
+	if long.Taken = r.Long != nil; long.Taken {
+		taker = r.Long()
+	}
+	defer taker.Close()
 	for {
 		n, ended, fault := step(piece)
+		if text, _ := bytes.CutSuffix(piece[:n], []byte{'\n'}); ended {
+			taker.Write(text)
+		} else {
+			taker.Write(piece[:n])
+		}
 		long.Size += int64(n)
 		long.Lines += int64(bytes.Count(piece[:n], []byte{'\n'}))
 		long.Fault = fault
@@ -191,6 +209,12 @@ func (r *Reader) skip(ctx context.Context, buf []byte) (*Block, error) {
 	b.Long = []LongLine{long}
 	return b, nil
 }
+
+// nobody takes a line.
+type nobody struct{}
+
+func (nobody) Write(p []byte) (int, error) { return len(p), nil }
+func (nobody) Close() error                { return nil }
 
 // Inputs is the Source that reads several inputs one after the other.
 type Inputs struct {

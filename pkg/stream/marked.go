@@ -11,6 +11,31 @@ import (
 // openHead is how a stream with control lines begins.
 const openHead = controlHead + `open"`
 
+// Opens tells whether lines begin as a stream with control lines does.
+func Opens(lines []byte) bool { return bytes.HasPrefix(lines, []byte(openHead)) }
+
+// Defuse puts a blank before each of the records in lines that a reader of the stream
+// with this token would take for a control, or for the begin of another stream; found
+// tells whether there are any. Where not, it returns lines themselves.
+func Defuse(lines []byte, token string) (safe []byte, found bool) {
+	from := 0 // what is not in safe
+	for at := candidate(lines, 0); at >= 0; {
+		end := len(lines)
+		if n := bytes.IndexByte(lines[at:], '\n'); n >= 0 {
+			end = at + n + 1
+		}
+		if _, ok, err := ParseControl(lines[at:end], token); ok || err != nil {
+			safe = append(append(safe, lines[from:at]...), ' ')
+			from, found = at, true
+		}
+		at = candidate(lines, end)
+	}
+	if !found {
+		return lines, false
+	}
+	return append(safe, lines[from:]...), true
+}
+
 // MarkedReader is a Reader of input that may hold control lines: it takes them out
 // and hands them on behind the records before them. Whether it does is known from
 // the first bytes, which are read with the first block.
@@ -19,6 +44,13 @@ type MarkedReader struct {
 	name   string
 	framer Framer
 	src    Source // nil before the first Read
+	looked int    // bytes of input without control lines that were looked at
+
+	// Late, where set, is called once when control lines begin behind other lines, in
+	// the first MiB: they are records.
+	Late func()
+	// Long is that of the Reader.
+	Long LongTaker
 }
 
 // NewMarkedReader reads in as NewReader does.
@@ -35,15 +67,41 @@ func (r *MarkedReader) Read(ctx context.Context) (*Block, error) {
 		}
 		in := io.MultiReader(bytes.NewReader(head), r.in)
 		if string(head) != openHead {
-			r.src = NewReader(in, r.name, r.framer)
+			r.src = r.reader(in, r.framer)
 		} else {
-			r.src = &marked{src: NewReader(in, r.name, nil)}
+			r.src = &marked{src: r.reader(in, nil)}
 			if r.framer != nil {
 				r.src = Framed(r.src, r.framer)
 			}
 		}
 	}
-	return r.src.Read(ctx)
+	b, err := r.src.Read(ctx)
+	if err == nil && r.Late != nil && r.looked < lateLook {
+		r.look(b.Data)
+	}
+	return b, err
+}
+
+func (r *MarkedReader) reader(in io.Reader, framer Framer) *Reader {
+	reader := NewReader(in, r.name, framer)
+	reader.Long = r.Long
+	return reader
+}
+
+const lateLook = 1 << 20 // bytes
+
+// look finds control lines that begin too late.
+func (r *MarkedReader) look(data []byte) {
+	if _, ok := r.src.(*Reader); !ok {
+		r.looked = lateLook
+		return
+	}
+	first := r.looked == 0
+	r.looked += len(data)
+	if !first && bytes.HasPrefix(data, []byte(openHead)) || bytes.Contains(data, []byte("\n"+openHead)) {
+		r.looked = lateLook
+		r.Late()
+	}
 }
 
 // head reads as many bytes as it takes to tell that they do not open a stream with
@@ -96,56 +154,72 @@ func (m *marked) Read(ctx context.Context) (*Block, error) {
 
 // split queues the pieces of b between its control lines.
 func (m *marked) split(b *Block) error {
-	var pieces []*Block
-	now := &Block{Source: m.source}
-	next := func() {
-		if len(now.Data) > 0 || len(now.Control) > 0 || len(now.Long) > 0 {
-			pieces = append(pieces, now)
-		}
-		now = &Block{Source: m.source}
-	}
-	take := func(records []byte) {
-		if len(records) > 0 && len(now.Control) > 0 {
-			next()
-		}
-		now.Data = records
-	}
+	p := pieces{of: m, now: &Block{Source: m.source}}
 	from := 0 // where the records begin that have not been taken
-	for at := m.candidate(b.Data, 0); at >= 0; {
+	for at := candidate(b.Data, 0); at >= 0; {
 		end := at + bytes.IndexByte(b.Data[at:], '\n') + 1
 		c, ok, err := ParseControl(b.Data[at:end], m.token)
 		if err != nil {
 			return err
 		}
 		if ok {
-			if at > from {
-				take(b.Data[from:at])
-			}
+			p.take(b.Data[from:at])
 			from = end
 			m.control(c)
 			if c.Kind == ControlSource {
-				next()
+				p.next()
 			} else {
-				now.Control = append(now.Control, c)
+				p.now.Control = append(p.now.Control, c)
 			}
 		}
-		at = m.candidate(b.Data, end)
+		at = candidate(b.Data, end)
 	}
-	if from < len(b.Data) {
-		take(b.Data[from:])
-	}
-	if len(b.Long) > 0 { // what was cut off or skipped comes behind all lines
-		if len(now.Control) > 0 {
-			next()
-		}
-		now.Long = b.Long
-		for i := range now.Long {
-			now.Long[i].Before = countLines(now.Data)
-		}
-	}
-	next()
-	m.queue = append(m.queue, shareAck(b, pieces)...)
+	p.take(b.Data[from:])
+	p.long(b.Long)
+	p.next()
+	m.queue = append(m.queue, shareAck(b, p.list)...)
 	return nil
+}
+
+// pieces are what a block is split into: of each the records come before the control
+// lines.
+type pieces struct {
+	of   *marked
+	list []*Block
+	now  *Block // the one that still grows
+}
+
+// next begins another piece.
+func (p *pieces) next() {
+	if len(p.now.Data) > 0 || len(p.now.Control) > 0 || len(p.now.Long) > 0 {
+		p.list = append(p.list, p.now)
+	}
+	p.now = &Block{Source: p.of.source}
+}
+
+// take puts records into a piece.
+func (p *pieces) take(records []byte) {
+	if len(records) == 0 {
+		return
+	}
+	if len(p.now.Control) > 0 {
+		p.next()
+	}
+	p.now.Data = records
+}
+
+// long takes what was cut off or skipped, which comes behind all lines.
+func (p *pieces) long(list []LongLine) {
+	if len(list) == 0 {
+		return
+	}
+	if len(p.now.Control) > 0 {
+		p.next()
+	}
+	p.now.Long = list
+	for i := range list {
+		list[i].Before = countLines(p.now.Data)
+	}
 }
 
 // control follows what c says of the lines behind it.
@@ -188,7 +262,7 @@ func shareAck(b *Block, pieces []*Block) []*Block {
 
 // candidate is the place of the next line, from the beginning of one at at on, that
 // looks like a control; -1 without one.
-func (m *marked) candidate(data []byte, at int) int {
+func candidate(data []byte, at int) int {
 	if bytes.HasPrefix(data[at:], []byte(controlHead)) {
 		return at
 	}

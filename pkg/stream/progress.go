@@ -11,7 +11,10 @@ const MaxTime = 1<<63 - 1
 type Progress struct {
 	sources []sourceTime
 	floor   int64 // the combined time never goes back
+	latest  int64 // of the records, where there were any
+	seen    bool
 	begun   bool
+	kept    map[string]int64 // by source: the windows that end up to there were out before a reset
 }
 
 type sourceTime struct {
@@ -25,17 +28,18 @@ type Clock struct {
 	Own    int64 // the largest time in the source itself
 	Others int64 // the least of the other sources that count; MaxTime without any
 	Floor  int64 // what the combined time had reached
+	Kept   int64 // the windows of the source that end up to there were out before a reset; MinTime without any
 }
-
-// OneClock is the Clock of input that has one source.
-func OneClock(before int64) Clock { return Clock{Own: before, Others: MaxTime, Floor: before} }
 
 // At is the combined time when the source itself has come up to own.
 func (c Clock) At(own int64) int64 { return max(c.Floor, min(max(own, c.Own), c.Others)) }
 
 // Before is the Clock of the next records of source.
 func (p Progress) Before(source string) Clock {
-	c := Clock{Own: MinTime, Others: MaxTime, Floor: p.Time()}
+	c := Clock{Own: MinTime, Others: MaxTime, Floor: p.Time(), Kept: MinTime}
+	if kept, ok := p.kept[source]; ok {
+		c.Kept = kept
+	}
 	for _, s := range p.sources {
 		switch {
 		case s.name == source:
@@ -55,23 +59,22 @@ func (p Progress) Time() int64 {
 	return p.floor
 }
 
-// Latest is the largest time of all sources; MinTime without any.
+// Latest is the largest time of the records of all sources; MinTime without any.
 func (p Progress) Latest() int64 {
-	latest := int64(MinTime)
-	for _, s := range p.sources {
-		latest = max(latest, s.max)
+	if !p.seen {
+		return MinTime
 	}
-	return latest
+	return p.latest
 }
 
-// Seen is p after records of source up to time max.
-func (p Progress) Seen(source string, max int64) Progress {
-	return p.change(source, func(s *sourceTime) {
-		if max > s.max {
-			s.max = max
-		}
+// Seen is p after records of source up to time at.
+func (p Progress) Seen(source string, at int64) Progress {
+	out := p.change(source, func(s *sourceTime) {
+		s.max = max(s.max, at)
 		s.idle = false
 	})
+	out.latest, out.seen = max(p.Latest(), at), true
+	return out
 }
 
 func (p Progress) change(source string, f func(*sourceTime)) Progress {
@@ -93,7 +96,8 @@ func (p Progress) with(list []sourceTime) Progress {
 			least, counts = min(least, s.max), true
 		}
 	}
-	out := Progress{sources: list, floor: p.Time(), begun: true}
+	out := p
+	out.sources, out.floor, out.begun = list, p.Time(), true
 	if counts {
 		out.floor = max(out.floor, least)
 		return out
@@ -108,7 +112,7 @@ func (p Progress) with(list []sourceTime) Progress {
 func (p Progress) Control(c *Control) Progress {
 	switch c.Kind {
 	case ControlReset:
-		out := Progress{floor: MinTime, begun: true}
+		out := Progress{floor: MinTime, begun: true, kept: c.Kept()}
 		for _, name := range c.Behind {
 			out.sources = append(out.sources, sourceTime{name: name, max: MinTime})
 		}

@@ -38,12 +38,16 @@ type Rejection struct {
 }
 
 // Ledger counts the records of a run. Blank lines and headers are no records and
-// not counted, but where a stage takes any line for one. In = Out + Rejected + Late + what the
-// stages drop or fold by their purpose.
+// not counted, but where a stage takes any line for one. When the run has ended, the
+// Account is that of all its stages: In + Made = Out + Rejected + Late + Dropped +
+// Folded + Again + Open, or there are Gaps.
 type Ledger struct {
 	In, Out, Rejected, Late int64
-	Values                  int64 // values that an aggregate could not use; their records are not rejected
-	Bytes                   int64 // read
+	Account
+	Gaps    string // where the records do not add up, in words; "" = nowhere
+	Refused int64  // of those rejected: by the sink, or by whom it sends them to
+	Values  int64  // values that an aggregate could not use; their records are not rejected
+	Bytes   int64  // read
 }
 
 // Run runs p until its input ends, ctx ends, or nobody wants more. When ctx
@@ -66,7 +70,11 @@ func Run(ctx context.Context, p Pipeline, o Options) (Ledger, error) {
 	e := &engine{plan: pl, opts: o, sink: p.Sink, source: p.Source, stop: stop,
 		work: make(chan *job, inFlight), results: make(chan *job, inFlight), ended: make(chan error, 1), abandoned: make(chan struct{}),
 		tokens: make(chan struct{}, inFlight), outs: make(chan []byte, inFlight), lost: make(chan error, 1)}
+	e.refuser, _ = p.Sink.(Refuser)
 	err = e.run(ctx)
+	if e.tail != nil {
+		e.settle(err)
+	}
 	if errors.Is(err, ErrStop) {
 		err = nil
 	}
@@ -79,6 +87,7 @@ type engine struct {
 	opts      Options
 	source    Source
 	sink      Sink
+	refuser   Refuser // the sink, where it is one
 	stop      func()
 	work      chan *job
 	results   chan *job
@@ -92,6 +101,12 @@ type engine struct {
 	closed    bool   // no more jobs are issued
 	issued    uint64 // jobs handed to workers
 	ledger    Ledger
+	blank     int64   // lines that are no records
+	heads     []tally // of the workers' operators, up to the block taken last; one more for the fold, or for what comes out
+	written   int64   // records handed to the sink
+	leftOut   int64   // records that the source has left out
+	behind    int64   // records that came out of the workers when nobody wanted more
+	cut       bool    // the run has ended within a block
 	tail      *tail
 	col       collector
 }
@@ -108,6 +123,7 @@ type job struct {
 	taken   chan struct{} // where it is told
 	through chan struct{} // closed when the block is through, where the reader waits for that; or nil
 	in, out int64         // records of the parts that have been taken
+	leftOut int64         // records that the source has left out until then
 }
 
 // turn tells when a block has been read, and how far event time has come until then.
@@ -131,6 +147,7 @@ func (e *engine) run(ctx context.Context) (err error) {
 			return err
 		}
 	}
+	e.heads = list[0].heads()
 	for _, w := range list {
 		go func() {
 			for j := range e.work {
@@ -152,6 +169,9 @@ func (e *engine) run(ctx context.Context) (err error) {
 	}
 	e.ledger.Values = e.tail.rejectedValues(err != nil || stopped)
 	err2 := e.sink.Close(context.WithoutCancel(ctx))
+	if err3 := e.refused(); err == nil {
+		err = err3
+	}
 	if err == nil || err2 != nil && errors.As(err, new(lostError)) {
 		err = err2
 	}
@@ -166,6 +186,7 @@ func (e *engine) read(ctx context.Context) {
 	prev := &turn{done: make(chan struct{})}
 	close(prev.done)
 	sniffer, _ := e.plan.first().(Sniffer)
+	leaver := leaverOf(e.source)
 	var sniffed any
 	for {
 		select {
@@ -192,6 +213,9 @@ func (e *engine) read(ctx context.Context) {
 			return
 		}
 		j := newJob(b, sniffed, prev)
+		if leaver != nil {
+			j.leftOut = leaver.Left()
+		}
 		prev = j.turn
 		if !e.issue(j) || !j.wait(e) {
 			return
@@ -316,6 +340,7 @@ func (e *engine) inOrder(ctx context.Context, j *job) error {
 		delete(e.col.waiting, e.col.next)
 		if j.more {
 			if err := e.part(ctx, j); err != nil {
+				e.cut = true
 				e.ack(j, err)
 				return err
 			}

@@ -46,8 +46,8 @@ type stopped struct {
 func (s *stopped) Error() string { return ErrStop.Error() }
 func (s *stopped) Unwrap() error { return ErrStop }
 
-// placing says of each stage behind the workers' whether the places of the
-// records that come to it are known, and whether a line may have several.
+// placing says of each stage behind the workers', and of the sink, whether the places
+// of the records that come to it are known, and whether a line may have several.
 type placing struct{ known, several bool }
 
 func (p *plan) placings() []placing {
@@ -65,7 +65,7 @@ func (p *plan) placings() []placing {
 		now.known = now.known && (parallel || passes) && !(i > 0 && frames)
 		now.several = now.several || expands
 	}
-	return list
+	return append(list, now)
 }
 
 // placed judges the error of a stage whose records have been placed so.

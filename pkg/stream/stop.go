@@ -26,6 +26,7 @@ func (e *engine) stopAt(ctx context.Context, j *job) error {
 		return e.tail.pass(b)
 	})
 	e.ledger.In += prefix.result.in - j.in + 1
+	e.cut = true
 	if err != nil {
 		return err
 	}

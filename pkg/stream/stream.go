@@ -169,6 +169,10 @@ type Source interface {
 // ctx: Last returns a block that comes behind all others, or nil.
 type Ender interface{ Last() *Block }
 
+// Leaver is a Source that leaves out records of what it reads, as it was told to. Left
+// is how many so far; it is asked behind each Read.
+type Leaver interface{ Left() int64 }
+
 // Sink takes whole lines in output order.
 type Sink interface {
 	Write(ctx context.Context, lines []byte) error
@@ -206,6 +210,15 @@ type BlockPasser interface {
 	PassBlock(data []byte) (lines int, ok bool)
 }
 
+// ReturnKeeper is a stage of lines for which a carriage return at the end of a line may
+// be one of its bytes: without it that is part of the line end.
+type ReturnKeeper interface{ KeepsReturns() bool }
+
+func keepsReturns(s Stage) bool {
+	k, ok := s.(ReturnKeeper)
+	return ok && k.KeepsReturns()
+}
+
 // Block is a piece of the input: whole records, each with its line end.
 type Block struct {
 	Data []byte // has record.Padding bytes of capacity behind it
@@ -214,6 +227,9 @@ type Block struct {
 	// Long are lines that were too long to read: their numbers, from 0 within
 	// the block, in order. They are not in Data.
 	Long []LongLine
+	// Raw, where it is not 0, is how many records Data has, which are no lines then:
+	// it goes out as it is. No stage but that of the source takes such a block.
+	Raw int
 	// Meta is what a transport knows of each line of Data, in order; nil where it
 	// knows nothing.
 	Meta []*record.Meta
@@ -234,6 +250,7 @@ type LongLine struct {
 	Size   int64  // bytes
 	Lines  int64  // line ends; 0 counts as one
 	Fault  string // what else is wrong with it, or ""
+	Taken  bool   // a LongTaker has it, and counts it
 	Cut    []byte // what was read of a last line before reading failed or was ended; nil for a long line
 }
 
@@ -247,6 +264,7 @@ type Env struct {
 	Live     bool      // the input may wait: a pipe, a socket, a topic
 	InOrder  bool      // the operator is the only one of its stage and sees all records in input order
 	Files    Files     // opens side files by name (late records, rejected ones)
+	Keeps    bool      // what is rejected is put where the user said, and thereby dealt with
 }
 
 // Files opens side outputs once each by name.

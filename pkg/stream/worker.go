@@ -16,6 +16,7 @@ type worker struct {
 	scanner *record.Scanner
 	framer  Framer
 	objects bool // the first stage reads objects: blocks are indexed directly
+	returns bool // it takes a carriage return before a line end for one of the line's bytes
 	ops     []Operator
 	names   []string
 	emit    []Emit // emit[i] hands a batch to op i, the last one to the end
@@ -34,9 +35,11 @@ type result struct {
 	lines    int64 // lines of the block, blank and overlong ones included
 	in       int64 // records
 	out      []byte
-	records  int64 // in out
+	pos      []uint32 // of the records in out, where the sink wants to know; nil = each line is one
+	records  int64    // in out
 	batches  []*Batch
 	rejected []Rejection
+	tallies  []tally // of the operators, and of the fold or what comes out of the last of them
 	err      error
 	direct   bool // out is the block's own data
 }
@@ -56,7 +59,10 @@ func (e errLong) Error() string {
 	if e.Lines > 1 {
 		text += fmt.Sprintf(" in %d lines", e.Lines)
 	}
-	text += fmt.Sprintf(" is longer than the limit of %d MiB and was skipped", MaxLine>>20)
+	text += fmt.Sprintf(" is longer than the limit of %d MiB", MaxLine>>20)
+	if !e.Taken {
+		text += " and was skipped"
+	}
 	if e.Fault != "" {
 		text += ": " + e.Fault
 	}
@@ -69,6 +75,7 @@ func newWorker(e *engine) (*worker, error) {
 	first := p.first()
 	w.framer, _ = first.(Framer)
 	w.objects = first != nil && first.Input() == Objects
+	w.returns = keepsReturns(first)
 	for i, s := range p.head {
 		if i > 0 && needsIndex(p.all, i) {
 			w.add("", indexer(w.scanner))
@@ -107,14 +114,19 @@ func (w *worker) link() {
 	w.emit[len(w.ops)] = w.end
 	for i := len(w.ops) - 1; i >= 0; i-- {
 		op, next := w.ops[i], w.emit[i+1]
-		name := w.names[i]
 		if i == 0 {
 			next = w.uncount(next)
 		}
 		w.emit[i] = func(b *Batch) error {
-			before := len(b.Rejected)
+			w.job.result.tallies[i].in += int64(len(b.Records))
+			rejected, account, blank := len(b.Rejected), b.Account, b.Blank
 			err := op.Process(b, next)
-			w.refused(b, before, name)
+			w.refused(b, rejected, i)
+			if t := &w.job.result.tallies[i]; b.Account != account || b.Blank != blank {
+				t.Account.add(b.Account.minus(account))
+				t.Dropped += int64(b.Blank - blank)
+				b.Account, b.Blank = account, blank
+			}
 			return err
 		}
 	}
@@ -125,6 +137,7 @@ func (w *worker) link() {
 func (w *worker) uncount(next Emit) Emit {
 	return func(b *Batch) error {
 		w.job.result.in -= int64(b.Blank)
+		w.job.result.tallies[0].in -= int64(b.Blank)
 		b.Blank = 0
 		return next(b)
 	}
@@ -154,13 +167,13 @@ func IndexLine(s *record.Scanner, r *record.Record) error {
 	return err
 }
 
-// refused collects what an operator has rejected since before.
-func (w *worker) refused(b *Batch, before int, stage string) {
+// refused collects what operator i has rejected since before.
+func (w *worker) refused(b *Batch, before int, i int) {
 	for _, r := range b.Rejected[min(before, len(b.Rejected)):] {
 		if r.Line != nil {
 			r.Line = bytes.Clone(r.Line)
 		}
-		w.job.result.rejected = append(w.job.result.rejected, Rejection{Reject: r, Stage: stage})
+		w.reject(i, r)
 	}
 	b.Rejected = b.Rejected[:min(before, len(b.Rejected))]
 }
@@ -170,6 +183,7 @@ func (w *worker) run(j *job) {
 	w.job = j
 	res := &j.result
 	res.rejected = res.rejected[:0]
+	res.tallies = make([]tally, len(w.ops)+1)
 	for _, l := range j.block.Long {
 		res.rejected = append(res.rejected, Rejection{Reject: Reject{Pos: uint32(l.Before), Line: l.Cut, Err: errLong(l)}})
 	}
@@ -203,6 +217,12 @@ func (w *worker) run(j *job) {
 
 // passWhole hands a block on as it is where all of its lines may go so.
 func (w *worker) passWhole(j *job) bool {
+	if raw := int64(j.block.Raw); raw > 0 {
+		res := &j.result
+		res.in, res.lines = raw, raw
+		w.whole(raw)
+		return true
+	}
 	if w.passer == nil || j.block.Meta != nil || len(j.block.Long) > 0 || w.last != nil || len(j.block.Data) == 0 {
 		return false
 	}
@@ -211,9 +231,19 @@ func (w *worker) passWhole(j *job) bool {
 		return false
 	}
 	res := &j.result
-	res.in, res.lines, res.records = int64(n), int64(n), int64(n)
-	res.out, res.direct = j.block.Data, true
+	res.in, res.lines = int64(n), int64(n)
+	w.whole(int64(n))
 	return true
+}
+
+// whole counts the records of a block that goes out as it is.
+func (w *worker) whole(n int64) {
+	res := &w.job.result
+	for i := range res.tallies {
+		res.tallies[i].in = n
+	}
+	res.records = n
+	res.out, res.direct = w.job.block.Data, true
 }
 
 // sort puts what was rejected into the order of the input.
@@ -295,7 +325,7 @@ func (w *worker) splitLines(data []byte) error {
 				n := bytes.IndexByte(data[at:], '\n')
 				line = data[at : at+n : at+n]
 				at += n + 1
-				if n > 0 && line[n-1] == '\r' {
+				if n > 0 && line[n-1] == '\r' && !w.returns {
 					line = line[:n-1]
 				}
 			}
@@ -318,22 +348,26 @@ func (w *worker) splitLines(data []byte) error {
 // end takes a batch at the end of the parallel part.
 func (w *worker) end(b *Batch) error {
 	res := &w.job.result
+	res.tallies[len(w.ops)].in += int64(len(b.Records))
 	switch {
 	case w.last != nil:
 		return w.last(b)
 	case w.fold != nil:
 		before := len(b.Rejected)
 		err := w.fold.Process(b, w.turn)
-		w.refused(b, before, w.plan.fold.Name())
+		w.refused(b, before, len(w.ops))
 		return err
-	case w.keep:
-		if b != w.batch { // an operator's own
-			b = b.moveTo(w.spare())
-		}
+	case w.keep && b == w.batch:
 		res.batches = append(res.batches, b)
 		w.batch = nil
+		return nil // the operators before are not done with it: handed on by through
+	case w.keep: // an operator's own
+		res.batches = append(res.batches, b.moveTo(w.spare()))
 	default:
 		res.records += int64(len(b.Records))
+		if w.engine.refuser != nil {
+			res.pos = appendPlaces(res.pos, b)
+		}
 		res.out = b.AppendJSON(res.out)
 	}
 	if w.engine.opts.Stop {
@@ -346,7 +380,7 @@ func (w *worker) end(b *Batch) error {
 func (w *worker) through(b *Batch) error {
 	w.job.result.in += int64(len(b.Records))
 	err := w.emit[0](b)
-	if err == nil && w.engine.opts.Stop {
+	if err == nil {
 		err = w.handOn()
 	}
 	return err

@@ -46,6 +46,6 @@ func (w *worker) foldBlock() error {
 	}
 	return w.fold.Finish(before, func(r Reject) {
 		r.Line = bytes.Clone(r.Line)
-		w.job.result.rejected = append(w.job.result.rejected, Rejection{Reject: r, Stage: w.plan.fold.Name()})
+		w.reject(len(w.ops), r)
 	})
 }

@@ -38,6 +38,7 @@ type file struct {
 	mu      sync.Mutex
 	run     int    // restarts
 	done    int64  // position up to which lines are acknowledged
+	ended   ending // what is before done
 	given   int64  // position up to which lines were handed out
 	head    []byte // the beginning, as far as it was needed
 	retired bool   // read to its end and closed
@@ -106,18 +107,20 @@ func (o *file) toEnd() error {
 		at -= n
 	}
 	o.seek(at)
-	return nil
+	_, err = o.headSum(at)
+	return err
 }
 
 func (o *file) seek(at int64) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.pos, o.done, o.given, o.rest, o.skip = at, at, at, nil, 0
+	o.pos, o.done, o.given, o.rest, o.skip, o.ended = at, at, at, nil, 0, ending{}
 }
 
-// resume goes on at a stored position if that is one of this file.
-func (o *file) resume(p position) bool {
-	if o.identity != p.identity || p.Offset < 0 {
+// resume goes on at a stored position if that is one of this file; fits says of
+// which identities.
+func (o *file) resume(p position, fits func(stored, now identity) bool) bool {
+	if p.Offset < 0 || !fits(p.identity, o.identity) || p.Offset == 0 && o.identity != p.identity {
 		return false
 	}
 	st, err := o.f.Stat()
@@ -127,9 +130,20 @@ func (o *file) resume(p position) bool {
 	if sum, err := o.headSum(p.Offset); err != nil || sum != p.Head {
 		return false
 	}
+	if !o.endsAs(p.Last, p.Offset) {
+		return false
+	}
 	o.seek(p.Offset)
+	o.ended = p.Last
 	return true
 }
+
+// sameIdentity is that of a file that has kept its place.
+func sameIdentity(stored, now identity) bool { return stored == now }
+
+// sameInode is that of a file whose file system has another number since: those
+// of containers and of network mounts are given anew with each mount.
+func sameInode(stored, now identity) bool { return stored.Inode == now.Inode }
 
 // headSum is the checksum of the beginning of the file, no further than upTo.
 func (o *file) headSum(upTo int64) (uint32, error) {
@@ -144,10 +158,37 @@ func (o *file) headSum(upTo int64) (uint32, error) {
 	return crc32.ChecksumIEEE(o.head[:n]), nil
 }
 
-// truncated tells whether the file has become shorter than what was read.
+// errTruncated says that a file is not the one that was read so far.
+var errTruncated = errors.New("was truncated")
+
+// endsAs tells whether the bytes before at are those that were read.
+func (o *file) endsAs(e ending, at int64) bool {
+	read := make([]byte, e.Size)
+	_, err := o.f.ReadAt(read, at-int64(e.Size))
+	return e == ending{} || err == nil && endingOf(read) == e
+}
+
+// truncated tells whether the file has become shorter than what was read, or
+// begins with other bytes: then it has grown again since.
 func (o *file) truncated() bool {
 	st, err := o.f.Stat()
-	return err == nil && st.Size() < o.pos
+	if err != nil || st.Size() < o.pos {
+		return err == nil
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	var now [headSize]byte
+	n, err := o.f.ReadAt(now[:len(o.head)], 0)
+	return (err == nil || err == io.EOF) && !bytes.Equal(now[:n], o.head)
+}
+
+// keepHead keeps the beginning of the file, of which data was read at pos.
+func (o *file) keepHead(data []byte) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if len(o.head) < headSize && int64(len(o.head)) == o.pos {
+		o.head = append(o.head, data[:min(len(data), headSize-len(o.head))]...)
+	}
 }
 
 // restart begins again.
@@ -160,18 +201,23 @@ func (o *file) restart() {
 }
 
 // next reads once. The block is nil where no line has ended; more tells that
-// there may be something behind.
+// there may be something behind. Whether the file was truncated is looked at
+// behind the reading: what was handed out before may have waited for its reader.
 func (o *file) next() (b *stream.Block, more bool, err error) {
 	buf := o.buffer()
 	n, err := o.f.ReadAt(buf[len(buf):cap(buf)-record.Padding-1], o.pos)
-	if n == 0 {
-		if err == io.EOF {
-			err = nil
-		}
+	if n == 0 && err != io.EOF {
 		return nil, false, err
 	}
-	o.pos += int64(n)
+	if o.truncated() {
+		return nil, false, errTruncated
+	}
+	if n == 0 {
+		return nil, false, nil
+	}
 	buf = buf[:len(buf)+n]
+	o.keepHead(buf[len(buf)-n:])
+	o.pos += int64(n)
 	var long []stream.LongLine
 	if o.skip > 0 {
 		i := bytes.IndexByte(buf, '\n')
@@ -213,7 +259,13 @@ func (o *file) last() *stream.Block {
 	}
 	data := append(make([]byte, 0, len(o.rest)+1+record.Padding), o.rest...)
 	o.rest = nil
-	return o.block(append(data, '\n'), nil)
+	b := o.block(append(data, '\n'), nil)
+	ack := b.Ack
+	b.Ack = func(err error) {
+		ack(err)
+		o.forgetEnding() // there is no such line end in the file
+	}
+	return b
 }
 
 // block makes a block of data, behind which rest begins.
@@ -224,12 +276,13 @@ func (o *file) block(data []byte, long []stream.LongLine) *stream.Block {
 	o.given = end
 	b := &stream.Block{Data: data, Name: o.name, Line: o.line, Long: long, Time: time.Now(), Ack: func(err error) {
 		if split := (stream.Split{}); errors.As(err, &split) {
-			o.acked(run, end-int64(len(after(data, split.Lines))))
+			rest := after(data, split.Lines)
+			o.acked(run, end-int64(len(rest)), data[:len(data)-len(rest)])
 		}
 		if err != nil {
 			return // somebody may still look at data
 		}
-		o.acked(run, end)
+		o.acked(run, end, data)
 		if cap(data) <= 4*stream.BlockSize {
 			select {
 			case o.free <- data[:0]:
@@ -249,12 +302,19 @@ func after(data []byte, lines int) []byte {
 	return data
 }
 
-func (o *file) acked(run int, end int64) {
+// acked notes that all before end is acknowledged, the last of which is data.
+func (o *file) acked(run int, end int64, data []byte) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if run == o.run {
-		o.done = max(o.done, end)
+	if run == o.run && end > o.done {
+		o.done, o.ended = end, endingOf(data)
 	}
+}
+
+func (o *file) forgetEnding() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.ended = ending{}
 }
 
 // position is what to store for the file; finished tells that nothing of it is
@@ -267,6 +327,7 @@ func (o *file) position() (p position, finished bool, err error) {
 	}
 	p = position{identity: o.identity, Offset: o.done}
 	p.Head, err = o.headSum(o.done)
+	p.Last = o.ended
 	return p, false, err
 }
 

@@ -61,33 +61,51 @@ func (f *follower) begin() error {
 // resume goes on at a stored position, in the file at path or in the one that
 // it has been renamed to since.
 func (f *follower) resume(p position) {
-	if f.now != nil && f.now.resume(p) {
-		return
+	for _, fits := range []func(stored, now identity) bool{sameIdentity, sameInode} {
+		if f.now != nil && f.now.resume(p, fits) || f.resumeRenamed(p, fits) {
+			return
+		}
 	}
+	switch {
+	case p.Offset == 0:
+	case f.now == nil || f.now.identity != p.identity:
+		f.t.cfg.Log.Warn(fmt.Sprintf("%s: the file that was read up to byte %d is gone: what was written behind it is lost", f.name, p.Offset))
+	default:
+		f.t.cfg.Log.Warn(fmt.Sprintf("%s has other bytes before byte %d than were read: reading it from its beginning", f.name, p.Offset))
+	}
+}
+
+// resumeRenamed goes on in the file that was renamed within its folder.
+func (f *follower) resumeRenamed(p position, fits func(stored, now identity) bool) bool {
 	folder := filepath.Dir(f.path)
 	entries, err := os.ReadDir(folder)
 	if err != nil {
-		entries = nil
+		return false
 	}
 	for _, e := range entries {
 		path := filepath.Join(folder, e.Name())
-		if path == f.path || !e.Type().IsRegular() || !sameFile(path, p.identity) {
+		if path == f.path || !e.Type().IsRegular() {
+			continue
+		}
+		st, err := e.Info()
+		if err != nil {
+			continue
+		}
+		if id, err := identifyPath(path, st); err != nil || !fits(p.identity, id) {
 			continue
 		}
 		o, err := openFile(path, f.name)
 		if err != nil {
 			continue
 		}
-		if o.resume(p) {
+		if o.resume(p, fits) {
 			o.left = time.Now()
 			f.old = append(f.old, o)
-			return
+			return true
 		}
 		o.close()
 	}
-	if p.Offset > 0 && (f.now == nil || f.now.identity != p.identity) {
-		f.t.cfg.Log.Warn(fmt.Sprintf("%s: the file that was read up to byte %d is gone: what was written behind it is lost", f.name, p.Offset))
-	}
+	return false
 }
 
 // keep tells the positions which files there are.
@@ -162,10 +180,6 @@ func (f *follower) read(ctx context.Context) (any bool, err error) {
 			}
 			f.keep()
 		}
-		if f.now.truncated() {
-			f.t.cfg.Log.Warn(fmt.Sprintf("%s was truncated: reading it from its beginning", f.name))
-			f.now.restart()
-		}
 		n, err := f.drain(ctx, f.now)
 		any = any || n
 		if err != nil || !f.moved() {
@@ -219,6 +233,11 @@ func (f *follower) retire(ctx context.Context) error {
 func (f *follower) drain(ctx context.Context, o *file) (any bool, err error) {
 	for {
 		b, more, err := o.next()
+		if errors.Is(err, errTruncated) {
+			f.t.cfg.Log.Warn(fmt.Sprintf("%s was truncated: reading it from its beginning; what was not read of it before is lost", f.name))
+			o.restart()
+			continue
+		}
 		if err != nil {
 			return any, fmt.Errorf("%s: %w", f.name, cause(err))
 		}

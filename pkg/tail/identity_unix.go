@@ -23,13 +23,3 @@ func identify(_ *os.File, st os.FileInfo) (identity, error) {
 }
 
 func identifyPath(_ string, st os.FileInfo) (identity, error) { return identify(nil, st) }
-
-// sameFile tells whether the file at path is the one with this identity.
-func sameFile(path string, id identity) bool {
-	st, err := os.Stat(path)
-	if err != nil {
-		return false
-	}
-	got, err := identify(nil, st)
-	return err == nil && got == id
-}

@@ -30,14 +30,3 @@ func identifyPath(path string, _ os.FileInfo) (identity, error) {
 	defer f.Close()
 	return identify(f, nil)
 }
-
-// sameFile tells whether the file at path is the one with this identity.
-func sameFile(path string, id identity) bool {
-	f, err := lib.OpenFile(path)
-	if err != nil {
-		return false
-	}
-	defer f.Close()
-	got, err := identify(f, nil)
-	return err == nil && got == id
-}

@@ -5,16 +5,17 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io/fs"
 	"log/slog"
 	"maps"
 	"os"
-	"path/filepath"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/logpipe/logpipe/pkg/fault"
+	"github.com/logpipe/logpipe/pkg/folder"
 )
 
 // position is how far a file was read: what has been acknowledged, not what was
@@ -24,6 +25,20 @@ type position struct {
 	identity
 	Offset int64  `json:"offset"` // of the next byte
 	Head   uint32 `json:"head"`   // CRC-32 of the first 256 bytes, or of those before Offset
+	// Last is of what was read before Offset: files of one program often begin alike.
+	Last ending `json:"last,omitzero"`
+}
+
+// ending tells the bytes before a position: how many, and their CRC-32. The zero
+// value is not known.
+type ending struct {
+	Size int    `json:"size"`
+	CRC  uint32 `json:"crc"`
+}
+
+func endingOf(read []byte) ending {
+	read = read[max(0, len(read)-headSize):]
+	return ending{len(read), crc32.ChecksumIEEE(read)}
 }
 
 // positionsFile is the file of positions.
@@ -76,7 +91,7 @@ func parsePositions(data []byte) ([]position, error) {
 		return nil, fmt.Errorf("version %d, want %d", f.Version, positionsVersion)
 	}
 	for _, e := range f.Files {
-		if e.Offset < 0 || e.Path == "" {
+		if e.Offset < 0 || e.Path == "" || e.Last.Size < 0 || e.Last.Size > headSize || int64(e.Last.Size) > e.Offset {
 			return nil, fmt.Errorf("no position of a file: %q at %d", e.Path, e.Offset)
 		}
 	}
@@ -163,29 +178,11 @@ func (p *positions) save() error {
 		if string(data) == string(p.wrote) {
 			return nil
 		}
-		err = writeWhole(p.name, data)
+		err = folder.Replace(p.name, data, true)
 	}
 	if err != nil {
 		return fmt.Errorf("positions %s: %w", p.name, cause(err))
 	}
 	p.wrote = data
 	return nil
-}
-
-// writeWhole replaces a file so that a crash leaves the old one or the new one.
-func writeWhole(name string, data []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(name), filepath.Base(name)+".*.tmp")
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err == nil {
-		if err = os.Rename(f.Name(), name); err == nil {
-			return nil
-		}
-	}
-	return errors.Join(err, os.Remove(f.Name()))
 }

@@ -72,6 +72,60 @@ func TestPositionsGone(t *testing.T) {
 	r.want("4\n")
 }
 
+// A file that begins as before, such as with the banner of a program, but goes on
+// otherwise was truncated while nobody looked.
+func TestPositionsSameBeginning(t *testing.T) {
+	folder := t.TempDir()
+	path, kept := filepath.Join(folder, "a.log"), filepath.Join(folder, "a.pos")
+	cfg := Config{Files: []string{path}, Beginning: true, Positions: kept}
+	banner := strings.Repeat("=", 2*headSize) + "\n"
+	add(t, path, banner)
+	r := open(t, cfg)
+	r.want(banner)
+	add(t, path, "one\n")
+	r.want("one\n")
+	r.close()
+	must(t, os.WriteFile(path, []byte(banner+"two\nthree\n"), 0o666))
+	r = open(t, cfg)
+	r.want(banner + "two\nthree\n")
+	if told := "has other bytes before byte 517 than were read"; !strings.Contains(r.log.String(), told) {
+		t.Errorf("log: %s", r.log)
+	}
+}
+
+// A file system may have another device number after a mount: the inode, and
+// what was read, tell the file.
+func TestPositionsOtherDevice(t *testing.T) {
+	for _, renamed := range []bool{false, true} {
+		folder := t.TempDir()
+		path, kept := filepath.Join(folder, "a.log"), filepath.Join(folder, "a.pos")
+		cfg := Config{Files: []string{path}, Beginning: true, Positions: kept}
+		add(t, path, "one\n")
+		r := open(t, cfg)
+		r.want("one\n")
+		r.close()
+		var f positionsFile
+		data, err := os.ReadFile(kept)
+		must(t, err)
+		must(t, json.Unmarshal(data, &f))
+		f.Files[0].Dev++
+		data, err = json.Marshal(f)
+		must(t, err)
+		must(t, os.WriteFile(kept, data, 0o666))
+		add(t, path, "two\n")
+		if renamed {
+			must(t, os.Rename(path, path+".1"))
+			add(t, path, "three\n")
+		}
+		r = open(t, cfg)
+		r.want("two\n")
+		if renamed {
+			r.want("three\n")
+		}
+		r.close()
+	}
+}
+
 func TestPositionsOfOthers(t *testing.T) {
 	folder := t.TempDir()
 	a, b, kept := filepath.Join(folder, "a.log"), filepath.Join(folder, "b.log"), filepath.Join(folder, "pos")
@@ -114,6 +168,7 @@ func TestPositionsRefused(t *testing.T) {
 
 func FuzzParsePositions(f *testing.F) {
 	f.Add([]byte(`{"version":1,"files":[{"path":"/a","dev":1,"inode":2,"offset":3,"head":4}]}`))
+	f.Add([]byte(`{"version":1,"files":[{"path":"/a","offset":3,"last":{"size":2,"crc":4}}]}`))
 	f.Add([]byte(`{"version":1}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		list, err := parsePositions(data)

@@ -3,6 +3,7 @@ package tail
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -62,7 +63,7 @@ func (r *reader) close() {
 // block waits for the next block, unacknowledged.
 func (r *reader) block() *stream.Block {
 	r.t.Helper()
-	ctx, cancel := context.WithTimeout(r.t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(r.t.Context(), time.Minute)
 	defer cancel()
 	b, err := r.tail.Read(ctx)
 	if err != nil {
@@ -250,6 +251,57 @@ func TestTruncated(t *testing.T) {
 	}
 }
 
+// A file that is truncated and has grown beyond what was read when somebody
+// looks again, or to just that, is read from its beginning.
+func TestTruncatedAndGrown(t *testing.T) {
+	long := strings.Repeat("x", 300) + "\n"
+	tests := []struct {
+		name             string
+		before, next     string
+		beginsAtEnd      bool // reading began behind before
+		grows, afterward string
+	}{
+		{"longer", "one\n", "", false, "something longer\n", "then\n"},
+		{"as long", "one\n", "", false, "two\n", "then\n"},
+		{"longer than the head", long, long, false, "y" + long + long, "then\n"},
+		{"begun at the end", "one\n", "", true, "something longer\n", "then\n"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "a.log")
+			add(t, path, test.before+test.next)
+			o, err := openFile(path, path)
+			must(t, err)
+			defer o.close()
+			if test.beginsAtEnd {
+				must(t, o.toEnd())
+			} else if b, _, err := o.next(); err != nil || string(b.Data) != test.before+test.next {
+				t.Fatalf("%v, %v", b, err)
+			}
+			must(t, os.WriteFile(path, []byte(test.grows), 0o666))
+			if b, _, err := o.next(); !errors.Is(err, errTruncated) {
+				t.Fatalf("%v, %v", b, err)
+			}
+			o.restart()
+			for _, want := range []string{test.grows, test.afterward} {
+				if b, _, err := o.next(); err != nil || string(b.Data) != want {
+					t.Fatalf("%v, %v, want %q", b, err, want)
+				}
+				if want == test.grows {
+					add(t, path, test.afterward)
+				}
+			}
+		})
+	}
+
+	path := filepath.Join(t.TempDir(), "a.log")
+	add(t, path, "one\n")
+	r := open(t, Config{Files: []string{path}, Beginning: true})
+	r.want("one\n")
+	must(t, os.WriteFile(path, []byte("something longer\n"), 0o666))
+	r.want("something longer\n")
+}
+
 func TestRemoved(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a.log")
 	add(t, path, "")
@@ -332,7 +384,7 @@ func TestGoroutines(t *testing.T) {
 		once()
 		os.Remove(filepath.Join(folder, "pos"))
 	}
-	for until := time.Now().Add(5 * time.Second); runtime.NumGoroutine() > before; time.Sleep(10 * time.Millisecond) {
+	for until := time.Now().Add(time.Minute); runtime.NumGoroutine() > before; time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(until) {
 			buf := make([]byte, 1<<20)
 			t.Fatalf("%d goroutines, before %d\n%s", runtime.NumGoroutine(), before, buf[:runtime.Stack(buf, true)])

@@ -67,6 +67,7 @@ FLOWS = [
     Flow("avro hop batch 1000 to null", batch(TAIL, 1000), MEMORY, NULL, hop=1000),
     Flow("file channel batch 100 to null", batch(SPOOL, 100), FILE, NULL, scale=0.3, goal=TIMES_SLOW, quick=True),
     Flow("file channel batch 1000 to null", batch(SPOOL, 1000), FILE, NULL, scale=0.3, goal=TIMES_SLOW),
+    Flow("file channel batch 100 to file_roll", batch(SPOOL, 100), FILE, roll(100), scale=0.3, goal=TIMES_SLOW),
 ]
 START = properties(NETCAT, MEMORY, NULL)
 START_WALL = 0.050  # s until the port is open

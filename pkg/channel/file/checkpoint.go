@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"github.com/logpipe/logpipe/pkg/folder"
 )
 
 const (
@@ -39,6 +41,15 @@ type stored struct{ segment, offset uint64 }
 type storedSpan struct {
 	from, to uint64
 	at       stored
+}
+
+// low is the number of the first segment that has an event which is not taken.
+func (c *checkpoint) low() uint64 {
+	low := min(c.end.segment, c.cursorAt.segment)
+	for _, s := range c.spans {
+		low = min(low, s.at.segment)
+	}
+	return low
 }
 
 func (c *checkpoint) encode() []byte {
@@ -90,6 +101,7 @@ func decodeCheckpoint(b []byte) *checkpoint {
 type checkpointFile struct {
 	files      []handle
 	generation uint64
+	ends       uint64 // number of the segment in which the log ended
 }
 
 // openCheckpoint opens the files in the folders and returns the newest
@@ -115,7 +127,7 @@ func openCheckpoint(d disk, dirs []string) (f *checkpointFile, newest *checkpoin
 			if _, err := h.WriteAt(both[n:], int64(n)); err != nil {
 				return f, nil, fmt.Errorf("write %s: %w", path, err)
 			}
-			if err := errors.Join(h.Sync(), syncDir(dir)); err != nil {
+			if err := errors.Join(h.Sync(), folder.Sync(dir)); err != nil {
 				return f, nil, fmt.Errorf("write %s: %w", path, err)
 			}
 		} else if err != nil {
@@ -128,7 +140,7 @@ func openCheckpoint(d disk, dirs []string) (f *checkpointFile, newest *checkpoin
 		}
 	}
 	if newest != nil {
-		f.generation = newest.generation
+		f.generation, f.ends = newest.generation, newest.end.segment
 	}
 	return f, newest, nil
 }
@@ -137,26 +149,29 @@ func openCheckpoint(d disk, dirs []string) (f *checkpointFile, newest *checkpoin
 // good, and a replay reads more of the log.
 var errTooMany = errors.New("more open takes than a checkpoint holds")
 
-// write replaces the older of the two slots, in each of the files. The newer one
-// stays until this is on disk.
-func (f *checkpointFile) write(c *checkpoint) error {
+// write replaces the older of the two slots, in the file of the checkpoint and in
+// its copy. The newer one stays until this is on disk.
+func (f *checkpointFile) write(c *checkpoint) (own, backup error) {
 	if len(c.spans) > slotSpans {
-		return errTooMany
+		return errTooMany, nil
 	}
 	c.generation = f.generation + 1
 	b := c.encode()
-	var all error
-	for _, h := range f.files {
+	for i, h := range f.files {
 		_, err := h.WriteAt(b, int64(c.generation%2*slotBytes))
 		if err == nil {
 			err = h.Sync()
 		}
-		all = errors.Join(all, err)
+		if i == 0 {
+			own = err
+		} else {
+			backup = errors.Join(backup, err)
+		}
 	}
-	if all == nil {
-		f.generation = c.generation
+	if own == nil && backup == nil {
+		f.generation, f.ends = c.generation, c.end.segment
 	}
-	return all
+	return own, backup
 }
 
 func (f *checkpointFile) close() error {

@@ -3,6 +3,8 @@ package file
 import (
 	"io"
 	"os"
+
+	"github.com/logpipe/logpipe/pkg/folder"
 )
 
 // disk is where the files are; a test puts one that fails in its place.
@@ -32,7 +34,7 @@ func (osDisk) open(path string, flag int) (handle, error) {
 	return osFile{f}, nil
 }
 
-func (osDisk) free(dir string) (int64, error) { return freeSpace(dir) }
+func (osDisk) free(dir string) (int64, error) { return folder.Free(dir) }
 
 type osFile struct{ *os.File }
 

@@ -8,94 +8,12 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/logpipe/logpipe/pkg/flume"
 	"github.com/logpipe/logpipe/pkg/logpipetest"
 )
-
-// badDisk is a disk that fails on request.
-type badDisk struct {
-	mu       sync.Mutex
-	largest  int64            // that a file may be; 0 = any size
-	room     map[string]int64 // bytes that fit in files below a folder; others have no bound
-	space    int64            // that free tells
-	sync     error
-	truncate error
-}
-
-var errBroken = errors.New("input/output error")
-
-func (d *badDisk) set(change func()) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	change()
-}
-
-func (d *badDisk) free(string) (int64, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.space, nil
-}
-
-func (d *badDisk) open(path string, flag int) (handle, error) {
-	h, err := osDisk{}.open(path, flag)
-	if err != nil {
-		return nil, err
-	}
-	return &badFile{h, d, filepath.Dir(path)}, nil
-}
-
-type badFile struct {
-	handle
-	d   *badDisk
-	dir string
-}
-
-func (f *badFile) WriteAt(p []byte, at int64) (int, error) {
-	f.d.mu.Lock()
-	defer f.d.mu.Unlock()
-	if f.d.largest > 0 && at+int64(len(p)) > f.d.largest {
-		return 0, syscall.EFBIG
-	}
-	room, bound := f.d.room[f.dir]
-	if bound && int64(len(p)) > room {
-		n, _ := f.handle.WriteAt(p[:room], at) // cut off again by the caller
-		return n, syscall.ENOSPC
-	}
-	if bound {
-		f.d.room[f.dir] -= int64(len(p))
-	}
-	return f.handle.WriteAt(p, at)
-}
-
-func (f *badFile) Sync() error {
-	f.d.mu.Lock()
-	defer f.d.mu.Unlock()
-	return f.d.sync
-}
-
-func (f *badFile) Truncate(size int64) error {
-	f.d.mu.Lock()
-	defer f.d.mu.Unlock()
-	if f.d.truncate != nil {
-		return f.d.truncate
-	}
-	return f.handle.Truncate(size)
-}
-
-func openBad(t testing.TB, dir string, d *badDisk, properties ...string) (*Channel, *console) {
-	t.Helper()
-	c := configure(t, dir, properties...)
-	c.disk = d
-	said := &console{}
-	if err := c.Open(flume.Env{Logf: said.logf}); err != nil {
-		t.Fatal(err)
-	}
-	return c, said
-}
 
 // TestMinimumRequiredSpace holds that puts wait while the disk has less, which
 // is told once, and that takes go on.
@@ -280,6 +198,15 @@ func TestSpaceOfTakenEvents(t *testing.T) {
 	if err := tx.Commit(); err != nil {
 		t.Fatal(err)
 	}
+	// A sink that has taken all waits for more.
+	waiting, stop := context.WithCancel(t.Context())
+	taken := make(chan struct{})
+	go func() {
+		defer close(taken)
+		if tx, err := c.Take(waiting, 1); err == nil {
+			tx.Rollback()
+		}
+	}()
 	d.set(func() { d.room = map[string]int64{filepath.Dir(first): 2000} })
 	done := make(chan error, 1)
 	go func() { done <- c.Put(t.Context(), big) }()
@@ -287,14 +214,27 @@ func TestSpaceOfTakenEvents(t *testing.T) {
 		if _, err := os.Stat(first); errors.Is(err, os.ErrNotExist) {
 			break
 		}
-		if time.Since(start) > 10*time.Second {
+		if time.Since(start) > time.Minute {
 			t.Fatal("the segment is still there")
+		}
+	}
+	if why := c.Trouble(); why == "" {
+		t.Error("a channel whose puts wait for space has no trouble")
+	}
+	for start := time.Now(); d.readers(first) > 0; time.Sleep(5 * time.Millisecond) {
+		if time.Since(start) > time.Minute {
+			t.Fatal("the deleted segment is still open: its space is not free")
 		}
 	}
 	d.set(func() { d.room = nil })
 	if err := <-done; err != nil {
 		t.Fatal(err)
 	}
+	if why := c.Trouble(); why != "" {
+		t.Error(why)
+	}
+	stop()
+	<-taken
 	if err := c.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -329,37 +269,6 @@ func TestGroupCommit(t *testing.T) {
 	if got := rest(t, c); len(strings.Fields(got)) != 20+len(batches) {
 		t.Errorf("took %s", got)
 	}
-}
-
-// slowDisk counts syncs, each of which takes a while.
-type slowDisk struct {
-	osDisk
-	mu    sync.Mutex
-	syncs int
-}
-
-type slowFile struct {
-	handle
-	d *slowDisk
-}
-
-func (d *slowDisk) open(path string, flag int) (handle, error) {
-	h, err := d.osDisk.open(path, flag)
-	return slowFile{h, d}, err
-}
-
-func (d *slowDisk) count() int {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.syncs
-}
-
-func (f slowFile) Sync() error {
-	f.d.mu.Lock()
-	f.d.syncs++
-	f.d.mu.Unlock()
-	time.Sleep(10 * time.Millisecond)
-	return nil
 }
 
 // TestLock holds that no two channels have a folder, in one agent or in two.
@@ -418,4 +327,48 @@ func TestCloseWakes(t *testing.T) {
 	if err := c.Close(); err != nil {
 		t.Error(err)
 	}
+}
+
+// A checkpoint that cannot be written is counted apart from its copy, and an open
+// channel says that it is.
+func TestCheckpointCounters(t *testing.T) {
+	dir := t.TempDir()
+	copied := filepath.Join(dir, "copy")
+	d := &badDisk{space: 1 << 40}
+	c := configure(t, dir, "useDualCheckpoints=true", "backupCheckpointDir="+copied, "checkpointInterval=3600000")
+	c.disk = d
+	counters := &flume.Counters{}
+	want := func(open, shut, own, backup int64) {
+		t.Helper()
+		got := counters.Values()
+		for name, n := range map[string]int64{"Open": open, "Closed": shut, "CheckpointWriteErrorCount": own, "CheckpointBackupWriteErrorCount": backup} {
+			if got[name] != n {
+				t.Errorf("%s %d, want %d", name, got[name], n)
+			}
+		}
+	}
+	if err := c.Open(flume.Env{Logf: t.Logf, Counters: counters}); err != nil {
+		t.Fatal(err)
+	}
+	want(1, 0, 0, 0)
+	put(t, c, "a")
+	dirs, err := c.folders()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, full := range []string{dirs.backup, dirs.checkpoint} {
+		d.set(func() { d.room = map[string]int64{full: 0} })
+		if err := c.checkpoint(); err == nil {
+			t.Errorf("a checkpoint is written where %s is full", full)
+		}
+		want(1, 0, map[string]int64{dirs.checkpoint: 1}[full], 1)
+	}
+	d.set(func() { d.room = nil })
+	if err := c.checkpoint(); err != nil {
+		t.Error(err)
+	}
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+	want(0, 1, 1, 1)
 }

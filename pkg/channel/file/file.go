@@ -1,5 +1,6 @@
 // Package file is the channel that keeps its events on disk. It takes the
-// properties of Apache Flume's file channel; the files are its own.
+// properties of Apache Flume's file channel; the files are its own. Survey counts
+// what Flume left in the same folders (see package flumelog), which stays there.
 //
 // # Promise
 //
@@ -53,6 +54,20 @@
 // in checkpoint.go). It saves reading the log from its beginning and allows to
 // delete segments that have been taken; without it the log alone tells all.
 //
+// # Deliveries
+//
+// A sink that waits for its disk may take several batches at once, and tell of each
+// that it is written. That is noted in logpipe.delivered in checkpointDir (the
+// format is in delivered.go), so that a kill brings no more than one batch again.
+// Such a note is worth nothing after a loss of power, and does not count then.
+//
+// # Retained events
+//
+// A sink that holds what it makes of events may retain them: the take is over, and
+// the events stay in the log, as those of an open take, until they are committed. A
+// note of the sink goes with that, in logpipe.retained in checkpointDir (the format
+// is in note.go): what a kill brings again then has to be read with it.
+//
 // # Damage
 //
 // At start everything behind the checkpoint is read. A record at the end of the
@@ -66,14 +81,14 @@ package file
 import (
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"github.com/logpipe/logpipe/pkg/flume"
+	"github.com/logpipe/logpipe/pkg/folder"
 )
 
 // Channel is the file channel.
@@ -86,9 +101,13 @@ type Channel struct {
 	journal *journal
 	locks   []folderLock
 	saved   *checkpointFile
-	stop    chan struct{} // ends the housekeeping
-	kicked  chan struct{} // wakes it
-	ended   sync.WaitGroup
+
+	delivered *delivered
+	boot      func() string // bootID, unless a test is there
+	syncAll   func()
+	stop      chan struct{} // ends the housekeeping
+	kicked    chan struct{} // wakes it
+	ended     sync.WaitGroup
 
 	token  chan struct{} // held by the take that reads
 	reader *reader       // by whoever holds the token
@@ -96,10 +115,17 @@ type Channel struct {
 	mu sync.Mutex
 	queue
 	reserved int           // events of puts that are not on disk yet
+	exceeds  bool          // puts do not mind the capacity: see Exceed
 	drained  bool          // no more puts will come
 	closed   bool          // Close was called
 	short    bool          // puts wait for space on disk, and that was told
 	changes  flume.Changes // of space and events
+	lacking  int           // events of the last put that found no room
+	yielded  time.Time     // when room was made
+	told     bool          // that it is made
+
+	settling sync.Mutex // held while retained events are settled; before all other locks
+	note     note       // guarded by mu; its file by settling
 
 	spare []*transaction // to be used again
 
@@ -150,8 +176,17 @@ var ErrEmpty = errors.New("the channel is empty")
 // SetCapacity sets the most events inside, before Check and Open.
 func (c *Channel) SetCapacity(events int) { c.capacity = events }
 
+// Exceed lets puts go beyond the capacity and into minimumRequiredSpace from now
+// on, for what its owner stores last and would lose otherwise.
+func (c *Channel) Exceed() {
+	c.mu.Lock()
+	c.exceeds = true
+	c.mu.Unlock()
+	c.journal.exceed()
+}
+
 func newChannel(p *flume.Properties) *Channel {
-	c := &Channel{disk: osDisk{}, token: make(chan struct{}, 1)}
+	c := &Channel{disk: osDisk{}, boot: bootID, syncAll: syncAll, token: make(chan struct{}, 1)}
 	p.String(&c.checkpointDir, "checkpointDir", "~/.flume/file-channel/checkpoint", "folder of the checkpoint")
 	p.String(&c.dataDirs, "dataDirs", "~/.flume/file-channel/data", "folders of the events, separated by commas")
 	p.Bool(&c.dual, "useDualCheckpoints", false, "keep a second checkpoint in backupCheckpointDir")
@@ -186,8 +221,8 @@ func (c *Channel) Check() []flume.Problem {
 		problem("capacity", fmt.Sprintf("set capacity to at least %d or transactionCapacity to at most %d", c.batch, c.capacity),
 			"capacity %d is below transactionCapacity %d", c.capacity, c.batch)
 	}
-	for _, key := range sortedKeys(c.encryption) {
-		problem("encryption."+key, "leave the encryption lines out and encrypt the disk instead (LUKS, for example)",
+	if keys := sortedKeys(c.encryption); len(keys) > 0 { // once for all of them
+		problem("encryption."+keys[0], "leave the encryption lines out and encrypt the disk instead (LUKS, for example)",
 			"a file channel does not encrypt: the events would lie on disk as they are")
 	}
 	dirs, err := c.folders()
@@ -201,12 +236,19 @@ func (c *Channel) Check() []flume.Problem {
 	if c.dual && dirs.backup == dirs.checkpoint {
 		problem("backupCheckpointDir", "name another folder", "backupCheckpointDir is checkpointDir itself")
 	}
+	if i := strings.Index(c.dataDirs, " /"); i > 0 && !strings.Contains(c.dataDirs, ",") {
+		all = append(all, flume.Problem{Property: "dataDirs", Offset: utf8.RuneCountInString(c.dataDirs[:i]), Harmless: true,
+			Message: "dataDirs names one folder with a blank in its name", Fix: "separate folders by commas"})
+	}
 	if len(dirs.data) == 0 {
 		problem("dataDirs", "name a folder", "dataDirs names no folder")
 	}
 	for i, d := range dirs.data {
 		if slices.Contains(dirs.data[:i], d) {
 			problem("dataDirs", "name it once", "dataDirs names %s twice", d)
+		}
+		if d == dirs.checkpoint {
+			problem("dataDirs", "name another folder", "dataDirs names %s, which is checkpointDir: Flume cannot lock it twice", d)
 		}
 	}
 	return all
@@ -238,36 +280,34 @@ func (f folders) all() []string {
 }
 
 func (c *Channel) folders() (f folders, err error) {
-	if f.checkpoint, err = absolute(c.checkpointDir); err != nil {
+	if f.checkpoint, err = folder.Absolute(c.checkpointDir); err != nil {
 		return f, err
 	}
 	for name := range strings.SplitSeq(c.dataDirs, ",") {
 		if name = strings.TrimSpace(name); name == "" {
 			continue
 		}
-		path, err := absolute(name)
+		path, err := folder.Absolute(name)
 		if err != nil {
 			return f, err
 		}
 		f.data = append(f.data, path)
 	}
 	if c.dual && c.backupDir != "" {
-		f.backup, err = absolute(c.backupDir)
+		f.backup, err = folder.Absolute(c.backupDir)
 	}
 	return f, err
 }
 
-// absolute is the path of a folder; ~/ is the home of the user, as in the
-// defaults of Flume.
-func absolute(name string) (string, error) {
-	if rest, ok := strings.CutPrefix(name, "~/"); ok {
-		home, err := os.UserHomeDir()
-		if err != nil {
-			return "", fmt.Errorf("%s: %w", name, err)
-		}
-		name = filepath.Join(home, rest)
+// propertyOf names the property that has a folder.
+func (c *Channel) propertyOf(dir string, in folders) string {
+	switch dir {
+	case in.checkpoint:
+		return "checkpointDir"
+	case in.backup:
+		return "backupCheckpointDir"
 	}
-	return filepath.Abs(name)
+	return "dataDirs"
 }
 
 // Folders are the absolute paths of all folders that the channel locks; no
@@ -280,9 +320,38 @@ func (c *Channel) Folders() []string {
 	return f.all()
 }
 
+// Survey looks whether the folders are there or can be made, and what Flume left in
+// them.
+func (c *Channel) Survey() []flume.Problem {
+	f, err := c.folders()
+	if err != nil {
+		return nil
+	}
+	all := flume.SurveyMade("checkpointDir", f.checkpoint)
+	for _, folder := range f.data {
+		all = append(all, flume.SurveyMade("dataDirs", folder)...)
+	}
+	if f.backup != "" {
+		all = append(all, flume.SurveyMade("backupCheckpointDir", f.backup)...)
+	}
+	return append(all, surveyFlume(f)...)
+}
+
+// Holds are the folders, each of which has a lock.
+func (c *Channel) Holds() (all []flume.Holding) {
+	f, err := c.folders()
+	if err != nil {
+		return nil // and so Open fails
+	}
+	for _, folder := range f.all() {
+		all = append(all, flume.HoldFolder(folder))
+	}
+	return all
+}
+
 // Guarantee tells what the channel promises.
 func (c *Channel) Guarantee() string {
-	return "synced to disk before it is acknowledged; survives kill -9 and power loss; a take that was open then comes again"
+	return "at least once: synced to disk before it is acknowledged; survives kill -9 and power loss; a take that was open then comes again"
 }
 
 // MaxBatch is the transactionCapacity.

@@ -1,11 +1,13 @@
 package file
 
 import (
+	"bytes"
 	"fmt"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/logpipe/logpipe/pkg/flume"
 	"github.com/logpipe/logpipe/pkg/logpipetest"
@@ -66,13 +68,9 @@ func open(t testing.TB, dir string, properties ...string) (*Channel, *console) {
 }
 
 func suite(properties ...string) logpipetest.ChannelSuite {
-	return logpipetest.ChannelSuite{Durable: true, Open: func(t testing.TB, dir string, capacity, transaction int, wait bool) flume.Channel {
-		keep := 0
-		if wait {
-			keep = 1
-		}
+	return logpipetest.ChannelSuite{Durable: true, Open: func(t testing.TB, dir string, capacity, transaction int, wait time.Duration) flume.Channel {
 		c, _ := open(t, dir, append(properties, fmt.Sprint("capacity=", capacity),
-			fmt.Sprint("transactionCapacity=", transaction), fmt.Sprint("keep-alive=", keep))...)
+			fmt.Sprint("transactionCapacity=", transaction), fmt.Sprint("keep-alive=", int(wait.Seconds())))...)
 		return c
 	}}
 }
@@ -87,4 +85,28 @@ func TestSuiteSmallSegments(t *testing.T) {
 // TestSuiteLogAlone runs it without the checkpoint of an orderly end.
 func TestSuiteLogAlone(t *testing.T) {
 	suite("checkpointOnClose=false", "maxFileSize=500").Run(t)
+}
+
+// An event larger than a file may be has one of its own: the size only says when
+// the next file begins.
+func TestEventLargerThanAFile(t *testing.T) {
+	c, _ := open(t, t.TempDir(), "maxFileSize=1000")
+	defer c.Close()
+	for i, size := range []int{10, 1 << 20, 10} {
+		if err := c.Put(t.Context(), []flume.Event{{Body: bytes.Repeat([]byte{'a' + byte(i)}, size)}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i, size := range []int{10, 1 << 20, 10} {
+		tx, err := c.Take(t.Context(), 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if body := tx.Events()[0].Body; len(body) != size || body[0] != 'a'+byte(i) {
+			t.Errorf("event %d: %d bytes, the first is %q", i, len(body), body[0])
+		}
+		if err := tx.Commit(); err != nil {
+			t.Fatal(err)
+		}
+	}
 }

@@ -62,7 +62,7 @@ func FuzzReplay(f *testing.F) {
 		reading := &reader{journal: &journal{disk: d, segments: []*segment{s}}, segment: s, offset: segmentHeader}
 		for events := 0; c.available(); {
 			p := c.pick(10)
-			list, at, err := reading.read(nil, p.at, p.from, p.to, 10, end)
+			list, at, err := reading.read(nil, p.at, p.from, p.to, 10, 0, end)
 			c.picked(p, len(list), at, reading.here())
 			if events += len(list); events > len(data)/2 {
 				t.Fatalf("%d events out of %d bytes", events, len(data))

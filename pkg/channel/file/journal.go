@@ -189,6 +189,14 @@ func (j *journal) fits(dir string, n int) error {
 	return nil
 }
 
+// exceed leaves no more space free than the log itself needs.
+func (j *journal) exceed() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.reserve = leastReserve
+	clear(j.space)
+}
+
 // write appends a record to the last segment. When that fails, the segment is
 // as it was or is not used any more.
 func (j *journal) write(r record, b []byte) error {
@@ -324,6 +332,13 @@ func (j *journal) droppable(low uint64) bool {
 	return j.holder(low) != j.segments[0]
 }
 
+// number is that of the last segment.
+func (j *journal) number() uint64 {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.last().number
+}
+
 // drop deletes the segments before number; all their events are taken.
 func (j *journal) drop(number uint64) error {
 	for {
@@ -333,11 +348,12 @@ func (j *journal) drop(number uint64) error {
 		if s.number >= number {
 			return nil
 		}
-		if err := os.Remove(s.path); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return fmt.Errorf("delete a segment that is taken: %w", err)
+		if err := dropAll(j.disk, []*segment{s}); err != nil {
+			return err
 		}
 		j.mu.Lock()
 		j.segments = j.segments[1:]
+		s.gone.Store(true)
 		delete(j.space, filepath.Dir(s.path))
 		j.mu.Unlock()
 	}

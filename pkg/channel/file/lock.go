@@ -10,13 +10,11 @@ import (
 	"strings"
 
 	"github.com/logpipe/logpipe/pkg/fault"
+	"github.com/logpipe/logpipe/pkg/folder"
 )
 
 // lockName is the name that Flume's file channel uses too.
 const lockName = "in_use.lock"
-
-// errHeld is a lock that another channel has.
-var errHeld = errors.New("in use by another channel")
 
 // folderLock is the lock of one folder.
 type folderLock struct{ f *os.File }
@@ -28,9 +26,9 @@ func lockFolder(dir string) (folderLock, error) {
 		return folderLock{}, err
 	}
 	path := filepath.Join(dir, lockName)
-	f, err := lockFile(path)
-	if errors.Is(err, errHeld) {
-		err = fault.Hint(fmt.Errorf("folder %s is %w%s", dir, errHeld, holder(path)),
+	f, err := folder.Lock(path)
+	if errors.Is(err, folder.ErrHeld) {
+		err = fault.Hint(fmt.Errorf("folder %s is in use by another channel%s", dir, holder(path)),
 			"give each file channel folders of its own (checkpointDir, dataDirs), or stop the other agent")
 	}
 	if err != nil {

@@ -14,7 +14,9 @@ import (
 type counters struct {
 	putAttempt, putSuccess, putError    *atomic.Int64
 	takeAttempt, takeSuccess, takeError *atomic.Int64
-	lost, checkpointError               *atomic.Int64
+	lost, unretained                    *atomic.Int64
+	checkpointError, backupError        *atomic.Int64
+	open, shut                          *atomic.Int64 // 1 or 0, and the other way round
 	unhealthy                           atomic.Bool
 }
 
@@ -28,6 +30,10 @@ func (c *Channel) setCounters() {
 	c.counts.takeError = c.env.Counter("EventTakeErrorCount")
 	c.counts.lost = c.env.Counter("EventLostCount")
 	c.counts.checkpointError = c.env.Counter("CheckpointWriteErrorCount")
+	c.counts.backupError = c.env.Counter("CheckpointBackupWriteErrorCount")
+	c.counts.open, c.counts.shut = c.env.Counter("Open"), c.env.Counter("Closed")
+	c.tellOpen(0)
+	c.counts.unretained = c.env.Counter("EventUnretainedCount")
 	c.env.Gauge("ChannelCapacity", func() int64 { return int64(c.capacity) })
 	c.env.Gauge("ChannelSize", func() int64 { return int64(c.Size()) })
 	c.env.Gauge("ChannelFillPercentage", func() int64 { return int64(c.Size()) * 100 / int64(c.capacity) })
@@ -37,6 +43,12 @@ func (c *Channel) setCounters() {
 		}
 		return 0
 	})
+}
+
+// tellOpen says whether the channel is open: 1 or 0.
+func (c *Channel) tellOpen(is int64) {
+	c.counts.open.Store(is)
+	c.counts.shut.Store(1 - is)
 }
 
 // Open locks the folders and reads the log behind the checkpoint.
@@ -53,36 +65,19 @@ func (c *Channel) Open(env flume.Env) error {
 	c.stop = make(chan struct{})
 	c.kicked = make(chan struct{}, 1)
 	c.ended.Go(c.keepHouse)
+	c.tellOpen(1)
 	return nil
 }
 
 // prepare does the work of Open.
 func (c *Channel) prepare(dirs folders) error {
-	for _, dir := range dirs.all() {
-		l, err := lockFolder(dir)
-		if err != nil {
-			return err
-		}
-		c.locks = append(c.locks, l)
+	if err := c.lock(dirs); err != nil {
+		return err
 	}
-	checkpoints := []string{dirs.checkpoint}
-	if dirs.backup != "" {
-		checkpoints = append(checkpoints, dirs.backup)
-	}
-	saved, newest, err := openCheckpoint(c.disk, checkpoints)
+	segments, next, err := c.load(dirs)
 	if err != nil {
 		return err
 	}
-	c.saved = saved
-	segments, err := findSegments(c.disk, dirs.data, c.logf)
-	if err != nil {
-		return err
-	}
-	next, err := c.replay(segments, newest)
-	if err != nil {
-		return err
-	}
-	c.inside = c.queue.count(next)
 	c.synced.next = next
 	c.journal = newJournal(c.disk, dirs.data, int64(c.maxFileSize), int64(c.minimumSpace), c.onSync)
 	if err := c.journal.start(segments, next); err != nil {
@@ -91,11 +86,64 @@ func (c *Channel) prepare(dirs folders) error {
 	if c.cursor.at.segment == nil {
 		c.cursor.at = place{c.journal.segments[0], segmentHeader}
 	}
+	if len(segments) == 0 { // the checkpoint tells from now on that there is a log
+		if err := c.checkpoint(); err != nil {
+			return err
+		}
+	}
+	c.begin(dirs, next)
+	return nil
+}
+
+// begin makes ready what is inside; next is the place behind the log.
+func (c *Channel) begin(dirs folders, next uint64) {
+	if err := c.takeNoted(dirs.checkpoint, next); err != nil {
+		c.logf("takes have one batch each, as what is delivered cannot be noted: %v", err)
+	}
+	c.note.load(c.disk, dirs.checkpoint, c.journal.channel, next)
+	c.inside = c.queue.count(next)
 	c.reader = &reader{journal: c.journal, segment: c.cursor.at.segment, offset: c.cursor.at.offset}
 	if c.inside > 0 {
 		c.logf("%d events of earlier runs are inside", c.inside)
 	}
-	return nil
+}
+
+// lock makes the folders this channel's.
+func (c *Channel) lock(dirs folders) error {
+	for _, dir := range dirs.all() {
+		l, err := lockFolder(dir)
+		if err != nil {
+			return flume.OfProperty(err, c.propertyOf(dir, dirs))
+		}
+		c.locks = append(c.locks, l)
+	}
+	return c.own(dirs.checkpoint)
+}
+
+// load reads what is in the folders: the segments that are not taken, and the
+// sequence number of the next event.
+func (c *Channel) load(dirs folders) (segments []*segment, next uint64, err error) {
+	checkpoints := []string{dirs.checkpoint}
+	if dirs.backup != "" {
+		checkpoints = append(checkpoints, dirs.backup)
+	}
+	saved, newest, err := openCheckpoint(c.disk, checkpoints)
+	if err != nil {
+		return nil, 0, err
+	}
+	c.saved = saved
+	all, err := listSegments(c.disk, dirs.data)
+	if err != nil {
+		return nil, 0, err
+	}
+	segments, taken, err := needed(all, newest)
+	if err != nil {
+		return nil, 0, err
+	}
+	if next, err = c.replay(segments, newest); err != nil {
+		return nil, 0, err
+	}
+	return segments, next, dropAll(c.disk, taken)
 }
 
 // replay reads the log behind the checkpoint, or all of it without one, and
@@ -134,11 +182,9 @@ func (c *Channel) replay(segments []*segment, saved *checkpoint) (uint64, error)
 // resume takes the queue out of a checkpoint, which has to fit the segments.
 func (c *Channel) resume(segments []*segment, saved *checkpoint) error {
 	const without = "delete " + checkpointName + " to go on with the log alone: takes that it does not have come again"
-	if len(segments) == 0 {
-		if saved.cursor == saved.next && len(saved.spans) == 0 {
-			return nil
-		}
-		return missing(saved.cursorAt.segment, saved.end.segment)
+	if len(segments) == 0 { // a channel always has its last one, however empty it is
+		return fault.Hint(missing(min(saved.cursorAt.segment, saved.end.segment), saved.end.segment),
+			hintMissing+"; or delete "+checkpointName+", where they were deleted on purpose, to begin with an empty channel")
 	}
 	if saved.channel != segments[0].channel {
 		return fault.Hint(errors.New("the checkpoint is of another channel than the segments in dataDirs"),
@@ -196,6 +242,7 @@ func (c *Channel) Close() error {
 	if again || c.stop == nil {
 		return nil
 	}
+	c.tellOpen(0)
 	close(c.stop)
 	c.ended.Wait()
 	c.token <- struct{}{} // a take that reads has ended
@@ -215,6 +262,10 @@ func (c *Channel) release() error {
 	if c.saved != nil {
 		all = errors.Join(all, c.saved.close())
 	}
+	if c.delivered != nil {
+		all = errors.Join(all, c.delivered.close())
+	}
+	all = errors.Join(all, c.note.close())
 	for _, l := range c.locks {
 		all = errors.Join(all, l.release())
 	}
@@ -249,7 +300,7 @@ func (c *Channel) keepHouse() {
 		short, empty, low := c.short, c.inside == 0, c.lowest()
 		c.mu.Unlock()
 		err := c.journal.flush()
-		due := time.Since(last) >= c.interval
+		due := time.Since(last) >= c.interval || c.saved.ends != c.journal.number()
 		if due || c.journal.droppable(low) || short && empty {
 			if empty && (short || due) {
 				size := int64(renewIdle)
@@ -258,7 +309,7 @@ func (c *Channel) keepHouse() {
 				}
 				err = errors.Join(err, c.journal.renew(size))
 			}
-			err = errors.Join(err, c.checkpoint())
+			err = errors.Join(err, c.checkpoint(), c.letGo())
 			last = time.Now()
 		}
 		c.counts.unhealthy.Store(err != nil)
@@ -270,6 +321,21 @@ func (c *Channel) keepHouse() {
 			told = ""
 			c.logf("writes takes and checkpoints again")
 		}
+	}
+}
+
+// letGo lets the take that waits, or nobody, close the file of a segment that is
+// deleted.
+func (c *Channel) letGo() error {
+	select {
+	case c.token <- struct{}{}:
+		defer func() { <-c.token }()
+		return c.reader.letGo()
+	default: // the take that has it looks when it waits, or reads on elsewhere
+		c.mu.Lock()
+		c.changes.Announce()
+		c.mu.Unlock()
+		return nil
 	}
 }
 
@@ -292,8 +358,14 @@ func (c *Channel) checkpoint() error {
 		err = j.sync(written)
 	}
 	if err == nil {
-		if err = c.saved.write(saved); err != nil {
+		own, backup := c.saved.write(saved)
+		if own != nil {
 			c.counts.checkpointError.Add(1)
+		}
+		if backup != nil {
+			c.counts.backupError.Add(1)
+		}
+		if err = errors.Join(own, backup); err != nil {
 			err = fmt.Errorf("write the checkpoint: %w", err)
 		}
 	}

@@ -18,6 +18,7 @@ type queue struct {
 	cursor   span   // from is the next event that no take had; to is not used
 	returned []span // by rollbacks, in order
 	open     []span // of takes that are not settled
+	retained []span // of those that are settled, to be committed later, in order
 	done     ranges // taken beyond the cursor, as a replay found
 	inside   int    // events, those in open takes included
 }
@@ -40,7 +41,7 @@ func (q *queue) lowest() uint64 {
 }
 
 // outstanding is what before the cursor is not taken for good.
-func (q *queue) outstanding() []span { return slices.Concat(q.open, q.returned) }
+func (q *queue) outstanding() []span { return slices.Concat(q.open, q.retained, q.returned) }
 
 // pick begins a take of at most max events, which are open from now on: of the
 // first span that came back, or of what is behind the cursor.

@@ -50,10 +50,4 @@ func TestRanges(t *testing.T) {
 	if want := (ranges{{0, 40}, {60, 61}}); !slices.Equal(r, want) || r.count() != 41 || !r.has(39) || r.has(40) {
 		t.Fatalf("%v, want %v", r, want)
 	}
-	if n := r.cut(10); n != 10 || r[0].from != 10 {
-		t.Errorf("cut %d, left %v", n, r)
-	}
-	if n := r.cut(100); n != 31 || len(r) != 0 {
-		t.Errorf("cut %d, left %v", n, r)
-	}
 }

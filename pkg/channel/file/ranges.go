@@ -47,21 +47,6 @@ func (r ranges) count() int {
 	return n
 }
 
-// cut takes out everything below x and returns how many events that were.
-func (r *ranges) cut(x uint64) int {
-	s, n := *r, 0
-	for len(s) > 0 && s[0].to <= x {
-		n += int(s[0].to - s[0].from)
-		s = s[1:]
-	}
-	if len(s) > 0 && s[0].from < x {
-		n += int(x - s[0].from)
-		s[0].from = x
-	}
-	*r = s
-	return n
-}
-
 // has reports whether x is in the set.
 func (r ranges) has(x uint64) bool {
 	for _, i := range r {

@@ -3,6 +3,7 @@ package file
 import (
 	"errors"
 	"fmt"
+	"math"
 	"os"
 
 	"github.com/logpipe/logpipe/pkg/flume"
@@ -46,15 +47,23 @@ type gapError struct {
 func (e *gapError) Error() string { return e.err.Error() }
 func (e *gapError) Unwrap() error { return e.err }
 
-// read appends events to list, from the event `from` on and less than `to`, up
-// to max of them: at least one, or there is an error. The record of the first
-// one is at a place that at names, or behind it; read returns its exact place.
-func (r *reader) read(list []flume.Event, at place, from, to uint64, max int, end mark) ([]flume.Event, place, error) {
+// read appends events to list, from the event `from` on and less than `to`: at
+// least one, or there is an error, and more than a batch only up to so many bytes.
+// The record of the first one is at a place that at names, or behind it; read
+// returns its exact place.
+func (r *reader) read(list []flume.Event, at place, from, to uint64, batch, most int, end mark) ([]flume.Event, place, error) {
 	if err := r.seek(at, from, end); err != nil {
 		return list, at, err
 	}
 	first := place{r.segment, r.offset}
-	for bytes := 0; from < to && max > 0 && bytes < takeBytes; {
+	for bytes := 0; from < to; {
+		events, room := int(min(uint64(max(batch, 0)), to-from)), takeBytes-bytes
+		if events == 0 { // a batch is there
+			events, room = int(min(math.MaxInt32, to-from)), min(room, most-bytes)
+		}
+		if room <= 0 {
+			break
+		}
 		if r.left == 0 {
 			if err := r.load(from, end); err != nil {
 				if len(list) > 0 {
@@ -63,7 +72,7 @@ func (r *reader) read(list []flume.Event, at place, from, to uint64, max int, en
 				return list, first, err
 			}
 		}
-		n, size, err := r.portion(int(min(uint64(max), to-from)), takeBytes-bytes)
+		n, size, err := r.portion(events, room)
 		if err == nil {
 			list, err = r.copied(list, n, size)
 		}
@@ -74,7 +83,7 @@ func (r *reader) read(list []flume.Event, at place, from, to uint64, max int, en
 			return list, first, fmt.Errorf("%s, offset %d: %w", r.segment.path, r.offset, err)
 		}
 		bytes += size
-		from, max = from+uint64(n), max-n
+		from, batch = from+uint64(n), batch-n
 		r.advance(n, r.rest[size:])
 	}
 	return list, first, nil
@@ -152,6 +161,15 @@ func (r *reader) open(s *segment, offset int64) error {
 		return nil
 	}
 	r.segment, r.limit, r.until = s, 0, 0
+	return r.close()
+}
+
+// letGo closes the file of a segment that is deleted: only then is its space free.
+// All its events are taken, so that the next one is elsewhere.
+func (r *reader) letGo() error {
+	if r.file == nil || !r.segment.gone.Load() {
+		return nil
+	}
 	return r.close()
 }
 

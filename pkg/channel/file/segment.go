@@ -11,9 +11,11 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/logpipe/logpipe/pkg/fault"
+	"github.com/logpipe/logpipe/pkg/folder"
 )
 
 const (
@@ -22,10 +24,7 @@ const (
 	segmentHeader  = 64 // bytes before the first record
 )
 
-var (
-	segmentName = regexp.MustCompile(`^segment-(\d{10,19})$`)
-	flumeName   = regexp.MustCompile(`^log-\d+$`)
-)
+var segmentName = regexp.MustCompile(`^segment-(\d{10,19})$`)
 
 // segment is one file of the log.
 type segment struct {
@@ -33,10 +32,11 @@ type segment struct {
 	tag       uint32
 	channel   uint64
 	number    uint64
-	first     uint64 // sequence number of the first event in it
-	beforeEnd int64  // where the segment before it ends
-	end       int64  // where the next record goes; fixed once another segment follows
-	handle    handle // open for writing in the last segment alone
+	first     uint64      // sequence number of the first event in it
+	beforeEnd int64       // where the segment before it ends
+	end       int64       // where the next record goes; fixed once another segment follows
+	handle    handle      // open for writing in the last segment alone
+	gone      atomic.Bool // the file is deleted: its space is free when nobody has it open
 }
 
 func (s *segment) header() []byte {
@@ -80,22 +80,39 @@ func damaged(path string, offset int64, why string) error {
 		"restore the file, or set onCorruption = skip, which leaves out and counts the events that cannot be read")
 }
 
-// findSegments reads the heads of all segments in the folders and puts them in
+// findSegments returns the segments in the folders, none of which is missing.
+func findSegments(d disk, dirs []string) ([]*segment, error) {
+	all, err := listSegments(d, dirs)
+	if err == nil {
+		err = checkSequence(all)
+	}
+	return all, err
+}
+
+// needed parts segments in those that a channel with this checkpoint needs, none of
+// which is missing, and those that it was about to delete. Which of these are gone
+// tells nothing: they lie on several disks, and a loss of power, or a disk that
+// comes back, brings some of them again.
+func needed(all []*segment, saved *checkpoint) (kept, taken []*segment, err error) {
+	kept = all
+	for saved != nil && len(kept) > 0 && kept[0].channel == saved.channel && kept[0].number < saved.low() {
+		taken, kept = append(taken, kept[0]), kept[1:]
+	}
+	return kept, taken, checkSequence(kept)
+}
+
+// listSegments reads the heads of all segments in the folders and puts them in
 // order. It takes away what a kill left half made.
-func findSegments(d disk, dirs []string, logf func(string, ...any)) ([]*segment, error) {
+func listSegments(d disk, dirs []string) ([]*segment, error) {
 	var all []*segment
 	for _, dir := range dirs {
 		entries, err := os.ReadDir(dir)
 		if err != nil {
 			return nil, err
 		}
-		foreign := 0
 		for _, e := range entries {
 			path := filepath.Join(dir, e.Name())
 			name := e.Name()
-			if flumeName.MatchString(name) {
-				foreign++
-			}
 			if half, ok := strings.CutSuffix(name, ".new"); ok && segmentName.MatchString(half) {
 				if err := os.Remove(path); err != nil {
 					return nil, err
@@ -110,13 +127,9 @@ func findSegments(d disk, dirs []string, logf func(string, ...any)) ([]*segment,
 			}
 			all = append(all, s)
 		}
-		if foreign > 0 {
-			logf("%s also holds %d log files of Apache Flume, which stay as they are; "+
-				"if events are left in them, let Flume deliver those: logpipe does not read them", dir, foreign)
-		}
 	}
 	slices.SortFunc(all, func(a, b *segment) int { return int(min(max(int64(a.number-b.number), -1), 1)) })
-	return all, checkSequence(all)
+	return all, nil
 }
 
 func readSegment(d disk, path string) (*segment, error) {
@@ -180,6 +193,12 @@ func missing(from, to uint64) error {
 // createSegment makes a segment that is whole or not there: a kill leaves a file
 // that the next start removes.
 func createSegment(d disk, s *segment) error {
+	// What this channel could not make to the end may be there, and nothing else.
+	there, err := readSegment(d, s.path)
+	if !errors.Is(err, os.ErrNotExist) && (err != nil || there.channel != s.channel) {
+		return fault.Hint(errors.New("it is there already, and is not of this channel"),
+			"if a disk was mounted over the folder while the agent ran, start the agent again")
+	}
 	half := s.path + ".new"
 	h, err := d.open(half, os.O_RDWR|os.O_CREATE|os.O_TRUNC)
 	if err != nil {
@@ -195,13 +214,27 @@ func createSegment(d disk, s *segment) error {
 	if err := os.Rename(half, s.path); err != nil {
 		return err
 	}
-	if err := syncDir(filepath.Dir(s.path)); err != nil {
+	if err := folder.Sync(filepath.Dir(s.path)); err != nil {
 		return err
 	}
 	if s.handle, err = d.open(s.path, os.O_RDWR); err != nil {
 		return err
 	}
 	s.end = segmentHeader
+	return nil
+}
+
+// dropAll deletes segments all of which is taken. What else has the name of one,
+// on a disk that was mounted over its folder, stays.
+func dropAll(d disk, all []*segment) error {
+	for _, s := range all {
+		if there, err := readSegment(d, s.path); err == nil && (there.channel != s.channel || there.tag != s.tag) {
+			continue
+		}
+		if err := os.Remove(s.path); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("delete a segment that is taken: %w", err)
+		}
+	}
 	return nil
 }
 

@@ -39,8 +39,8 @@ func (c *Channel) Put(ctx context.Context, batch []flume.Event) error {
 // mostTogether is how many batches share a sync.
 const mostTogether = 16
 
-// PutAll stores batch after batch and returns when they are on disk, or how many
-// events are. Each batch is a record of its own; the syncs are shared.
+// PutAll stores batch after batch, those for which there is space at once, and
+// returns when they are on disk. Each batch is a record of its own; the syncs are shared.
 func (c *Channel) PutAll(ctx context.Context, events []flume.Event, size int) (stored int, err error) {
 	c.counts.putAttempt.Add(int64(len(events)))
 	if size > c.batch {
@@ -56,6 +56,10 @@ func (c *Channel) PutAll(ctx context.Context, events []flume.Event, size int) (s
 		var n int
 		n, err = c.putSome(ctx, events[stored:], size, timeout)
 		stored += n
+		timeout = nil // see flume.BatchPutter
+	}
+	if stored > 0 && errors.Is(err, flume.ErrFull) {
+		err = nil
 	}
 	c.counts.putSuccess.Add(int64(stored))
 	if err != nil && !errors.Is(err, flume.ErrFull) {
@@ -63,6 +67,13 @@ func (c *Channel) PutAll(ctx context.Context, events []flume.Event, size int) (s
 	}
 	flume.Release(events[:stored]) // they are on disk now
 	return stored, err
+}
+
+// Room is how many events would find space now.
+func (c *Channel) Room() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.capacity - c.inside - c.reserved
 }
 
 // putSome stores the first batch, for which it waits, and those behind it that
@@ -106,10 +117,12 @@ func (c *Channel) reserve(ctx context.Context, n int, timeout <-chan time.Time) 
 		switch {
 		case c.closed:
 			return errClosed
-		case c.inside+c.reserved+n <= c.capacity:
-			c.reserved += n
+		case c.fits(n):
+			c.reserved, c.lacking = c.reserved+n, 0
 			return nil
-		case timeout == nil:
+		}
+		c.lacks(n)
+		if timeout == nil {
 			return flume.ErrFull
 		}
 		if err := c.changes.Wait(ctx, &c.mu, timeout); err != nil {
@@ -154,6 +167,9 @@ func (c *Channel) tellSpace(full *noSpaceError) {
 	c.mu.Lock()
 	changed := c.short != (full != nil)
 	c.short = full != nil
+	if c.short && len(c.retained) > 0 {
+		c.changes.Announce() // see stalled
+	}
 	c.mu.Unlock()
 	switch {
 	case !changed:
@@ -162,6 +178,16 @@ func (c *Channel) tellSpace(full *noSpaceError) {
 	default:
 		c.logf("there is space again, puts go on")
 	}
+}
+
+// Trouble tells that there is no space for puts.
+func (c *Channel) Trouble() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.short {
+		return ""
+	}
+	return "puts wait for space on the disk"
 }
 
 func (c *Channel) waitForSpace(ctx context.Context, timeout <-chan time.Time, full *noSpaceError) error {
@@ -189,6 +215,15 @@ func (c *Channel) waitForSpace(ctx context.Context, timeout <-chan time.Time, fu
 // Take reads up to max events, fewer where those are large.
 func (c *Channel) Take(ctx context.Context, max int) (flume.Transaction, error) {
 	max = min(max, c.batch)
+	t, err := c.take(ctx, max, max, 0)
+	if err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+// take reads a batch, and up to most events as long as they have fewer bytes.
+func (c *Channel) take(ctx context.Context, batch, most, bytes int) (*transaction, error) {
 	select {
 	case c.token <- struct{}{}:
 	case <-ctx.Done():
@@ -196,11 +231,15 @@ func (c *Channel) Take(ctx context.Context, max int) (flume.Transaction, error) 
 	}
 	defer func() { <-c.token }()
 	for {
-		s, end, err := c.await(ctx, max)
+		s, end, err := c.await(ctx, most)
+		if errors.Is(err, errStalled) {
+			c.makeRoom()
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}
-		t, err := c.read(s, max, end)
+		t, err := c.read(s, batch, bytes, end)
 		if err == nil {
 			return t, nil
 		}
@@ -210,34 +249,11 @@ func (c *Channel) Take(ctx context.Context, max int) (flume.Transaction, error) 
 	}
 }
 
-// TryTake is Take that does not wait for events.
-func (c *Channel) TryTake(max int) flume.Transaction {
-	select {
-	case c.token <- struct{}{}:
-	default:
-		return nil
-	}
-	defer func() { <-c.token }()
-	max = min(max, c.batch)
-	c.mu.Lock()
-	if c.closed || !c.available() {
-		c.mu.Unlock()
-		return nil
-	}
-	s, end := c.pick(max), c.synced
-	c.mu.Unlock()
-	t, err := c.read(s, max, end)
-	if err != nil {
-		return nil // told by the next take
-	}
-	return t
-}
-
 // read reads the events of a pick; the caller has the token.
-func (c *Channel) read(s span, max int, end mark) (*transaction, error) {
-	c.counts.takeAttempt.Add(int64(s.to - s.from))
+func (c *Channel) read(s span, batch, bytes int, end mark) (*transaction, error) {
 	t := c.newTransaction(int(s.to - s.from))
-	events, first, err := c.reader.read(t.events, s.at, s.from, s.to, max, end)
+	events, first, err := c.reader.read(t.events, s.at, s.from, s.to, batch, bytes, end)
+	c.counts.takeAttempt.Add(int64(max(len(events), min(batch, int(s.to-s.from)))))
 	c.mu.Lock()
 	t.span = c.picked(s, len(events), first, c.reader.here())
 	c.mu.Unlock()
@@ -260,6 +276,11 @@ func (c *Channel) await(ctx context.Context, max int) (s span, end mark, err err
 		// An open take may still roll back: the channel is not empty yet.
 		case c.drained && len(c.open) == 0:
 			return s, end, io.EOF
+		case c.stalled():
+			return s, end, errStalled
+		}
+		if err := c.reader.letGo(); err != nil {
+			return s, end, err
 		}
 		if err := c.changes.Wait(ctx, &c.mu, nil); err != nil {
 			return s, end, err
@@ -298,6 +319,7 @@ type transaction struct {
 	span   span
 	events []flume.Event // nil once settled
 	past   []flume.Event // those that are committed
+	slot   int           // where it notes what is delivered; 0 = nowhere
 }
 
 // mostSpare is how many transactions are kept to be used again.
@@ -350,6 +372,8 @@ func (t *transaction) Commit() error {
 	if errors.Is(err, errClosed) {
 		return err
 	}
+	_ = c.delivered.end(t.slot, err == nil) // what stays noted is taken, and that is logged or will be
+	t.slot = 0
 	if err != nil { // tried again by the next put and by keepHouse, which tells
 		c.counts.takeError.Add(1)
 	}
@@ -363,11 +387,13 @@ func (t *transaction) Rollback() error {
 		return errSettled
 	}
 	c := t.c
+	err := c.delivered.end(t.slot, true) // before another take gets the events
+	t.slot = 0
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.end(t.span)
 	c.restore(t.span)
 	t.events = nil
 	c.changes.Announce()
-	return nil
+	return err
 }

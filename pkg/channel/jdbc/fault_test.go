@@ -118,7 +118,7 @@ func TestFaults(t *testing.T) {
 					c, f, said := openFaulty(t, dir)
 					f.set(word, after, err)
 					var want, got []string
-					ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+					ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 					defer cancel()
 					for i := range 3 {
 						text := fmt.Sprintf("a%d b%d", i, i)
@@ -169,6 +169,26 @@ func TestFaults(t *testing.T) {
 					}
 				})
 			}
+		}
+	}
+}
+
+// TestProbe holds that a server that refuses is told before the channel is opened,
+// and that one that is not there now is waited for.
+func TestProbe(t *testing.T) {
+	refusal := &database.ServerError{Code: "28P01", Message: "password authentication failed"}
+	for _, test := range []struct {
+		url       string
+		err, want error
+	}{
+		{"jdbc:postgresql://h/d", refusal, refusal},
+		{"jdbc:postgresql://h/d", lostConnection(t), nil},
+		{"jdbc:sqlite:" + t.TempDir() + "/x", refusal, nil}, // it can be opened by one alone
+	} {
+		c := configure(t, "driver.url="+test.url, "db.username=u")
+		c.open = func(context.Context, database.Config) (database.Conn, error) { return nil, test.err }
+		if err := c.Probe(); !errors.Is(err, test.want) {
+			t.Errorf("%s, %v: %v", test.url, test.err, err)
 		}
 	}
 }

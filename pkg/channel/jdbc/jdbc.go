@@ -145,7 +145,7 @@ func (c *Channel) Open(env flume.Env) error {
 	err := c.connectFirst()
 	if err != nil && !database.Lost(err) {
 		c.giveUp()
-		return err
+		return flume.OfProperty(err, "driver.url")
 	}
 	if err != nil {
 		c.counts.unhealthy.Store(true)
@@ -237,7 +237,7 @@ func (c *Channel) submit(ctx context.Context, r *request) error {
 		switch {
 		case c.closed:
 			return errClosed
-		case c.capacity == 0 || c.queue.inside+c.reserved+len(r.events) <= c.capacity:
+		case c.fits(len(r.events)):
 			c.reserved += len(r.events)
 			c.puts = append(c.puts, r)
 			c.wake()

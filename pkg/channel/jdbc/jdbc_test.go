@@ -68,12 +68,9 @@ func start(t testing.TB, c *Channel) *console {
 
 // suite is the suite of all channels; url makes driver.url of a folder.
 func suite(url func(dir string) string, properties ...string) logpipetest.ChannelSuite {
-	return logpipetest.ChannelSuite{Durable: true, Open: func(t testing.TB, dir string, capacity, transaction int, wait bool) flume.Channel {
+	return logpipetest.ChannelSuite{Durable: true, Open: func(t testing.TB, dir string, capacity, transaction int, wait time.Duration) flume.Channel {
 		c := configure(t, append(properties, url(dir), fmt.Sprint("maximum.capacity=", capacity))...)
-		c.batch, c.keepAlive = transaction, 0
-		if wait {
-			c.keepAlive = time.Second
-		}
+		c.batch, c.keepAlive = transaction, wait
 		start(t, c)
 		return c
 	}}

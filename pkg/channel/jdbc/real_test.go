@@ -19,6 +19,7 @@ import (
 func forEachServer(t *testing.T, test func(*testing.T, func(testing.TB) *logpipetest.SQLServer)) {
 	t.Run("postgres", func(t *testing.T) { test(t, logpipetest.StartPostgres) })
 	t.Run("mariadb", func(t *testing.T) { test(t, logpipetest.StartMariaDB) })
+	t.Run("mysql", func(t *testing.T) { test(t, logpipetest.StartMySQL) })
 }
 
 // onServer makes a channel of a server; its name is that of the folder.
@@ -48,12 +49,9 @@ func TestRealSuite(t *testing.T) {
 		for _, connections := range []string{"1", "10"} {
 			t.Run(connections+" connections", func(t *testing.T) {
 				s := suite(nil)
-				s.Open = func(t testing.TB, dir string, capacity, transaction int, wait bool) flume.Channel {
+				s.Open = func(t testing.TB, dir string, capacity, transaction int, wait time.Duration) flume.Channel {
 					c, said := onServer(t, os.Getenv(serverURL), dir, "maximum.connections="+connections, fmt.Sprint("maximum.capacity=", capacity))
-					c.batch, c.keepAlive = transaction, 0
-					if wait {
-						c.keepAlive = time.Second
-					}
+					c.batch, c.keepAlive = transaction, wait
 					open(t, c, dir, said)
 					return c
 				}
@@ -72,6 +70,7 @@ func open(t testing.TB, c *Channel, name string, said *console) {
 
 func TestRealKillPostgres(t *testing.T) { killOnServer(t, logpipetest.StartPostgres) }
 func TestRealKillMariaDB(t *testing.T)  { killOnServer(t, logpipetest.StartMariaDB) }
+func TestRealKillMySQL(t *testing.T)    { killOnServer(t, logpipetest.StartMySQL) }
 
 func killOnServer(t *testing.T, startServer func(testing.TB) *logpipetest.SQLServer) {
 	if os.Getenv(serverURL) == "" { // not the child
@@ -105,7 +104,7 @@ func TestRealGone(t *testing.T) {
 		c, said := onServer(t, s.URL, "gone")
 		c.batch = 50
 		open(t, c, "gone", said)
-		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 		defer cancel()
 		stop := make(chan struct{})
 		puts := make(chan int, 3)
@@ -290,7 +289,11 @@ func takeAll(t *testing.T, c *Channel, n int) string {
 // TestRealLarge holds that large events go through, and that one that is too large
 // for the server is refused and stops nobody.
 func TestRealLarge(t *testing.T) {
-	s := logpipetest.StartMariaDB(t)
+	t.Run("mariadb", func(t *testing.T) { largeEvents(t, logpipetest.StartMariaDB(t)) })
+	t.Run("mysql", func(t *testing.T) { largeEvents(t, logpipetest.StartMySQL(t)) })
+}
+
+func largeEvents(t *testing.T, s *logpipetest.SQLServer) {
 	setServer(t, s)
 	c, said := onServer(t, s.URL, "")
 	open(t, c, "c1", said)

@@ -11,6 +11,7 @@ import (
 	"github.com/logpipe/logpipe/pkg/database"
 	"github.com/logpipe/logpipe/pkg/fault"
 	"github.com/logpipe/logpipe/pkg/flume"
+	"github.com/logpipe/logpipe/pkg/folder"
 )
 
 // settings are the properties.
@@ -128,28 +129,44 @@ func (c *Channel) Check() []flume.Problem {
 	return all
 }
 
+// The folder of embedded databases, below the home of the user.
+const (
+	flumeFolder    = ".flume"
+	embeddedFolder = "jdbc-channel"
+)
+
+// find reads where the database is; the path of an embedded one is the folder in
+// which the channel's name is that of the file.
+func (c *Channel) find() (u database.URL, embedded bool, err error) {
+	more, err := c.readProperties()
+	if err != nil {
+		return u, false, err
+	}
+	if u, embedded, err = c.parse(more); err != nil {
+		return u, false, fmt.Errorf("driver.url: %w", err)
+	}
+	if embedded {
+		home, err := c.home()
+		if err != nil {
+			return u, false, err
+		}
+		u.Path = filepath.Join(home, flumeFolder, embeddedFolder)
+	}
+	if u.Kind == database.SQLite {
+		u.Path, err = folder.Absolute(u.Path)
+	}
+	return u, embedded, err
+}
+
 // locate finds the database of a channel.
 func (c *Channel) locate(channel string) error {
-	more, err := c.readProperties()
+	u, embedded, err := c.find()
 	if err != nil {
 		return err
 	}
-	u, embedded, err := c.parse(more)
-	if err != nil {
-		return fmt.Errorf("driver.url: %w", err)
-	}
 	if embedded {
-		folder, err := c.home()
-		if err != nil {
-			return err
-		}
-		folder = filepath.Join(folder, ".flume", "jdbc-channel")
-		u.Path, u.Derby = filepath.Join(folder, fileName(channel)+".sqlite"), filepath.Join(folder, "db")
-	}
-	if u.Kind == database.SQLite {
-		if u.Path, err = absolute(u.Path); err != nil {
-			return err
-		}
+		u.Derby = filepath.Join(u.Path, "db")
+		u.Path = filepath.Join(u.Path, fileName(channel)+".sqlite")
 	}
 	c.target = u
 	c.tellPlace()
@@ -189,18 +206,6 @@ func fileName(channel string) string {
 	}, channel)
 }
 
-// absolute is the path of a file; ~/ is the home of the user.
-func absolute(name string) (string, error) {
-	if rest, ok := strings.CutPrefix(name, "~/"); ok {
-		home, err := os.UserHomeDir()
-		if err != nil {
-			return "", fmt.Errorf("%s: %w", name, err)
-		}
-		name = filepath.Join(home, rest)
-	}
-	return filepath.Abs(name)
-}
-
 // File is the path of the SQLite file that driver.url names, which no other
 // channel can have; "" where it names none.
 func (c *Channel) File() string {
@@ -208,11 +213,24 @@ func (c *Channel) File() string {
 	if err != nil || embedded || u.Kind != database.SQLite {
 		return ""
 	}
-	path, err := absolute(u.Path)
+	path, err := folder.Absolute(u.Path)
 	if err != nil {
 		return ""
 	}
 	return path
+}
+
+// Survey looks at connection.properties.file, and whether the folder of an SQLite
+// file is there or can be made.
+func (c *Channel) Survey() []flume.Problem {
+	var all []flume.Problem
+	if name := strings.TrimSpace(c.settings.properties); name != "" && strings.TrimSpace(c.url) != "" {
+		all = flume.SurveyFile("connection.properties.file", name, "name a file that is there")
+	}
+	if path := c.File(); path != "" {
+		all = append(all, flume.SurveyMade("driver.url", filepath.Dir(path))...)
+	}
+	return all
 }
 
 // readProperties reads connection.properties.file: a property for each line, and
@@ -255,10 +273,10 @@ func (c *Channel) Guarantee() string {
 	const after = "a take that was open then comes again"
 	u, embedded, err := c.parse(nil)
 	if err != nil {
-		return "promises nothing"
+		return "nothing: driver.url cannot be read"
 	}
 	if u.Kind != database.SQLite {
-		return fmt.Sprintf("committed by %s before it is acknowledged; survives kill -9, and what %s survives; %s; "+
+		return fmt.Sprintf("at least once: committed by %s before it is acknowledged; survives kill -9, and what %s survives; %s; "+
 			"sources and sinks wait while the database is gone", u.Config.String(), u.Kind, after)
 	}
 	path := u.Path
@@ -269,7 +287,7 @@ func (c *Channel) Guarantee() string {
 		}
 		path = home + "/.flume/jdbc-channel/CHANNEL.sqlite"
 	}
-	text := "synced to the SQLite file " + path
+	text := "at least once: synced to the SQLite file " + path
 	if u.Derby != "" {
 		text += " (in place of the Derby database " + u.Derby + ")"
 	}

@@ -1,13 +1,16 @@
 // Package escape expands the escapes that Flume has in the paths and names of
-// its HDFS sink: %{header}, %[localhost], %Y and the other ones for times.
+// its HDFS sink and in the topics of its Kafka sink: %{header}, %[localhost], %Y and
+// the other ones for times.
 package escape
 
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/logpipe/logpipe/pkg/flume"
 )
@@ -40,6 +43,9 @@ var (
 	hostName   = regexp.MustCompile(`^%\[(\w+)\]`)
 )
 
+// hostNames are the names in %[…], in any case.
+var hostNames = []string{"localhost", "ip", "fqdn"}
+
 // Hosts are what %[localhost], %[IP] and %[FQDN] stand for.
 type Hosts struct{ Name, IP, FQDN string }
 
@@ -47,6 +53,9 @@ type Hosts struct{ Name, IP, FQDN string }
 // in Flume; one of a letter or a host that Flume does not know is an error: it
 // would leave it out of each path, or fail with each event.
 func Parse(text string, hosts func() Hosts) (*Template, error) {
+	if unknown := FindUnknown(text); len(unknown) > 0 {
+		return nil, unknown[0]
+	}
 	t := &Template{text: text}
 	lit := func(s string) {
 		if n := len(t.parts); n > 0 && t.parts[n-1].kind == literal {
@@ -63,42 +72,119 @@ func Parse(text string, hosts func() Hosts) (*Template, error) {
 		}
 		lit(rest[:at])
 		rest = rest[at:]
-		size := 2
-		if m := headerName.FindStringSubmatch(rest); m != nil {
-			t.parts = append(t.parts, part{kind: header, text: m[1]})
-			size = len(m[0])
-		} else if m := hostName.FindStringSubmatch(rest); m != nil {
-			value, err := host(m[1], hosts)
-			if err != nil {
-				return nil, err
-			}
-			lit(value)
-			size = len(m[0])
-		} else if c := rest[1]; c == '%' {
+		size, name := next(rest)
+		switch c := rest[1]; {
+		case size == 1, c == '%':
 			lit("%")
-		} else if strings.IndexByte(letters, c) >= 0 {
+		case c == '{':
+			t.parts = append(t.parts, part{kind: header, text: name})
+		case c == '[':
+			lit(host(name, hosts()))
+		default:
 			t.parts = append(t.parts, part{kind: clock, letter: c})
-		} else if c == '_' || c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' {
-			return nil, fmt.Errorf("there is no escape %q", rest[:2])
-		} else {
-			lit("%")
-			size = 1
 		}
 		rest = rest[size:]
 	}
 	return t, nil
 }
 
-func host(name string, hosts func() Hosts) (string, error) {
+// next returns the size of the escape that a text begins with, and the name in its
+// brackets; 1 is a percent sign alone.
+func next(text string) (size int, name string) {
+	for _, named := range []*regexp.Regexp{headerName, hostName} {
+		if m := named.FindStringSubmatch(text); m != nil {
+			return len(m[0]), m[1]
+		}
+	}
+	if len(text) > 1 && (text[1] == '%' || wordByte(text[1])) {
+		return 2, ""
+	}
+	return 1, ""
+}
+
+// Unknown is an escape of a letter or a host that Flume does not know.
+type Unknown struct {
+	Text   string // the escape
+	Offset int    // in the text, in characters
+	Fix    string // what to write in its place
+}
+
+func (u *Unknown) Error() string { return fmt.Sprintf("there is no escape %q", u.Text) }
+
+// FindUnknown finds the escapes of a text that Parse refuses.
+func FindUnknown(text string) []*Unknown {
+	var all []*Unknown
+	for at := 0; at < len(text); {
+		if text[at] != '%' {
+			at++
+			continue
+		}
+		size, name := next(text[at:])
+		if fix := fixOf(text[at:at+size], name); fix != "" {
+			all = append(all, &Unknown{text[at : at+size], utf8.RuneCountInString(text[:at]), fix})
+		}
+		at += size
+	}
+	return all
+}
+
+// fixOf says what to write in place of an escape that Flume does not know; "" = it
+// knows it.
+func fixOf(escape, name string) string {
+	switch c := escape[len(escape)-1]; {
+	case strings.HasPrefix(escape, "%[") && !slices.Contains(hostNames, strings.ToLower(name)):
+		return "write %[localhost], %[IP] or %[FQDN]"
+	case name != "" || c == '%' || strings.IndexByte(letters, c) >= 0:
+		return ""
+	case strftime[c] != "":
+		return "write " + strftime[c]
+	}
+	return "write %% for a percent sign"
+}
+
+// strftime are escapes that the program date has and Flume has not, in Flume's
+// words.
+var strftime = map[byte]string{'F': "%Y-%m-%d", 'T': "%H:%M:%S", 'R': "%H:%M", 'h': "%b"}
+
+// Loose is a percent sign that begins no escape and stays as it is.
+type Loose struct {
+	Text   string // with what follows up to a slash
+	Offset int    // in characters
+	Meant  bool   // as an escape of a header or a host
+}
+
+// FindLoose finds the percent signs of a text that begin no escape.
+func FindLoose(text string) []Loose {
+	var all []Loose
+	for at := 0; at < len(text); {
+		if text[at] != '%' {
+			at++
+			continue
+		}
+		rest := text[at:]
+		size, _ := next(rest)
+		if size == 1 {
+			word, _, _ := strings.Cut(rest, "/")
+			all = append(all, Loose{word, utf8.RuneCountInString(text[:at]), strings.HasPrefix(rest, "%{") || strings.HasPrefix(rest, "%[")})
+		}
+		at += size
+	}
+	return all
+}
+
+// wordByte reports whether a byte may be the letter of an escape.
+func wordByte(c byte) bool {
+	return c == '_' || c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
+}
+
+func host(name string, hosts Hosts) string {
 	switch strings.ToLower(name) {
 	case "localhost":
-		return hosts().Name, nil
+		return hosts.Name
 	case "ip":
-		return hosts().IP, nil
-	case "fqdn":
-		return hosts().FQDN, nil
+		return hosts.IP
 	}
-	return "", fmt.Errorf("there is no escape %q: localhost, IP and FQDN are", "%["+name+"]")
+	return hosts.FQDN
 }
 
 // NeedsTime reports whether there is an escape for time.

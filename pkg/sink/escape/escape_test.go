@@ -2,6 +2,7 @@ package escape
 
 import (
 	"errors"
+	"fmt"
 	"regexp"
 	"strings"
 	"testing"
@@ -154,4 +155,44 @@ func FuzzParse(f *testing.F) {
 			t.Fatalf("%q became %q, which does not match %s", text, got, p)
 		}
 	})
+}
+
+// What begins no escape is found with its place, and what is meant as one.
+func TestFindLoose(t *testing.T) {
+	for text, want := range map[string]string{
+		"/x/%Y/%{h}/%[IP]/%%/%q": "",
+		"größe%{a/%b":            "5 %{a true",
+		"%{no name}/%":           "0 %{no name} true|11 % false",
+		"%%%{":                   "2 %{ true",
+		"100%-%[x y]":            "3 %-%[x y] false|5 %[x y] true",
+	} {
+		var got []string
+		for _, l := range FindLoose(text) {
+			got = append(got, fmt.Sprint(l.Offset, " ", l.Text, " ", l.Meant))
+		}
+		if strings.Join(got, "|") != want {
+			t.Errorf("%s: %q, want %q", text, got, want)
+		}
+	}
+}
+
+// What looks like an escape and is none is found with its place and the words
+// for what was meant.
+func TestFindUnknown(t *testing.T) {
+	for text, want := range map[string]string{
+		"/x/%Y/%{q}/%[IP]/%%q/%-/%": "",
+		"größe/%q%F":                "6 %q write %% for a percent sign|8 %F write %Y-%m-%d",
+		"%%%Q/%[host]%{%f":          "2 %Q write %% for a percent sign|5 %[host] write %[localhost], %[IP] or %[FQDN]|14 %f write %% for a percent sign",
+	} {
+		var got []string
+		for _, u := range FindUnknown(text) {
+			got = append(got, fmt.Sprint(u.Offset, " ", u.Text, " ", u.Fix))
+		}
+		if strings.Join(got, "|") != want {
+			t.Errorf("%s: %q, want %q", text, got, want)
+		}
+		if _, err := Parse(text, hosts); (err == nil) != (want == "") {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
 }

@@ -218,7 +218,9 @@ func (s *Sink) put(o *output) error {
 	if len(o.buf) == 0 {
 		return nil
 	}
-	n, err := o.file.Write(o.buf)
+	ctx, done := s.call()
+	defer done()
+	n, err := o.file.Write(ctx, o.buf)
 	o.now.size += int64(n)
 	if err != nil {
 		o.failed = true

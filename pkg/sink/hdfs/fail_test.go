@@ -4,10 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"os"
-	"path/filepath"
-	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -52,12 +48,12 @@ type faultyFile struct {
 	name string
 }
 
-func (f *faultyFile) Write(p []byte) (int, error) {
+func (f *faultyFile) Write(ctx context.Context, p []byte) (int, error) {
 	if err := call(f.fs.write, f.name); err != nil {
-		n, _ := f.File.Write(p[:len(p)/2])
+		n, _ := f.File.Write(ctx, p[:len(p)/2])
 		return n, err
 	}
-	return f.File.Write(p)
+	return f.File.Write(ctx, p)
 }
 
 func (f *faultyFile) Sync(ctx context.Context) error {
@@ -81,7 +77,7 @@ func (f *faultyFile) Close(ctx context.Context) error {
 	return f.File.Close(ctx)
 }
 
-func openFaulty(t *testing.T, fs *faulty, settings ...string) (*Sink, *diary) {
+func openFaulty(t *testing.T, fs filesystem.FS, settings ...string) (*Sink, *diary) {
 	t.Helper()
 	s, d := configure(t, settings...), new(diary)
 	s.open = func(context.Context, string, filesystem.Config) (filesystem.FS, error) { return fs, nil }
@@ -203,54 +199,6 @@ func TestFailedEnd(t *testing.T) {
 				t.Errorf("%s: %q", test.name, tree(t, folder))
 			}
 		})
-	}
-}
-
-// Files that a dead run has left get their names; those of others stay.
-func TestDeadRun(t *testing.T) {
-	folder := t.TempDir()
-	put := func(name, text string) {
-		t.Helper()
-		path := filepath.Join(folder, name)
-		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o777), os.WriteFile(path, []byte(text), 0o666)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	put("2026/east/log.1234567890123.txt.tmp", "one\ntwo\nthr")
-	put("2026/west/log.1234567890123.txt.tmp", "half")
-	put("2026/west/log.1234567890124.txt.tmp", "whole\n")
-	put("2026/west/log.1234567890124.txt", "taken\n")
-	put("2026/west/other.1234567890123.txt.tmp", "not ours\n")
-	put("2026/west/log.123.txt.tmp", "not ours\n")
-	put("2026/west/log.1234567890123.csv.tmp", "not ours\n")
-	put("x/east/log.1234567890123.txt.tmp", "not ours\n")
-	put("2026/east/deep/log.1234567890123.txt.tmp", "not ours\n")
-	path := filepath.Join(folder, "2026/east/log.1234567890999.txt.tmp")
-	live, err := filesystem.Local{}.Create(t.Context(), path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer live.Close(t.Context())
-	io.WriteString(live, "somebody writes it\n")
-	s, d := open(t, "hdfs.path=file://"+folder+"/%Y/%{dc}", "hdfs.filePrefix=log", "hdfs.fileSuffix=.txt", "hdfs.fileType=DataStream")
-	s.recover() // also at Open, which does not wait for it
-	s.Close()
-	want := []string{
-		"2026/east/deep/log.1234567890123.txt.tmp: not ours\n",
-		"2026/east/log.1234567890123.txt: one\ntwo\n",
-		"2026/east/log.1234567890999.txt.tmp: somebody writes it\n",
-		"2026/west/log.123.txt.tmp: not ours\n",
-		"2026/west/log.1234567890123.csv.tmp: not ours\n",
-		"2026/west/log.1234567890124.txt: taken\n",
-		"2026/west/log.1234567890125.txt: whole\n",
-		"2026/west/other.1234567890123.txt.tmp: not ours\n",
-		"x/east/log.1234567890123.txt.tmp: not ours\n",
-	}
-	if got := tree(t, folder); !slices.Equal(got, want) {
-		t.Errorf("%q, told:\n%s", got, d)
-	}
-	if !strings.Contains(d.String(), "removed "+filepath.ToSlash(folder)+"/2026/west/log.1234567890123.txt.tmp, which held no event") {
-		t.Errorf("told:\n%s", d)
 	}
 }
 

@@ -25,12 +25,26 @@ type orphan struct {
 	empty        bool  // it has no event
 	tries        int
 	dead         bool // it is of another run
+
+	// Of a dead run:
+	gone    bool          // somebody else has ended it
+	aside   string        // where its torn end is, or all of it
+	parted  bool          // its name is that of a copy now, without the torn end
+	torn    int64         // bytes that are no whole event
+	strange *strangeError // why it has to stay as it is
+	held    bool          // it was told who has it open
 }
 
 // settle closes, cuts and renames a file.
 func (s *Sink) settle(o *orphan) error {
-	name := o.name
-	if err := s.conclude(o); err != nil {
+	name, conclude := o.name, s.conclude
+	if o.dead {
+		conclude = s.concludeDead
+	}
+	o.tries++
+	o.strange = nil
+	if err := conclude(o); err != nil {
+		errors.As(err, &o.strange)
 		return err
 	}
 	s.own.Delete(name)
@@ -38,7 +52,6 @@ func (s *Sink) settle(o *orphan) error {
 }
 
 func (s *Sink) conclude(o *orphan) error {
-	o.tries++
 	if o.file != nil {
 		ctx, done := s.call()
 		err := o.file.Close(ctx)
@@ -71,9 +84,7 @@ func (s *Sink) conclude(o *orphan) error {
 		o.cut, o.doubt, o.empty = false, false, size == 0
 	}
 	if o.empty {
-		ctx, done := s.call()
-		defer done()
-		return ignoreMissing(s.fs.Remove(ctx, o.name))
+		return s.remove(o.name)
 	}
 	return s.rename(o)
 }
@@ -158,7 +169,7 @@ func (q *orphans) again() {
 	for _, o := range list {
 		err := q.s.settle(o)
 		switch {
-		case err == nil:
+		case err == nil || o.strange != nil:
 			q.told(o)
 		case !o.dead && o.tries >= q.s.closeTries:
 			q.s.env.Logf("gives up ending %s after %d tries: %v", o.name, o.tries, err)
@@ -166,15 +177,36 @@ func (q *orphans) again() {
 			if o.tries&(o.tries-1) == 0 && !errors.Is(err, filesystem.ErrBusy) {
 				q.s.env.Logf("cannot end %s (try %d): %v", o.name, o.tries, err)
 			}
-			q.add(o)
+			q.wait(o, err)
 		}
 	}
 }
 
+// wait adds a file that cannot be ended yet, and tells once of whoever has it open.
+func (q *orphans) wait(o *orphan, err error) {
+	if holder, held := errors.AsType[*filesystem.HeldError](err); held && !o.held {
+		o.held = true
+		q.s.env.Logf("leaves %s as it is as long as %v", o.name, holder)
+	}
+	q.add(o)
+}
+
+// told tells what has become of a file.
 func (q *orphans) told(o *orphan) {
 	switch {
+	case o.gone:
+	case o.strange != nil && o.strange.torn > 0:
+		q.s.env.Logf("leaves %s as it is: %v; once nobody writes it, cut off its last %d bytes and rename it to %s", o.name, o.strange, o.strange.torn, o.target)
+	case o.strange != nil:
+		q.s.env.Logf("leaves %s as it is: %v, so that another writer or other settings have made it; once nobody writes it, rename it to %s", o.name, o.strange, o.target)
 	case o.empty:
 		q.s.env.Logf("removed %s, which held no event", o.name)
+	case o.parted:
+		q.s.env.Logf("%s is now called %s, as a copy of its whole events; the file itself is now called %s, unchanged: nothing proves that its writer is gone, and what that adds is there", o.name, o.target, o.aside)
+	case o.aside != "":
+		q.s.env.Logf("%s is now called %s, but for the %d bytes behind its last whole event, which are in %s", o.name, o.target, o.torn, o.aside)
+	case o.target == asideName(o.target):
+		q.s.env.Logf("%s held no whole event and is now called %s", o.name, o.target)
 	default:
 		q.s.env.Logf("%s is whole and now called %s", o.name, o.target)
 	}
@@ -195,9 +227,14 @@ func (q *orphans) end() error {
 	q.list = nil
 	q.mu.Unlock()
 	var all error
+	begun := time.Now()
 	for _, o := range list {
 		if o.dead {
-			continue // the next run finds it
+			// The next run finds it; of what has to stay somebody must know.
+			if o.strange != nil && time.Since(begun) < lastCalls && (q.s.settle(o) == nil || o.strange != nil) {
+				q.told(o)
+			}
+			continue
 		}
 		if err := q.s.settle(o); err != nil {
 			all = errors.Join(all, fmt.Errorf("%s is not ended, the next run does it: %w", o.name, err))

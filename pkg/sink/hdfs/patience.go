@@ -46,6 +46,13 @@ func (p *patience) lose() {
 	p.short = true
 }
 
+// lost reports whether lose was called.
+func (p *patience) lost() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.short
+}
+
 func (p *patience) end() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/logpipe/logpipe/pkg/filesystem"
 	"github.com/logpipe/logpipe/pkg/flume"
 	"github.com/logpipe/logpipe/pkg/flumerpc"
 	"github.com/logpipe/logpipe/pkg/logpipetest"
@@ -164,7 +165,7 @@ func TestRealHDFSBesideFlume(t *testing.T) {
 		}
 	}
 	ours, theirs := content(cluster.Read(t, "/ours")), map[string]string{}
-	for wait := time.Now().Add(time.Minute); ; time.Sleep(time.Second) { // for Flume's idleTimeout
+	for wait := time.Now().Add(2 * time.Minute); ; time.Sleep(time.Second) { // for Flume's idleTimeout
 		theirs = content(cluster.Read(t, "/theirs"))
 		inUse := slices.ContainsFunc(slices.Collect(maps.Keys(theirs)), func(name string) bool { return strings.HasSuffix(name, ".tmp") })
 		if !inUse && len(theirs) >= len(ours) {
@@ -215,7 +216,7 @@ func TestRealHDFSDeadRun(t *testing.T) {
 			t.Fatal(err, d)
 		}
 		for _, b := range dead.buckets { // half an event, which nobody acknowledged
-			if _, err := b.out.file.Write([]byte("half")); err != nil {
+			if _, err := b.out.file.Write(t.Context(), []byte("half")); err != nil {
 				t.Fatal(err)
 			}
 			if err := b.out.file.Sync(t.Context()); err != nil {
@@ -227,14 +228,17 @@ func TestRealHDFSDeadRun(t *testing.T) {
 			t.Fatal(err)
 		}
 		next, told := open(t, settings...)
-		wait := time.Now().Add(40 * time.Second)
-		for strings.Count(told.String(), "is whole and now called") < 2 {
+		wait := time.Now().Add(2 * time.Minute)
+		for strings.Count(told.String(), "is now called") < 2 {
 			if time.Now().After(wait) {
 				t.Fatalf("%s: told\n%s", format, told)
 			}
 			time.Sleep(100 * time.Millisecond)
 		}
 		next.Close()
+	}
+	if torn := takeTorn(t, cluster.RPC, "/dead/h0", "/dead/h1"); !slices.Equal(torn, slices.Repeat([]string{"half"}, 6)) {
+		t.Errorf("kept aside: %q", torn)
 	}
 	bodies := map[string]int{}
 	for name, parts := range cluster.Read(t, "/dead") {
@@ -255,6 +259,34 @@ func TestRealHDFSDeadRun(t *testing.T) {
 	}
 }
 
+// takeTorn removes what is kept of torn ends, and returns it.
+func takeTorn(t *testing.T, root string, folders ...string) (torn []string) {
+	t.Helper()
+	far, err := filesystem.Open(t.Context(), root, filesystem.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer far.Close()
+	for _, folder := range folders {
+		entries, err := far.List(t.Context(), folder)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range entries {
+			if !strings.HasPrefix(e.Name, asidePrefix) {
+				continue
+			}
+			name := folder + "/" + e.Name
+			data, err := filesystem.ReadFile(t.Context(), root+name, filesystem.Config{}, 1<<20)
+			if err = errors.Join(err, far.Remove(t.Context(), name)); err != nil {
+				t.Fatal(err)
+			}
+			torn = append(torn, string(data))
+		}
+	}
+	return torn
+}
+
 // TestRealHDFSDatanodeDies holds that the sink goes on without a datanode, and
 // that what it has acknowledged is there.
 func TestRealHDFSDatanodeDies(t *testing.T) {
@@ -266,21 +298,23 @@ func TestRealHDFSDatanodeDies(t *testing.T) {
 			cluster.KillDatanode(t)
 		}
 		body := fmt.Sprintf("event %d", n)
-		for try := 0; ; try++ {
+		for end := time.Now().Add(2 * time.Minute); ; {
 			err := s.Write(t.Context(), events(body))
 			if err == nil {
 				break
 			}
-			if failed++; try > 30 {
+			if failed++; time.Now().After(end) {
 				t.Fatalf("%v; told:\n%s", err, told)
 			}
 			time.Sleep(50 * time.Millisecond)
 		}
 	}
-	for wait := time.Now().Add(time.Minute); ; time.Sleep(200 * time.Millisecond) {
+	for wait := time.Now().Add(2 * time.Minute); ; time.Sleep(200 * time.Millisecond) {
+		s.orphans.round.Lock() // a round has the list
 		s.orphans.mu.Lock()
 		left := len(s.orphans.list)
 		s.orphans.mu.Unlock()
+		s.orphans.round.Unlock()
 		if left == 0 {
 			break
 		}

@@ -42,7 +42,7 @@ func (s *Sink) recover() {
 	if w.folders >= mostFolders {
 		begun.Logf("looked for files of a dead run in the newest %d folders below %s only", mostFolders, fixed)
 	}
-	if w.err != nil && s.life.Err() == nil {
+	if w.err != nil && s.life.Err() == nil && !s.calls.lost() { // the end is no news
 		begun.Logf("cannot look for files of a dead run: %v", w.err)
 	}
 }
@@ -98,7 +98,7 @@ func (w *walker) target(folder, name string) string {
 		middle, ok = strings.CutSuffix(middle, s.suffix+s.tail)
 	}
 	dot := strings.LastIndexByte(middle, '.')
-	if !ok || dot < 0 {
+	if !ok || dot < 0 || strings.HasPrefix(name, asidePrefix) {
 		return ""
 	}
 	n, err := strconv.ParseInt(middle[dot+1:], 10, 64)
@@ -113,11 +113,12 @@ func (w *walker) target(folder, name string) string {
 	return path.Join(folder, middle+s.suffix)
 }
 
-// adopt ends a file of a dead run, or leaves it for later.
+// adopt ends a file of a dead run, or leaves it for later: also what is strange,
+// which may be that of another sink that ends it.
 func (s *Sink) adopt(name, target string) {
-	o := &orphan{name: name, target: target, cut: true, dead: true}
+	o := &orphan{name: name, target: target, dead: true}
 	if err := s.settle(o); err != nil {
-		s.orphans.add(o)
+		s.orphans.wait(o, err)
 		return
 	}
 	s.orphans.told(o)

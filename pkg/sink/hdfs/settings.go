@@ -5,8 +5,8 @@ import (
 	"math"
 	"path"
 	"strings"
-	"sync"
 	"time"
+	"unicode/utf8"
 
 	"github.com/logpipe/logpipe/pkg/filesystem"
 	"github.com/logpipe/logpipe/pkg/flume"
@@ -98,51 +98,89 @@ func (s *settings) describeTimes(p *flume.Properties) {
 	p.Bool(&s.local, "hdfs.useLocalTimeStamp", false, "times in paths are those of writing, not those of the header timestamp")
 }
 
-// prepare works out what follows from the properties.
-func (s *settings) prepare() []flume.Problem {
-	all := s.text.Check()
-	report := func(property, fix, format string, args ...any) {
-		all = append(all, flume.Problem{Property: property, Message: fmt.Sprintf(format, args...), Fix: fix})
-	}
-	hosts := sync.OnceValue(escape.ThisHost)
+// prepare works out what follows from the properties; hosts tells this machine's
+// names.
+func (s *settings) prepare(hosts func() escape.Hosts) []flume.Problem {
+	all := problems(s.text.Check())
 	root, name, err := filesystem.Split(s.path)
 	if err != nil && s.path != "" {
-		report("hdfs.path", "write a path such as hdfs://namenode:8020/logs/%Y-%m-%d", "%v", err)
+		all.add("hdfs.path", "write a path such as hdfs://namenode:8020/logs/%Y-%m-%d", "%v", err)
 	}
 	if strings.Contains(root, "%") {
-		report("hdfs.path", "name one cluster", "the host in %q cannot have escapes", root)
+		all.add("hdfs.path", "name one cluster", "the host in %q cannot have escapes", root)
+	}
+	if host, _, _ := strings.Cut(name, "/"); root == "" && strings.Contains(host, ":") {
+		all.add("hdfs.path", "write hdfs://"+s.path, "%q is no path: a host comes behind hdfs://", s.path)
+		return all
 	}
 	s.root, s.relative = root, !strings.HasPrefix(name, "/")
-	const percent = "write %% for a percent sign"
 	if s.dirs, err = escape.Parse(path.Clean("/"+name), hosts); err != nil {
-		report("hdfs.path", percent, "%v", err)
+		all.addUnknown("hdfs.path", name, utf8.RuneCountInString(strings.TrimSuffix(s.path, name)))
 	}
 	if s.names, err = escape.Parse(s.filePrefix, hosts); err != nil {
-		report("hdfs.filePrefix", percent, "%v", err)
+		all.addUnknown("hdfs.filePrefix", s.filePrefix, 0)
+	}
+	if strings.Contains(root, "hdfs://") {
+		all = append(all, checkColons("hdfs.path", s.path, name)...)
+		all = append(all, checkColons("hdfs.filePrefix", s.filePrefix, s.filePrefix)...)
 	}
 	for property, text := range map[string]string{"hdfs.fileSuffix": s.fileSuffix, "hdfs.inUsePrefix": s.inUsePrefix, "hdfs.inUseSuffix": s.inUseSuffix} {
 		if strings.Contains(text, "/") {
-			report(property, "write folders into hdfs.path", "%q names a folder", text)
+			all.add(property, "write folders into hdfs.path", "%q names a folder", text)
 		}
 	}
-	if s.clock.Zone, err = escape.Zone(s.zone); err != nil {
-		report("hdfs.timeZone", "write a name such as Europe/Berlin or GMT+8", "%v", err)
-	}
-	s.clock.Local, s.clock.Value, s.clock.Unit = s.local, s.roundValue, ""
-	if s.round {
-		s.clock.Unit = s.roundUnit
-		most := 60
-		if s.roundUnit == "hour" {
-			most = 24
-		}
-		if s.roundValue > most {
-			report("hdfs.roundValue", fmt.Sprintf("write 1 to %d", most), "hdfs.roundValue %d is more than %d, which %ss have", s.roundValue, most, s.roundUnit)
-		}
-	}
+	s.prepareClock(&all)
 	if s.principal != "" || s.keytab != "" {
-		report("hdfs.kerberosPrincipal", "write through a gateway without Kerberos, such as HttpFS by webhdfs://", "Kerberos is not supported")
+		all.add("hdfs.kerberosPrincipal", "write through a gateway without Kerberos, such as HttpFS by webhdfs://", "Kerberos is not supported")
 	}
 	return append(all, s.prepareFormat()...)
+}
+
+// prepareClock works out the times in paths.
+func (s *settings) prepareClock(all *problems) {
+	var err error
+	if s.clock.Zone, err = escape.Zone(s.zone); err != nil {
+		all.add("hdfs.timeZone", "write a name such as Europe/Berlin or GMT+8", "%v", err)
+	}
+	s.clock.Local, s.clock.Value, s.clock.Unit = s.local, s.roundValue, ""
+	if !s.round {
+		return
+	}
+	s.clock.Unit = s.roundUnit
+	most := 60
+	if s.roundUnit == "hour" {
+		most = 24
+	}
+	if s.roundValue > most {
+		all.add("hdfs.roundValue", fmt.Sprintf("write 1 to %d", most), "hdfs.roundValue %d is more than %d, which %ss have", s.roundValue, most, s.roundUnit)
+	}
+}
+
+// problems are those that were found in the properties.
+type problems []flume.Problem
+
+func (p *problems) add(property, fix, format string, args ...any) {
+	*p = append(*p, flume.Problem{Property: property, Message: fmt.Sprintf(format, args...), Fix: fix})
+}
+
+// addUnknown adds the escapes that there are not in text, which stands at from in the
+// property.
+func (p *problems) addUnknown(property, text string, from int) {
+	for _, u := range escape.FindUnknown(text) {
+		*p = append(*p, flume.Problem{Property: property, Offset: from + u.Offset, Message: u.Error(), Fix: u.Fix})
+	}
+}
+
+// checkColons finds colons in a name, which is the end of the text of a property:
+// HDFS takes none, so that every event would fail.
+func checkColons(property, text, name string) []flume.Problem {
+	from := len(text) - len(name)
+	i := strings.Index(strings.ReplaceAll(name, "%c", "::"), ":") // which is such as 10:09:08
+	if from < 0 || i < 0 {
+		return nil
+	}
+	return []flume.Problem{{Property: property, Offset: utf8.RuneCountInString(text[:from+i]),
+		Message: property + " has a colon, which no name in HDFS can have", Fix: "write times such as %H%M or %H-%M"}}
 }
 
 // prepareFormat works out the codec and the ends of names.

@@ -9,9 +9,16 @@
 //     acknowledged by all datanodes in HDFS).
 //   - A file that is there is never written over.
 //   - Flume leaves the in-use file of an agent that was killed (….tmp) for
-//     ever. Here the next run finds it below the fixed part of hdfs.path, cuts
-//     off what is half an event at its end, and gives it its final name, once it
-//     is sure that its writer is gone.
+//     ever. Here the next run finds it below the fixed part of hdfs.path and
+//     gives it its final name, once its writer is gone: in HDFS when its lease is
+//     over, in a local folder when its lock is. Files of other writers such as
+//     a Flume, and all where the file system cannot mark files, have no such
+//     proof: they wait until no process is seen to have them open and they have
+//     not changed for a minute, and are renamed at most. What is half an event
+//     at the end goes into a file beside it (.torn.…); without the proof nothing
+//     is cut off, but the file itself is beside a copy of its whole events. A
+//     file that is not surely of the sink's format stays as it is, and is told
+//     of: the settings may have changed, or another program writes there.
 //   - A batch that fails leaves nothing behind in a local folder.
 package hdfs
 
@@ -21,6 +28,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -83,15 +91,44 @@ func (s *Sink) NeedsTime() string {
 
 // Guarantee says what is safe when.
 func (s *Sink) Guarantee() string {
-	return "synced before the channel forgets it; after a kill or a failure the events of one batch may come twice, and the open files get their final names in the next run"
+	return "at least once: synced before the channel forgets it; after a kill or a failure the events of one batch may come twice, and the open files get their final names in the next run"
 }
 
 // Check finds contradictions between the properties.
-func (s *Sink) Check() []flume.Problem { return s.prepare() }
+func (s *Sink) Check() []flume.Problem {
+	all := s.prepare(escape.AnyHost)
+	for _, p := range []struct{ property, text string }{{"hdfs.path", s.path}, {"hdfs.filePrefix", s.filePrefix}} {
+		for _, loose := range escape.FindLoose(p.text) {
+			problem := flume.Problem{Property: p.property, Offset: loose.Offset, Message: fmt.Sprintf("%q in %s is no escape and stays as it is", loose.Text, p.property),
+				Fix: "write %% for a percent sign", Harmless: true}
+			if loose.Meant {
+				problem.Fix = "write %{HEADER} with letters, digits, _ . and - alone, or %[localhost], %[IP], %[FQDN]"
+				problem.Diverts, problem.Harmless = true, false
+			}
+			all = append(all, problem)
+		}
+	}
+	return all
+}
+
+// Survey looks whether a folder of this machine is there or can be made, up to
+// where escapes begin.
+func (s *Sink) Survey() []flume.Problem {
+	root, name, err := filesystem.Split(s.path)
+	if err != nil || root != "file://" {
+		return nil
+	}
+	name, _, escaped := strings.Cut(name, "%")
+	if escaped {
+		name = path.Dir(name)
+	}
+	return flume.SurveyMade("hdfs.path", filepath.FromSlash(path.Clean(name)))
+}
 
 // Open prepares the file system; a cluster is connected with the first event.
 func (s *Sink) Open(env flume.Env) error {
-	if problems := s.prepare(); len(problems) > 0 {
+	hosts := sync.OnceValue(escape.ThisHost)
+	if problems := s.prepare(hosts); len(problems) > 0 {
 		return fmt.Errorf("%s: %s; %s", problems[0].Property, problems[0].Message, problems[0].Fix)
 	}
 	s.env, s.counts = env, counts.New(env)
@@ -104,11 +141,11 @@ func (s *Sink) Open(env flume.Env) error {
 	var err error
 	if s.fs, err = s.open(ctx, s.root, filesystem.Config{User: s.proxyUser, Timeout: s.callTimeout}); err != nil {
 		s.cancel()
-		return err
+		return flume.OfProperty(err, "hdfs.path")
 	}
 	if s.relative {
 		home := s.fs.Home()
-		if s.dirs, err = escape.Parse(path.Clean(strings.ReplaceAll(home, "%", "%%")+"/"+s.path), sync.OnceValue(escape.ThisHost)); err != nil {
+		if s.dirs, err = escape.Parse(path.Clean(strings.ReplaceAll(home, "%", "%%")+"/"+s.path), hosts); err != nil {
 			return err
 		}
 	}

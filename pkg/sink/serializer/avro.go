@@ -2,6 +2,7 @@ package serializer
 
 import (
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"io"
 
@@ -82,11 +83,17 @@ func appendEvent(dst []byte, e *flume.Event) []byte {
 }
 
 // wholeBlocks is the length of the header and the blocks that are whole; 0 where
-// there is no whole header.
-func wholeBlocks(r io.ReaderAt) (int64, error) {
-	file, err := avrofile.NewReader(r)
-	if err != nil {
+// the header is not.
+func wholeBlocks(r io.ReaderAt, size int64) (int64, error) {
+	in := &noting{r: r}
+	file, err := avrofile.NewReader(in)
+	switch {
+	case in.err != nil:
+		return 0, in.err
+	case errors.Is(err, io.ErrUnexpectedEOF) && size < mostHeader:
 		return 0, nil
+	case err != nil:
+		return 0, fmt.Errorf("%w: %w", ErrFormat, err)
 	}
 	if err := file.SeekSync(0); err != nil {
 		return 0, err
@@ -95,8 +102,22 @@ func wholeBlocks(r io.ReaderAt) (int64, error) {
 	for {
 		b, err := file.Next()
 		if err != nil {
-			return end, nil
+			return end, in.err
 		}
 		end = b.End
 	}
+}
+
+// noting tells mistakes of reading from those of what is read.
+type noting struct {
+	r   io.ReaderAt
+	err error // but the end
+}
+
+func (n *noting) ReadAt(p []byte, at int64) (int, error) {
+	got, err := n.r.ReadAt(p, at)
+	if err != nil && err != io.EOF {
+		n.err = err
+	}
+	return got, err
 }

@@ -5,6 +5,7 @@ package serializer
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -106,13 +107,21 @@ func (s *Settings) New(schema *Schema) Serializer {
 	return &text{newline: s.newline}
 }
 
+// ErrFormat says that a file is not of the format that it was taken for.
+var ErrFormat = errors.New("it is of another format")
+
+// mostHeader is the most that a header with its schema is taken to have where it
+// is not whole.
+const mostHeader = 64 << 10
+
 // Whole returns how many of the size bytes of a file were written to the end of
 // an event: what a process that was killed has left behind them is a part of one.
-// It is size where nothing can be told.
+// It is size where nothing can be told, and an ErrFormat where the file begins as
+// those of the serializer never do.
 func (s *Settings) Whole(r io.ReaderAt, size int64) (int64, error) {
 	switch {
 	case s.kind == AvroEvent || s.kind == AvroDatum:
-		return wholeBlocks(r)
+		return wholeBlocks(r, size)
 	case s.newline:
 		return lastLine(r, size)
 	}
@@ -157,6 +166,13 @@ func (t *text) Append(dst []byte, e *flume.Event) ([]byte, error) {
 		dst = append(dst, '\n')
 	}
 	return dst, nil
+}
+
+// Lines reports whether a serializer writes each body as it is, with a line feed
+// behind it, and nothing else.
+func Lines(s Serializer) bool {
+	t, ok := s.(*text)
+	return ok && t.newline && !t.headers
 }
 
 func (t *text) Flush(dst []byte) ([]byte, error) { return dst, nil }
