@@ -247,6 +247,9 @@ func readCopies(t *testing.T, folder string) copies {
 	}
 	slices.Sort(names)
 	for _, name := range names {
+		if strings.HasPrefix(filepath.Base(name), ".torn.") {
+			continue // what a kill in the middle of a write has left: the file without the dot has its whole events
+		}
 		text, err := os.ReadFile(name)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue // it has another name now: the next look finds it
