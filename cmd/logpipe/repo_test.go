@@ -36,7 +36,7 @@ var layers = []string{
 	"pkg/flumerpc", "pkg/flumelog", "pkg/keystore", "pkg/avrofile", "pkg/hadoopfile", "pkg/filesystem", "pkg/database",
 	"pkg/flume",
 	"pkg/gen",
-	"pkg/record", "pkg/timestamp", "pkg/option", "pkg/fault", "pkg/memo", "pkg/folder", "pkg/snappy", "pkg/bzip2", "pkg/javaregex", "pkg/codec",
+	"pkg/record", "pkg/timestamp", "pkg/option", "pkg/fault", "pkg/memo", "pkg/folder", "pkg/snappy", "pkg/bzip2", "pkg/javaregex", "pkg/codec", "pkg/protofield",
 }
 
 // owners says which package imports a library of others. What comes from the Go

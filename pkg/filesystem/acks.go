@@ -7,6 +7,8 @@ import (
 	"net"
 	"sync"
 	"time"
+
+	"github.com/logpipe/logpipe/pkg/protofield"
 )
 
 // ackedConn is a connection to a datanode over which a block is written. The
@@ -211,43 +213,11 @@ func (a *ackedConn) ack(b []byte) (used, skip int, err error) {
 	return n, 0, err
 }
 
-// fields calls f for each field of a protobuf message, with its number or its
-// bytes.
-func fields(b []byte, f func(field int, number uint64, packed []byte) error) error {
-	for len(b) > 0 {
-		tag, n := binary.Uvarint(b)
-		if n <= 0 {
-			return errProtocol
-		}
-		b = b[n:]
-		var number uint64
-		var packed []byte
-		switch tag & 7 {
-		case 0:
-			number, n = binary.Uvarint(b)
-		case 1:
-			if n = 8; len(b) >= 8 {
-				number = binary.LittleEndian.Uint64(b)
-			}
-		case 2:
-			var err error
-			if packed, n, err = delimited(b); err != nil {
-				return err
-			}
-		case 5:
-			if n = 4; len(b) >= 4 {
-				number = uint64(binary.LittleEndian.Uint32(b))
-			}
-		default:
-			n = 0
-		}
-		if n <= 0 || n > len(b) {
-			return errProtocol
-		}
-		if err := f(int(tag>>3), number, packed); err != nil {
-			return err
-		}
-		b = b[n:]
+// fields calls f for each field of a message, with its number or its bytes.
+func fields(message []byte, f func(field int, number uint64, packed []byte) error) error {
+	err := protofield.Each(message, f)
+	if errors.Is(err, protofield.ErrMalformed) {
+		return errProtocol
 	}
-	return nil
+	return err
 }

@@ -64,7 +64,7 @@ func decodeCheckpoint(b, note []byte) *checkpoint {
 	}
 	var version, size, head uint32
 	var order int64
-	err = fields(message, func(field int, number uint64, _ []byte) {
+	err = fields(message, func(field int, number uint64) {
 		switch field {
 		case 1:
 			version = uint32(number)

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+
+	"github.com/logpipe/logpipe/pkg/protofield"
 )
 
 const (
@@ -29,13 +31,14 @@ type record struct {
 
 var errMessage = errors.New("it is no record of Flume's file channel")
 
-// decodeRecord reads a record of that length, whose first bytes are head.
+// decodeRecord reads a record of that length, whose first bytes are head: a message
+// with what all kinds have, and one of its kind.
 func decodeRecord(head []byte, length int) (r record, err error) {
 	message, n, err := delimited(head)
 	if err != nil {
 		return r, err
 	}
-	err = fields(message, func(field int, number uint64, _ []byte) {
+	err = fields(message, func(field int, number uint64) {
 		switch field {
 		case 1:
 			r.kind = uint32(number)
@@ -62,8 +65,14 @@ func decodeRecord(head []byte, length int) (r record, err error) {
 	if _, _, err := delimited(head[n:]); err != nil { // the empty one
 		return r, err
 	}
+	err = r.decode(message)
+	return r, err
+}
+
+// decode reads the message of the record's kind, which is none that puts.
+func (r *record) decode(message []byte) error {
 	var id, offset int32
-	err = fields(message, func(field int, number uint64, _ []byte) {
+	err := fields(message, func(field int, number uint64) {
 		switch {
 		case r.kind == kindCommit && field == 1:
 			r.commits = uint32(number)
@@ -77,54 +86,27 @@ func decodeRecord(head []byte, length int) (r record, err error) {
 	case r.kind == kindTake:
 		r.event = pointerTo(id, offset)
 	case r.kind == kindCommit && r.commits != kindPut && r.commits != kindTake, r.kind != kindRollback && r.kind != kindCommit:
-		return r, errMessage
+		return errMessage
 	}
-	return r, err
+	return err
 }
 
 // delimited is a message with its length before it, and how long both are.
 func delimited(b []byte) (message []byte, n int, err error) {
-	size, n := binary.Uvarint(b)
-	if n <= 0 || size > uint64(len(b)-n) {
+	if message, n, err = protofield.Delimited(b); err != nil {
 		return nil, 0, errMessage
 	}
-	return b[n : n+int(size)], n + int(size), nil
+	return message, n, nil
 }
 
-// fields calls f for each field of a message, with its number or its bytes.
-func fields(b []byte, f func(field int, number uint64, packed []byte)) error {
-	for len(b) > 0 {
-		tag, n := binary.Uvarint(b)
-		if n <= 0 {
-			return errMessage
-		}
-		b = b[n:]
-		var number uint64
-		var packed []byte
-		switch tag & 7 {
-		case 0:
-			number, n = binary.Uvarint(b)
-		case 1:
-			if n = 8; len(b) >= n {
-				number = binary.LittleEndian.Uint64(b)
-			}
-		case 2:
-			var err error
-			if packed, n, err = delimited(b); err != nil {
-				return err
-			}
-		case 5:
-			if n = 4; len(b) >= n {
-				number = uint64(binary.LittleEndian.Uint32(b))
-			}
-		default:
-			n = 0
-		}
-		if n <= 0 || n > len(b) {
-			return errMessage
-		}
-		f(int(tag>>3), number, packed)
-		b = b[n:]
+// fields calls f for each field of a message; none that is looked at has bytes.
+func fields(message []byte, f func(field int, number uint64)) error {
+	err := protofield.Each(message, func(field int, number uint64, _ []byte) error {
+		f(field, number)
+		return nil
+	})
+	if err != nil {
+		return errMessage
 	}
 	return nil
 }
@@ -192,7 +174,7 @@ func decodeMeta(b []byte) (m meta, err error) {
 	if err != nil {
 		return m, err
 	}
-	err = fields(message, func(field int, number uint64, _ []byte) {
+	err = fields(message, func(field int, number uint64) {
 		switch field {
 		case 1:
 			m.version = uint32(number)
