@@ -133,14 +133,21 @@ func readFlumeEnv(ctx context.Context, folder string, wait time.Duration, stderr
 		return e, err
 	}
 	// The last command failed, which is nobody's business, or what was read is no script.
+	e.broken = syntaxOf(ctx, shell, file)
+	return e, nil
+}
+
+// syntaxOf is what the shell has against the syntax of the file; "" is nothing.
+func syntaxOf(ctx context.Context, shell, file string) string {
 	check := []string{"-n", file}
 	if filepath.Base(shell) == "bash" {
 		check = []string{"-O", "extglob", "-n", file} // which the file may set for itself
 	}
-	if complaint, err := exec.CommandContext(ctx, shell, check...).CombinedOutput(); err != nil {
-		e.broken = strings.TrimSpace(string(complaint))
+	complaint, err := exec.CommandContext(ctx, shell, check...).CombinedOutput()
+	if err == nil {
+		return ""
 	}
-	return e, nil
+	return strings.TrimSpace(string(complaint))
 }
 
 // shellOfFlume is the shell for flume-env.sh: the one that flume-ng is written for, or

@@ -64,9 +64,7 @@ func (a *App) guard(ctx context.Context, f func(ctx context.Context) error) erro
 			// Signals stay caught: a further one must not change the exit code.
 			return a.ended(err, end)
 		case a.release <- struct{}{}:
-			forget(signals) // those that have come are the child's
-			a.passing.Store(false)
-			a.release <- struct{}{}
+			a.takeBack(signals)
 		case sig := <-signals:
 			if a.passing.Load() {
 				continue // it is the child's
@@ -80,16 +78,22 @@ func (a *App) guard(ctx context.Context, f func(ctx context.Context) error) erro
 			}
 			end, first = &signalled{codeOf(sig)}, time.Now()
 			cancel(end)
-			grace := time.Duration(a.grace.Load())
-			over = time.After(grace + time.Duration(a.closing.Load()))
-			if a.ErrTerminal && !a.Shared.Quiet && !a.drawing.Load() {
-				a.Say("%s, draining for up to %s; again to leave at once", end.Error(), option.FormatDuration(grace))
-			}
+			over = a.drain(end)
 		case <-over:
 			a.left("not drained within " + option.FormatDuration(time.Duration(a.grace.Load())))
 			return end
 		}
 	}
+}
+
+// drain tells that the command has the grace to end in, and returns its end.
+func (a *App) drain(end *signalled) (over <-chan time.Time) {
+	grace := time.Duration(a.grace.Load())
+	over = time.After(grace + time.Duration(a.closing.Load()))
+	if a.ErrTerminal && !a.Shared.Quiet && !a.drawing.Load() {
+		a.Say("%s, draining for up to %s; again to leave at once", end.Error(), option.FormatDuration(grace))
+	}
+	return over
 }
 
 // endedWith tells how a command ended that no signal was seen for: what ended its
@@ -121,12 +125,15 @@ func (a *App) PassSignals() (release func()) {
 	}
 }
 
-// forget takes out what has come.
-func forget(signals <-chan os.Signal) {
+// takeBack has the signals that come from now on be ours; those that have come are
+// the child's.
+func (a *App) takeBack(signals <-chan os.Signal) {
 	for {
 		select {
 		case <-signals:
 		default:
+			a.passing.Store(false)
+			a.release <- struct{}{}
 			return
 		}
 	}

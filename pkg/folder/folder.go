@@ -1,6 +1,6 @@
 // Package folder has what operating systems do each in their own way with the
-// folders that hold somebody's files: the lock that one process has, names that
-// outlast a loss of power, and the room that is left.
+// folders that hold somebody's files: the lock that one process has, a file that is
+// replaced whole, names that outlast a loss of power, and the room that is left.
 package folder
 
 import (

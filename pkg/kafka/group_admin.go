@@ -345,7 +345,7 @@ func (a *Admin) offsetsAt(ctx context.Context, parts []part, at int64) (map[part
 		if err := a.conn.client.RefreshMetadata(); err != nil {
 			a.conn.cfg.log().Debug("ask for the leaders again", "error", err)
 		}
-		if refused(err) {
+		if isCode(err) {
 			return nil, explain(err, topic)
 		}
 		return nil, err
@@ -353,16 +353,10 @@ func (a *Admin) offsetsAt(ctx context.Context, parts []part, at int64) (map[part
 	if leaderless != nil {
 		return nil, leaderless
 	}
-	if !refused(err) {
+	if !isCode(err) {
 		err = explain(err, "")
 	}
 	return found, err
-}
-
-// refused tells that a broker has said it, not the network.
-func refused(err error) bool {
-	var code sarama.KError
-	return errors.As(err, &code)
 }
 
 // DeleteGroups deletes groups with what they have committed, and stops at the

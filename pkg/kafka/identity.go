@@ -100,6 +100,7 @@ func (p *Producer) withCoordinator(ctx context.Context, call func(*sarama.Broker
 	})
 }
 
+// isCode tells that a broker has said it, not the network.
 func isCode(err error) bool { return errors.As(err, new(sarama.KError)) }
 
 // persist repeats a call whose failures pass, for the producer's timeout.

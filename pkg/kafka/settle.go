@@ -72,13 +72,11 @@ func (a *Admin) settleTopics(ctx context.Context, names []string, done func(*sar
 // usable tells that a topic has so many partitions, each with a leader, or is not shown
 // to this user.
 func usable(t *sarama.TopicMetadata, partitions int) bool {
-	switch {
-	case t.Err == sarama.ErrNoError:
-		return len(t.Partitions) >= partitions &&
-			!slices.ContainsFunc(t.Partitions, func(p *sarama.PartitionMetadata) bool { return p.Leader < 0 })
-	default:
+	if t.Err != sarama.ErrNoError {
 		return !slices.Contains(unsettled, t.Err)
 	}
+	return len(t.Partitions) >= partitions &&
+		!slices.ContainsFunc(t.Partitions, func(p *sarama.PartitionMetadata) bool { return p.Leader < 0 })
 }
 
 // unsettled is what a broker says of a topic that it has not heard of whole.

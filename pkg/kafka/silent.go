@@ -167,7 +167,7 @@ func (c *promptConn) SetDeadline(t time.Time) error {
 // notListed is that a broker does not tell of its groups. What it refuses is worded
 // elsewhere.
 func notListed(broker string, err error) error {
-	if err == nil || refused(err) {
+	if err == nil || isCode(err) {
 		return err
 	}
 	return fault.Hint(fault.Unreachablef("broker %s does not tell which groups it looks after: %w", broker, trimmed{err}), testHint)
