@@ -51,7 +51,7 @@ func TestRealDiagnose(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			begun := time.Now()
-			got, steps, err := diagnosed(t, c.cfg, DiagnoseConfig{Topic: c.topic, Timeout: 20 * time.Second, Release: broker.Release})
+			got, steps, err := diagnosed(t, c.cfg, DiagnoseConfig{Topic: c.topic, Release: broker.Release})
 			t.Logf("%v: %v", time.Since(begun), err)
 			for _, name := range strings.Fields(got) {
 				if s, ok := steps[name]; ok {
@@ -79,7 +79,7 @@ func TestRealDiagnose(t *testing.T) {
 			t.Fatalf("openssl: %v\n%s", err, out)
 		}
 		cfg.Security.Key, cfg.Security.KeyPasswordFile = locked, real.Authority.Write("geheim", []byte("geheim\n"))
-		if got, _, err := diagnosed(t, cfg, DiagnoseConfig{Timeout: 20 * time.Second}); err != nil || !strings.HasSuffix(got, "delete") {
+		if got, _, err := diagnosed(t, cfg, DiagnoseConfig{}); err != nil || !strings.HasSuffix(got, "delete") {
 			t.Errorf("%s: %v", got, err)
 		}
 	})
@@ -91,7 +91,7 @@ func TestRealDiagnose(t *testing.T) {
 		if list, err := admin(t, cfg).ListTopics(soon(t), false); err != nil || strings.TrimSpace(java) != strings.Join(list, "\n") {
 			t.Errorf("%v, %v; Java lists %q", list, err, java)
 		}
-		if got, _, err := diagnosed(t, cfg, DiagnoseConfig{Timeout: 20 * time.Second}); err != nil || !strings.HasSuffix(got, "delete") {
+		if got, _, err := diagnosed(t, cfg, DiagnoseConfig{}); err != nil || !strings.HasSuffix(got, "delete") {
 			t.Errorf("%s: %v", got, err)
 		}
 	})
