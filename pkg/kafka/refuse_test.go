@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/IBM/sarama"
 	"github.com/logpipe/logpipe/pkg/codec"
@@ -250,10 +249,10 @@ func TestRefusedUntilTheEnd(t *testing.T) {
 	t.Parallel()
 	f := newFaulty(t, 1, 2)
 	f.fails(kerr.NotEnoughReplicas, -1)
-	p := f.producer(t, ProducerConfig{Timeout: time.Second})
+	p := f.producer(t, ProducerConfig{Timeout: longTimeout})
 	err := p.Deliver(soon(t), []Record{{Topic: "x", Partition: 1, Value: []byte("v")}})
 	if fault.CodeOf(err) != fault.Unreachable || !errors.Is(err, sarama.ErrNotEnoughReplicas) ||
-		!strings.Contains(err.Error(), `topic "x" partition 1: no acknowledgement for 1s: fewer replicas are in sync than min.insync.replicas asks for`) ||
+		!strings.Contains(err.Error(), `topic "x" partition 1: no acknowledgement for 10s: fewer replicas are in sync than min.insync.replicas asks for`) ||
 		fault.HintOf(err) != "logpipe topic describe x shows the replicas" {
 		t.Errorf("%v, hint %s", err, fault.HintOf(err))
 	}
