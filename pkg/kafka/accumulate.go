@@ -27,7 +27,7 @@ type topic struct {
 	width  int32       // how many partitions there are; parts behind them are of an older topic of this name
 	made   sarama.Uuid // its id; zero = not known
 	choose *partitioner
-	gone   time.Time // since when the cluster does not know it; zero = it does
+	gone   absence
 }
 
 // partition is where batches of one partition wait.

@@ -28,7 +28,7 @@ type reading struct {
 	read  leaderEpoch // of the record before pos; owned by fetch
 	noted bool        // the epochs of the records of this round are; owned by fetch
 	made  sarama.Uuid // the topic's id; zero = not known
-	gone  time.Time   // since when the cluster does not know the topic; zero = it does
+	gone  absence     // of the topic
 }
 
 func (r *reading) done() bool { return r.last >= 0 && r.pos >= r.last }
@@ -107,7 +107,7 @@ func (c *Consumer) round(ctx context.Context, open []*reading, s *session) error
 		}
 	}
 	if first == nil && len(leaders) == 0 && !all {
-		if !open[0].gone.IsZero() {
+		if open[0].gone != (absence{}) {
 			return errGone
 		}
 		c.conn.outage.leaderless(open[0].topic)

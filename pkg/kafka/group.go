@@ -185,9 +185,10 @@ func (m *member) Cleanup(sarama.ConsumerGroupSession) error {
 	if m.now == nil || m.c.held.Load() {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), farewellPatience)
-	defer cancel()
-	if err := m.c.commit(ctx, m.now, m.c.progress.open(m.now.parts)); err != nil {
+	err := unstopped(context.Background(), farewellPatience, func(ctx context.Context) error {
+		return m.c.commit(ctx, m.now, m.c.progress.open(m.now.parts))
+	})
+	if err != nil {
 		m.c.conn.cfg.log().Debug("not committed at the end of a generation", "group", m.c.cfg.Group, "reason", err)
 	}
 	return nil

@@ -15,7 +15,6 @@ import (
 const (
 	noLeader    = -1
 	metadataAge = 5 * time.Minute // when to ask again although nothing failed: for new partitions
-	goneAfter   = 5 * time.Second // how long the cluster may not know a topic: a new one takes a moment
 )
 
 // wantMetadata asks for a look at who leads what. p.mu may be held.
@@ -153,10 +152,7 @@ func (part *partition) waiting() bool { return part.filling != nil || len(part.q
 func (p *Producer) learnTopic(t *topic, m *sarama.TopicMetadata) []settled {
 	switch {
 	case m.Err == sarama.ErrUnknownTopicOrPartition:
-		if t.gone.IsZero() {
-			t.gone = time.Now()
-		}
-		if time.Since(t.gone) < goneAfter {
+		if !t.gone.goesOn(time.Now()) {
 			t.leaderless()
 			return nil
 		}
@@ -166,7 +162,7 @@ func (p *Producer) learnTopic(t *topic, m *sarama.TopicMetadata) []settled {
 		delete(p.topics, t.name)
 		return p.giveUpTopic(t, explain(m.Err, t.name))
 	}
-	t.gone = time.Time{}
+	t.gone = absence{}
 	if t.made != m.Uuid && t.made != (sarama.Uuid{}) && len(m.Partitions) > 0 {
 		p.remade(t)
 	}

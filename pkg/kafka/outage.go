@@ -70,9 +70,13 @@ func (o *outage) leaderless(topic string) {
 
 // tell says what is missing since when, unless it is back meanwhile.
 func (o *outage) tell(since time.Time) {
-	ctx, cancel := context.WithTimeout(context.Background(), firstContact)
-	defer cancel()
-	_, _, failures := probeAll(ctx, o.brokers, o.way)
+	var failures []*contactError
+	_ = unstopped(context.Background(), firstContact, func(ctx context.Context) error {
+		if _, _, failures = probeAll(ctx, o.brokers, o.way); len(failures) > 0 {
+			return failures[0] // it is worded below
+		}
+		return nil
+	})
 	what := "a broker of the cluster is not to be reached (`logpipe broker test` says which)"
 	if len(failures) == len(o.brokers) {
 		var list []string

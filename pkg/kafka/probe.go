@@ -69,14 +69,6 @@ func reach(ctx context.Context, addrs []string, wait time.Duration, way *access)
 	}
 }
 
-// Where the end of the time without Wait is noticed late, this process did not run
-// meanwhile, for the machine was busy or was stopped: that says nothing of the brokers,
-// and the time begins again, so often.
-const (
-	stopped   = 50 * time.Millisecond
-	mostStops = 5
-)
-
 // reachWithin is reach, for no longer than limit.
 func reachWithin(ctx context.Context, addrs []string, wait, limit time.Duration, way *access) ([]string, apiVersions, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, errGaveUp)

@@ -26,10 +26,7 @@ func (c *Consumer) missing(topic string, open []*reading) error {
 		if r.topic != topic {
 			continue
 		}
-		if r.gone.IsZero() {
-			r.gone = time.Now()
-		}
-		if time.Since(r.gone) > goneAfter {
+		if r.gone.goesOn(time.Now()) {
 			return fault.Hint(topicError{fmt.Sprintf("topic %q was deleted while it was read", topic), ErrNoTopic}, "logpipe topic list shows the topics")
 		}
 	}
@@ -49,7 +46,7 @@ func (c *Consumer) remade(ctx context.Context, t *sarama.TopicMetadata, open []*
 		if r.topic != t.Name {
 			continue
 		}
-		r.gone = time.Time{}
+		r.gone = absence{}
 		if r.made != t.Uuid && r.made != (sarama.Uuid{}) {
 			other, r.pos = true, 0
 			if partitions[r.id] {
