@@ -3,6 +3,7 @@ package stream
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -182,7 +183,15 @@ type Controller interface {
 // Pass hands a control to what comes behind.
 type Pass func(*Control) error
 
-const controlHead = `{"@logpipe":"`
+// controlHead is how each control line begins. A quotation mark follows, or a blank and
+// one: there are programs that write JSON so.
+const controlHead = `{"@logpipe":`
+
+// headed tells whether a line begins as a control does.
+func headed(line []byte) bool {
+	rest, ok := bytes.CutPrefix(line, []byte(controlHead))
+	return ok && bytes.HasPrefix(bytes.TrimPrefix(rest, []byte(" ")), []byte(`"`))
+}
 
 // AppendLine appends the control as a line.
 func (c *Control) AppendLine(dst []byte) []byte {
@@ -196,15 +205,25 @@ func (c *Control) AppendLine(dst []byte) []byte {
 var errSecondOpen = fault.Hint(fault.Usagef("a second stream with marks begins within the first: only one can be committed as it was read"),
 	"leave --marks out of one consume, or read both topics with one: consume A B -g G --marks")
 
+var errUnreadable = errors.New("a control line of the stream cannot be read")
+
 // ParseControl reads a line that is a control of the stream with this token, or of
 // any stream where it is "" and the line of kind open. ok is false for all other
-// lines: those are records.
+// lines: those are records. One that has the stream's token and cannot be read is an
+// error: as a record it would go where it has no business.
 func ParseControl(line []byte, token string) (c *Control, ok bool, err error) {
-	if !bytes.HasPrefix(line, []byte(controlHead)) {
+	if !headed(line) {
 		return nil, false, nil
 	}
 	c = new(Control)
-	if json.Unmarshal(line, c) != nil || c.Token == "" || token == "" && c.Kind != ControlOpen {
+	if err := json.Unmarshal(line, c); err != nil {
+		if token != "" && bytes.Contains(line, []byte(`"`+token+`"`)) {
+			return nil, false, fault.Hint(fmt.Errorf("%w (%w): a program in the pipe has changed it", errUnreadable, err),
+				"lines that begin with {\"@logpipe\" have to pass as they are: logpipe help marks")
+		}
+		return nil, false, nil
+	}
+	if c.Token == "" || token == "" && c.Kind != ControlOpen {
 		return nil, false, nil
 	}
 	if token != "" && c.Kind == ControlOpen && c.Token != token {

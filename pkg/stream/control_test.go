@@ -29,10 +29,44 @@ func readMarked(t *testing.T, in io.Reader) string {
 		for line := range strings.Lines(string(b.Data)) {
 			fmt.Fprintf(&out, "%s%s", b.Source+": ", line)
 		}
+		for _, l := range b.Long {
+			fmt.Fprintf(&out, "torn: %s\n", l.Cut)
+		}
 		for _, c := range b.Control {
 			fmt.Fprintf(&out, "<%s %d>\n", c.Kind, c.Epoch)
 		}
 		b.Ack(nil)
+	}
+}
+
+// blanks writes lines of JSON as programs do that put blanks into it.
+func blanks(lines string) string {
+	return strings.NewReplacer(`":`, `": `, `,"`, `, "`).Replace(lines)
+}
+
+// TestStrayControls holds that lines of a stream with marks are told where the one that
+// opens it does not come first.
+func TestStrayControls(t *testing.T) {
+	for _, c := range []struct {
+		in   string
+		told bool
+	}{
+		{"a\n" + openLine, true},
+		{blanks("a\n" + openLine), true},
+		{`{"@logpipe":"source","token":"t1","source":"c/0"}` + "\na\n", true},
+		{openLine + "a\n" + `{"@logpipe":"source","token":"t2","source":"c/0"}` + "\n", false},
+		{`{"@logpipe":"source"}` + "\n" + `{"@logpipe":"x","token":"t1"}` + "\n" + `{"@logpipe":"mark","token":` + "\n", false},
+		{"a " + openLine, false},
+	} {
+		told := 0
+		r := NewMarkedReader(strings.NewReader(c.in), "", nil)
+		r.Late = func() { told++ }
+		for err := error(nil); err == nil; {
+			_, err = r.Read(t.Context())
+		}
+		if told > 1 || told > 0 != c.told {
+			t.Errorf("%q: told %d times", c.in, told)
+		}
 	}
 }
 
@@ -48,7 +82,22 @@ func TestControlLinesAreTakenOut(t *testing.T) {
 		{"another token", openLine + `{"@logpipe":"mark","token":"t2"}` + "\n", "<open 0>\n: " + `{"@logpipe":"mark","token":"t2"}` + "\n"},
 		{"no whole line", openLine + "a\n" + strings.TrimSuffix(mark(7), "\n"), "<open 0>\n: a\n<mark 7>\n"},
 		{"a record that begins like a control", openLine + `{"@logpipe":"x"` + "\nb\n", "<open 0>\n: " + `{"@logpipe":"x"` + "\n: b\n"},
-		{"a control with something behind it", openLine + strings.TrimSuffix(mark(1), "\n") + " x\n", "<open 0>\n: " + strings.TrimSuffix(mark(1), "\n") + " x\n"},
+		{"a control with something behind it", openLine + strings.TrimSuffix(mark(1), "\n") + " x\n",
+			"error: a control line of the stream cannot be read (invalid character 'x' after top-level value): a program in the pipe has changed it"},
+		{"an offset as text", openLine + `{"@logpipe":"mark","token":"t1","offsets":{"a/0":"1"}}` + "\n",
+			"error: a control line of the stream cannot be read (json: cannot unmarshal string into Go struct field Control.offsets of type int64): a program in the pipe has changed it"},
+		{"the same of another token", openLine + strings.Replace(mark(1), "t1", "t2", 1)[:40] + "\n", "<open 0>\n: " + strings.Replace(mark(1), "t1", "t2", 1)[:40] + "\n"},
+		{"blanks behind colons and commas", blanks(openLine + source("c/0") + "a\n" + mark(1)), "<open 0>\nc/0: a\n<mark 1>\n"},
+		{"nearly an open line with a blank", `{"@logpipe": "opens","token":"t1"}` + "\n", ": " + `{"@logpipe": "opens","token":"t1"}` + "\n"},
+		{"a torn record", openLine + "a\n" + mark(1) + "b\nhal", "<open 0>\n: a\n<mark 1>\n: b\ntorn: hal\n"},
+		{"a torn mark", openLine + "a\n" + mark(1)[:40], "<open 0>\n: a\ntorn: " + mark(1)[:40] + "\n"},
+		{"a second stream without a line end", openLine + strings.Replace(strings.TrimSuffix(openLine, "\n"), "t1", "t2", 1),
+			"<open 0>\nerror: a second stream with marks begins within the first: only one can be committed as it was read"},
+		{"nothing but a torn record", openLine + "hal", "<open 0>\ntorn: hal\n"},
+		{"a record without a line end behind the last mark", openLine + strings.Replace(mark(1), "}", `,"last":true}`, 1) + "a", "<open 0>\n<mark 1>\n: a\n"},
+		{"a mark twice", openLine + mark(2) + mark(2), "<open 0>\n<mark 2>\n<mark 2>\n"},
+		{"a mark behind a later one", openLine + mark(3) + "a\n" + mark(2), "error: mark 2 comes behind mark 3: a program in the pipe has changed the order of the lines"},
+		{"marks of two groups", openLine + mark(3) + strings.Replace(mark(4), "}", `,"group":"g"}`, 1), `error: marks of the groups "" and "g" are in one stream: only one can be committed as it was read`},
 		{"a reset", openLine + source("c/0") + "a\n" + `{"@logpipe":"reset","token":"t1"}` + "\nb\n", "<open 0>\nc/0: a\n<reset 0>\n: b\n"},
 		{"an unknown kind", openLine + `{"@logpipe":"new","token":"t1"}` + "\n", `error: the stream has a control line of kind "new", which this logpipe does not know`},
 		{"a newer version", strings.Replace(openLine, `"version":1`, `"version":2`, 1), "error: the stream has marks of version 2, from a newer logpipe; this one knows version 1"},

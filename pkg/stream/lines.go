@@ -161,11 +161,12 @@ func (r *Reader) last(buf []byte, err error) (*Block, error) {
 	if len(buf) == 0 && cut == nil {
 		return nil, err
 	}
-	if len(buf) > 0 && buf[len(buf)-1] != '\n' {
+	half := len(buf) > 0 && buf[len(buf)-1] != '\n'
+	if half {
 		buf = append(buf, '\n')
 	}
 	b := r.block(buf)
-	b.Long = cut
+	b.Long, b.Half = cut, half
 	return b, nil
 }
 

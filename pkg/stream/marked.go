@@ -3,16 +3,28 @@ package stream
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
+	"strings"
 	"sync/atomic"
+
+	"github.com/logpipe/logpipe/pkg/fault"
 )
 
-// openHead is how a stream with control lines begins.
-const openHead = controlHead + `open"`
+// openHeads are how a stream with control lines may begin.
+var openHeads = []string{controlHead + `"open"`, controlHead + ` "open"`}
 
 // Opens tells whether lines begin as a stream with control lines does.
-func Opens(lines []byte) bool { return bytes.HasPrefix(lines, []byte(openHead)) }
+func Opens(lines []byte) bool {
+	return bytes.HasPrefix(lines, []byte(openHeads[0])) || bytes.HasPrefix(lines, []byte(openHeads[1]))
+}
+
+// mayOpen tells whether what begins with head may yet turn out to open a stream.
+func mayOpen(head []byte) bool {
+	return !Opens(head) && (strings.HasPrefix(openHeads[0], string(head)) || strings.HasPrefix(openHeads[1], string(head)))
+}
 
 // Defuse puts a blank before each of the records in lines that a reader of the stream
 // with this token would take for a control, or for the begin of another stream; found
@@ -20,10 +32,7 @@ func Opens(lines []byte) bool { return bytes.HasPrefix(lines, []byte(openHead)) 
 func Defuse(lines []byte, token string) (safe []byte, found bool) {
 	from := 0 // what is not in safe
 	for at := candidate(lines, 0); at >= 0; {
-		end := len(lines)
-		if n := bytes.IndexByte(lines[at:], '\n'); n >= 0 {
-			end = at + n + 1
-		}
+		end := at + len(lineAt(lines, at))
 		if _, ok, err := ParseControl(lines[at:end], token); ok || err != nil {
 			safe = append(append(safe, lines[from:at]...), ' ')
 			from, found = at, true
@@ -46,8 +55,8 @@ type MarkedReader struct {
 	src    Source // nil before the first Read
 	looked int    // bytes of input without control lines that were looked at
 
-	// Late, where set, is called once when control lines begin behind other lines, in
-	// the first MiB: they are records.
+	// Late, where set, is called once when control lines come without one before them
+	// all that opens the stream, in the first MiB: they are records.
 	Late func()
 	// Long is that of the Reader.
 	Long LongTaker
@@ -66,7 +75,7 @@ func (r *MarkedReader) Read(ctx context.Context) (*Block, error) {
 			return nil, err
 		}
 		in := io.MultiReader(bytes.NewReader(head), r.in)
-		if string(head) != openHead {
+		if !Opens(head) {
 			r.src = r.reader(in, r.framer)
 		} else {
 			r.src = &marked{src: r.reader(in, nil)}
@@ -90,25 +99,50 @@ func (r *MarkedReader) reader(in io.Reader, framer Framer) *Reader {
 
 const lateLook = 1 << 20 // bytes
 
-// look finds control lines that begin too late.
+// look finds control lines that are none here.
 func (r *MarkedReader) look(data []byte) {
 	if _, ok := r.src.(*Reader); !ok {
 		r.looked = lateLook
 		return
 	}
-	first := r.looked == 0
 	r.looked += len(data)
-	if !first && bytes.HasPrefix(data, []byte(openHead)) || bytes.Contains(data, []byte("\n"+openHead)) {
-		r.looked = lateLook
-		r.Late()
+	for at := candidate(data, 0); at >= 0; {
+		line := lineAt(data, at)
+		if stray(line) {
+			r.looked = lateLook
+			r.Late()
+			return
+		}
+		at = candidate(data, at+len(line))
 	}
+}
+
+// stray tells whether a line is a control of some stream.
+func stray(line []byte) bool {
+	var c Control
+	if !headed(line) || json.Unmarshal(line, &c) != nil || c.Token == "" {
+		return false
+	}
+	switch c.Kind {
+	case ControlOpen, ControlSource, ControlWatermark, ControlMark, ControlReset:
+		return true
+	}
+	return false
+}
+
+// lineAt is the line of data that begins at at, with its end where it has one.
+func lineAt(data []byte, at int) []byte {
+	if n := bytes.IndexByte(data[at:], '\n'); n >= 0 {
+		return data[at : at+n+1]
+	}
+	return data[at:]
 }
 
 // head reads as many bytes as it takes to tell that they do not open a stream with
 // control lines, or do. An error comes again with the next read.
 func (r *MarkedReader) head(ctx context.Context) ([]byte, error) {
-	head := make([]byte, 0, len(openHead))
-	for len(head) < len(openHead) && string(head) == openHead[:len(head)] {
+	head := make([]byte, 0, len(openHeads[1]))
+	for mayOpen(head) {
 		if err := ctx.Err(); err != nil {
 			return nil, context.Cause(ctx)
 		}
@@ -135,6 +169,7 @@ type marked struct {
 	token  string // "" before the first line
 	source string // of the records that come next
 	queue  []*Block
+	mark   *Control // the one that came last
 }
 
 func (m *marked) Read(ctx context.Context) (*Block, error) {
@@ -157,15 +192,17 @@ func (m *marked) split(b *Block) error {
 	p := pieces{of: m, now: &Block{Source: m.source}}
 	from := 0 // where the records begin that have not been taken
 	for at := candidate(b.Data, 0); at >= 0; {
-		end := at + bytes.IndexByte(b.Data[at:], '\n') + 1
+		end := at + len(lineAt(b.Data, at))
 		c, ok, err := ParseControl(b.Data[at:end], m.token)
-		if err != nil {
+		if half := b.Half && end == len(b.Data); err != nil && !(half && errors.Is(err, errUnreadable)) {
 			return err
 		}
 		if ok {
 			p.take(b.Data[from:at])
 			from = end
-			m.control(c)
+			if err := m.control(c); err != nil {
+				return err
+			}
 			if c.Kind == ControlSource {
 				p.next()
 			} else {
@@ -174,8 +211,9 @@ func (m *marked) split(b *Block) error {
 		}
 		at = candidate(b.Data, end)
 	}
-	p.take(b.Data[from:])
-	p.long(b.Long)
+	rest, torn := m.torn(b, b.Data[from:])
+	p.take(rest)
+	p.long(append(b.Long, torn...))
 	p.next()
 	m.queue = append(m.queue, shareAck(b, p.list)...)
 	return nil
@@ -222,8 +260,20 @@ func (p *pieces) long(list []LongLine) {
 	}
 }
 
+// torn takes the last line out of records, the rest of b, where it has no end and the
+// stream has not come to its own: who wrote it died within it, and no mark is behind it.
+// So the record comes again, whole.
+func (m *marked) torn(b *Block, records []byte) (whole []byte, torn []LongLine) {
+	if !b.Half || len(records) == 0 || m.token == "" || m.mark != nil && m.mark.Last {
+		return records, nil
+	}
+	whole = records[:bytes.LastIndexByte(records[:len(records)-1], '\n')+1]
+	part := bytes.Clone(records[len(whole) : len(records)-1])
+	return whole, []LongLine{{Size: int64(len(part)), Cut: part}}
+}
+
 // control follows what c says of the lines behind it.
-func (m *marked) control(c *Control) {
+func (m *marked) control(c *Control) error {
 	switch c.Kind {
 	case ControlOpen:
 		m.token = c.Token
@@ -231,7 +281,28 @@ func (m *marked) control(c *Control) {
 		m.source = c.Source
 	case ControlReset:
 		m.source = ""
+	case ControlMark:
+		return m.inTurn(c)
 	}
+	return nil
+}
+
+// inTurn refuses a mark that would take its group back to where it has been, or is for
+// another one: whatever is committed with it, the records would not be those before it.
+func (m *marked) inTurn(c *Control) error {
+	before := m.mark
+	m.mark = c
+	switch {
+	case before == nil:
+		return nil
+	case c.Group != before.Group:
+		return fault.Hint(fmt.Errorf("marks of the groups %q and %q are in one stream: only one can be committed as it was read", before.Group, c.Group),
+			"read all topics with one: consume A B -g G --marks")
+	case c.Epoch < before.Epoch:
+		return fault.Hint(fmt.Errorf("mark %d comes behind mark %d: a program in the pipe has changed the order of the lines", c.Epoch, before.Epoch),
+			"one that works on several records at a time has to write all lines in the order in which they came")
+	}
+	return nil
 }
 
 // shareAck acknowledges b when all of its pieces are, and frees it when all are.

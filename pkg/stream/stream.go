@@ -227,6 +227,8 @@ type Block struct {
 	// Long are lines that were too long to read: their numbers, from 0 within
 	// the block, in order. They are not in Data.
 	Long []LongLine
+	// Half tells that the last line of Data had no end at the end of the input, and got one.
+	Half bool
 	// Raw, where it is not 0, is how many records Data has, which are no lines then:
 	// it goes out as it is. No stage but that of the source takes such a block.
 	Raw int
