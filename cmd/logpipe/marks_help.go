@@ -53,6 +53,14 @@ behind it, logpipe commit ends the pipe. Where marks do not come back, consume s
 so after 30s, and what was not committed is read again. Two streams with marks
 cannot be joined into one: the second open line is refused.
 
+A program that knows them keeps the lines in their order, and lets a mark go when it
+is done with the records before it, and not before. Where it leaves records out or
+makes some, it adds its counts to the ledger of each mark. A mark that comes behind one
+with a higher epoch, marks of two groups, and a control line that cannot be read end
+the command that reads them with 1; so end produce and commit where records come
+behind the last mark. A last line without an end, before the last mark, is what a
+program has left that died within it: it is told, is no record, and comes again.
+
 At the end the last command tells the records of all. Each counts its own, and
 
   in + made = out + rejected + late + dropped + folded + again + open
@@ -92,7 +100,8 @@ records when the same are read again)
 
 and then only lines that begin with {"@logpipe":"KIND","token":"TOKEN" with that
 token are control lines; all other lines, in this stream and in others, are records.
-Each is one line of JSON with these two fields first:
+Each is one line of JSON with these two fields first, with or without a blank behind
+each colon and comma:
 
   source     "source":"TOPIC/PARTITION": the records behind come from there
   watermark  "source", and "idle":true: windows do not wait for it until it has

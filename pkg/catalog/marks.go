@@ -26,6 +26,7 @@ type markEnd struct {
 	name     string // of the command; "" = it has no flags for this
 	opened   bool   // the stream has marks
 	unmarked int64  // records that came before its first mark
+	behind   int64  // records that came behind its last one, which covers all
 
 	committer *kafka.Committer
 	waiting   *stream.Control // a mark that could not be committed: its cluster is away
@@ -112,12 +113,18 @@ func (e *markEnd) uncommitted(c *stream.Control, reason error) error {
 // anonymous refuses a mark that names no member of its group: without one a commit is
 // taken from anybody, and a line of a topic that looks like a mark could make it.
 func anonymous(c *stream.Control) error {
+	if c.Group == "" {
+		return errNoGroup
+	}
 	if c.Member != "" && c.Generation > 0 {
 		return nil
 	}
 	return fault.Hint(fmt.Errorf("a mark for group %q names no member and generation of it: it is not committed", c.Group),
 		"marks are written by consume -g GROUP --marks; is this line a record?")
 }
+
+var errNoGroup = fault.Hint(errors.New("the marks name no group: nothing was committed"),
+	"a program that writes marks says who has read: logpipe help marks")
 
 // refuse notes that the group has refused c.
 func (e *markEnd) refuse(c *stream.Control) {
@@ -154,20 +161,37 @@ func kafkaMark(c *stream.Control) kafka.Mark {
 		Cluster: c.Cluster, Brokers: c.Brokers}
 }
 
-// came counts records until the first mark comes, which tells of all.
+// came counts records until the first mark comes, which tells of all, and those behind
+// the last one.
 func (e *markEnd) came(lines []byte) {
-	if e.opened && e.last == nil {
+	switch {
+	case !e.opened:
+	case e.last == nil:
 		e.unmarked += int64(bytes.Count(lines, []byte{'\n'}))
+	case e.last.Last:
+		e.behind += int64(bytes.Count(lines, []byte{'\n'}))
 	}
 }
 
 // errUncommitted is what is wrong where records have come and no mark at all, as behind
-// head or where the reader has died early.
+// head or where the reader has died early, or none that commits them.
 func (e *markEnd) errUncommitted() error {
-	if e.last != nil || e.unmarked == 0 {
+	switch {
+	case e.behind > 0 && e.bounced == nil:
+		return e.errBehind("")
+	case e.last != nil && e.last.Group == "":
+		return errNoGroup
+	case e.last != nil || e.unmarked == 0:
 		return nil
 	}
 	return notCommitted(e.unmarked)
+}
+
+// errBehind tells of records that the last mark should have come behind, and where they
+// are not.
+func (e *markEnd) errBehind(where string) error {
+	return fault.Hint(fmt.Errorf("%s came behind the last mark: they were committed before they were here%s", countRecords(e.behind), where),
+		"a program in the pipe passes marks on before the records that stand before them: where it dies between the two, those are lost")
 }
 
 func notCommitted(n int64) error {

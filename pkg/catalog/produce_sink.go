@@ -224,7 +224,10 @@ func (p *produced) Summary() string {
 		text += fmt.Sprintf("; %s of them taken back, to come again", countRecords(p.tx.taken))
 	}
 	if p.tx.unsent > 0 {
-		text += fmt.Sprintf("; %s not sent, to come again", countRecords(p.tx.unsent))
+		text += fmt.Sprintf("; %s not sent", countRecords(p.tx.unsent))
+		if p.behind == 0 {
+			text += ", to come again"
+		}
 	}
 	if p.keyless > 0 {
 		text += fmt.Sprintf("; %s had no %s and no key", countRecords(p.keyless), p.sink.keySource())

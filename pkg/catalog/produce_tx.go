@@ -210,7 +210,9 @@ func (p *produced) takeRest(ctx context.Context) error {
 	before := p.tx.taken + p.tx.unsent
 	err := p.takeBack(ctx)
 	if n := p.tx.taken + p.tx.unsent - before; n > 0 && err == nil && !p.tx.fenced {
-		err = notCommitted(n)
+		if err = notCommitted(n); p.behind > 0 && p.bounced == nil {
+			err = p.errBehind(", and are not in the topic")
+		}
 	}
 	return err
 }

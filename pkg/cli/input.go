@@ -133,7 +133,7 @@ func (a *App) openFile(name string, framer stream.Framer, long stream.LongTaker,
 		marked := stream.NewMarkedReader(in, "", framer)
 		marked.Long = long
 		marked.Late = func() {
-			a.Say("a stream with marks begins behind other lines: its control lines are passed on as records, because they do not come first, and nothing is committed")
+			a.Say("lines of a stream with marks come, but the one that opens it did not come first: they are passed on as records, and nothing is committed")
 		}
 		return &file{Source: marked, name: "standard input", in: in, drain: d, fed: fed}, nil
 	}
