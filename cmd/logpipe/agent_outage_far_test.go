@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -184,9 +185,19 @@ func (h *fakeHDFS) do(w http.ResponseWriter, r *http.Request, op, name string) e
 		defer file.Close()
 		_, err = file.Write(data)
 		return err
-	case "RENAME":
-		fmt.Fprint(w, done)
-		return os.Rename(name, filepath.Join(h.root, r.URL.Query().Get("destination")))
+	case "RENAME": // false, as of a namenode, where it was done already and the answer was lost
+		err := os.Rename(name, filepath.Join(h.root, r.URL.Query().Get("destination")))
+		fmt.Fprintf(w, `{"boolean":%t}`, err == nil)
+		return nil
+	case "TRUNCATE": // of a file whose writer has not heard that its last lines are in it
+		size, err := strconv.ParseInt(r.URL.Query().Get("newlength"), 10, 64)
+		if err == nil {
+			err = os.Truncate(name, size)
+		}
+		if err == nil {
+			fmt.Fprint(w, done)
+		}
+		return err
 	case "LISTSTATUS":
 		entries, err := os.ReadDir(name)
 		var list []string
