@@ -265,6 +265,7 @@ func outageKafka(t *testing.T, name, conf string) {
 		if err := b.Close(); err != nil {
 			t.Error(err)
 		}
+		logpipetest.Gone(t, address) // for the next one
 	}
 	p := &phases{t: t, path: filepath.Join(makeFolder(t, f.dir, "logs"), "a.log")}
 	p.write()
