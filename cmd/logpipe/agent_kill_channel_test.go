@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -58,12 +59,16 @@ type posters struct {
 	open     map[string]bool
 }
 
+// postersMade tells the events of one from those of another.
+var postersMade atomic.Int64
+
 func post(port string) *posters {
+	number := postersMade.Add(1)
 	p := &posters{url: "http://127.0.0.1:" + port, stop: make(chan struct{}), open: map[string]bool{}}
 	for client := range 3 {
 		p.all.Go(func() {
 			for n := 0; !p.stopped(); n++ {
-				for try := 0; !p.stopped() && !p.post(fmt.Sprintf("client %d request %d try %d", client, n, try)); try++ {
+				for try := 0; !p.stopped() && !p.post(fmt.Sprintf("poster %d client %d request %d try %d", number, client, n, try)); try++ {
 					time.Sleep(5 * time.Millisecond)
 				}
 			}
