@@ -35,9 +35,9 @@ func TestQuietTransaction(t *testing.T) {
 	stages := [][]string{
 		{"consume", "in", "-g", "g", "-o", "beginning", "--marks", "--session-timeout", "2s", "-q"},
 		{"aggregate", "--window", "1m", "count"},
-		{"produce", "out", "--tx", "quiet", "--transaction-timeout", "1500ms"},
+		{"produce", "out", "--tx", "quiet", "--transaction-timeout", "3s"},
 	}
-	const quiet = 5 * time.Second // a mark, the time that a transaction may take, and more
+	const quiet = 6500 * time.Millisecond // a mark, the time that a transaction may take, and more
 
 	x.must("topic", "create", "in", "-q")
 	x.must("topic", "create", "out", "-q")
