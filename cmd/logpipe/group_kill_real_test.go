@@ -86,7 +86,7 @@ func (g *groupReader) read() (seen map[int]int, again []int) {
 // await waits until as many records were read as there are.
 func (g *groupReader) await(sent func() int) {
 	g.k.t.Helper()
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(3 * time.Minute); ; time.Sleep(50 * time.Millisecond) {
 		want := sent()
 		seen, _ := g.read()
 		if len(seen) >= want {
