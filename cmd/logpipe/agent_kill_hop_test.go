@@ -238,7 +238,7 @@ type logWriters struct {
 	mu             sync.Mutex
 	want           []string
 	late           []string // lines that may be missing
-	cut            int64 // size at which cut.log was truncated the last time
+	cut            int64    // size at which cut.log was truncated the last time
 }
 
 func (w *logWriters) start() {
