@@ -119,7 +119,7 @@ func (b onBroker) javaGroups() {
 		theirs := groups(append(which, "--describe")...)
 		b.want("", "logpipe group describe --format java g", theirs)
 	}
-	say("describe state", groups("--describe", "--group", "g", "--state"), `(?m)^g +127\.0\.0\.1:\d+ +\(\d\) +- +Empty +0 *$`)
+	say("describe state", groups("--describe", "--group", "g", "--state"), `(?m)^g +127\.\d+\.\d+\.\d+:\d+ +\(\d\) +- +Empty +0 *$`)
 
 	reset := func(args ...string) string {
 		return groups(append([]string{"--reset-offsets", "--group", "g", "--topic", "t"}, args...)...)

@@ -58,7 +58,9 @@ type onBroker struct {
 // startOnBroker starts the broker, which ends with the test.
 func startOnBroker(t *testing.T, program string) onBroker {
 	t.Helper()
-	cmd := exec.Command(program, "broker", "--dir", filepath.Join(t.TempDir(), "kept"), "--nodes", "3", "--listen", "127.0.0.1:0")
+	cmd := exec.Command(program, "broker", "--dir", filepath.Join(t.TempDir(), "kept"), "--nodes", "3",
+		"--listen", logpipetest.OwnAddress(t), // nodes are stopped, and nobody else takes their ports
+		"--cleanup-every", "1h") // some records have old times, and no retention takes them away
 	cmd.Env = clean(t)
 	told, err := cmd.StderrPipe()
 	if err != nil {

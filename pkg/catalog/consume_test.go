@@ -19,7 +19,8 @@ import (
 // cluster starts an embedded broker and returns the words that name it.
 func cluster(t *testing.T) string {
 	t.Helper()
-	b, err := broker.Start(t.Context(), broker.Config{Listen: "127.0.0.1:0"})
+	// No retention takes records with old times away, however long a test takes.
+	b, err := broker.Start(t.Context(), broker.Config{Listen: "127.0.0.1:0", Cleanup: time.Hour})
 	if err != nil {
 		t.Fatal(err)
 	}

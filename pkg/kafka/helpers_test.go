@@ -17,11 +17,14 @@ import (
 const contactWait = time.Minute
 
 // cluster starts an embedded broker and returns the way to it. Its port is its own
-// while it is down, too.
+// while it is down, too, and records with old times stay however long a test takes.
 func cluster(t *testing.T, cfg broker.Config) (Config, *broker.Broker) {
 	t.Helper()
 	if cfg.Listen == "" {
 		cfg.Listen = logpipetest.OwnAddress(t)
+	}
+	if cfg.Cleanup == 0 {
+		cfg.Cleanup = time.Hour
 	}
 	b, err := broker.Start(t.Context(), cfg)
 	if err != nil {

@@ -27,7 +27,8 @@ type kafkaTest struct {
 
 func newKafkaTest(t *testing.T, topics ...string) *kafkaTest {
 	t.Helper()
-	b, err := broker.Start(context.WithoutCancel(t.Context()), broker.Config{Listen: "127.0.0.1:0"})
+	// No retention takes records with old times away, however long a test takes.
+	b, err := broker.Start(context.WithoutCancel(t.Context()), broker.Config{Listen: "127.0.0.1:0", Cleanup: time.Hour})
 	if err != nil {
 		t.Fatal(err)
 	}
