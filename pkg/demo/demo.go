@@ -36,10 +36,12 @@ const (
 	prefix    = "logpipe-demo-" // of the folder
 
 	// catchUp is how long the lines that were written last may take through
-	// agent and topic before the demo ends without them.
-	catchUp = 2 * time.Second
+	// agent and topic before the demo ends without them: on a busy machine the
+	// command that follows the log takes seconds to begin. With drain it is less than
+	// the grace behind a signal.
+	catchUp = 8 * time.Second
 	// drain is how long the agent's channel may drain.
-	drain = 2 * time.Second
+	drain = 4 * time.Second
 )
 
 // pipeline reads what consume gives.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -87,6 +88,26 @@ func TestRunEndsByItself(t *testing.T) {
 	}
 	if !strings.Contains(told.String(), " 0 left\n") {
 		t.Errorf("told:\n%s", &told)
+	}
+}
+
+// Lines that were written before anybody could follow the log are read too: the
+// command that follows it begins seconds late here, as on a busy machine.
+func TestRunWaitsForFollower(t *testing.T) {
+	folder(t)
+	tail, err := exec.LookPath("tail")
+	if err != nil {
+		t.Skip("no tail here")
+	}
+	programs := t.TempDir()
+	late := "#!/bin/sh\nsleep 3\nexec '" + tail + "' \"$@\"\n"
+	if err := os.WriteFile(filepath.Join(programs, "tail"), []byte(late), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", programs+string(os.PathListSeparator)+os.Getenv("PATH"))
+	l, err := Run(t.Context(), Options{For: time.Millisecond, Rate: 5000, Compute: new(rows).compute, Messages: io.Discard})
+	if err != nil || l.Written == 0 || l.Read != l.Written {
+		t.Errorf("ledger %+v, %v", l, err)
 	}
 }
 
