@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -29,6 +30,10 @@ type formatPart struct {
 // formatVerbs are kcat's, and rpk's for the value and the time: what stands behind a %.
 const formatVerbs = "sSRkKThtpo%vVd"
 
+// modifier is what rpk takes behind the letter for how the part is to be printed. As a
+// text it would stand in each record.
+var modifier = regexp.MustCompile(`^(?:.\{(?:(?:hex|big|little|base64|ascii|byte|bool)[a-z0-9]*|(?:unpack|strftime|go)\[.*)\}|h\{[^}]*%[kvKV].*\})`)
+
 const formatHint = "%s value, %S its length, %R its length in 4 bytes, %k key, %K its length, %h headers, %t topic, %p partition, " +
 	"%o offset, %T timestamp in ms, %% a percent sign; \\n, \\t, \\r, \\x00, \\033"
 
@@ -47,6 +52,10 @@ func (f *recordFormat) Set(text string) error {
 			if text[i] == '%' {
 				plain.WriteByte('%')
 				continue
+			}
+			if m := modifier.FindString(text[i:]); m != "" {
+				return fault.Hint(fmt.Errorf("%q: %q is a way of rpk to print a part of a record, which is not known here", text, "%"+m),
+					`-J has all parts, byte by byte; as a text, the brace is \x7b`)
 			}
 			parts = append(parts, formatPart{text: plain.String()}, formatPart{verb: text[i]})
 			plain.Reset()

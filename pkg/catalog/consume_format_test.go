@@ -27,6 +27,23 @@ func FuzzFormat(f *testing.F) {
 	})
 }
 
+// TestFormatOfRpk holds that what rpk has behind the letter of a part is no text.
+func TestFormatOfRpk(t *testing.T) {
+	for _, c := range []struct {
+		text string
+		ok   bool
+	}{
+		{`%k{hex}\n`, false}, {`%v{base64raw}`, false}, {`%p{big32}%o`, false}, {`%v{unpack[<iq]}\n`, false}, {`%d{strftime[%F]}`, false},
+		{`%d{go[2006-01-02]}`, false}, {`%h{%k=%v,}\n`, false}, {`%o{ascii}`, false},
+		{`{"k":"%k","v":{%s}}\n`, true}, {`%k{%s}\n`, true}, {`%t{}`, true}, {`%k\x7bhex}`, true}, {`%%k{hex}`, true}, {`%k{hexagon of %s`, true},
+	} {
+		err := new(recordFormat).Set(c.text)
+		if c.ok != (err == nil) || err != nil && !strings.Contains(err.Error(), "a way of rpk") {
+			t.Errorf("%s: %v", c.text, err)
+		}
+	}
+}
+
 // TestPassed holds that a batch without any record that is wanted is committed
 // when all before it in its partition are, and not before.
 func TestPassed(t *testing.T) {
