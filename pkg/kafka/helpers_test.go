@@ -22,6 +22,8 @@ func cluster(t *testing.T, cfg broker.Config) (Config, *broker.Broker) {
 	t.Helper()
 	if cfg.Listen == "" {
 		cfg.Listen = logpipetest.OwnAddress(t)
+	} else {
+		logpipetest.Gone(t, cfg.Listen) // who listened there before
 	}
 	if cfg.Cleanup == 0 {
 		cfg.Cleanup = time.Hour
