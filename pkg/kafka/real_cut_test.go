@@ -24,6 +24,11 @@ func TestRealLogThatWasCut(t *testing.T) {
 		t.Fatal(err)
 	}
 	produce(t, cfg, "x", 0, 300)
+	// One that was held up, and left out for it, is behind until it is in sync again.
+	awaits(t, "two replicas in sync", func() bool {
+		topics, err := a.DescribeTopics(t.Context(), "x")
+		return err == nil && len(topics[0].Partitions[0].ISR) == 2
+	})
 	topics, err := a.DescribeTopics(t.Context(), "x")
 	if err != nil {
 		t.Fatal(err)
