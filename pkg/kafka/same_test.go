@@ -45,7 +45,7 @@ func markOfRemade(t *testing.T, cfg Config) {
 	for n := range 50 { // a batch each
 		produce(t, cfg, "x", n, n+1)
 	}
-	cc := ConsumerConfig{Topics: []string{"x"}, Group: "g", From: Beginning, FetchBytes: 100, Same: true, Session: 6 * time.Second}
+	cc := ConsumerConfig{Topics: []string{"x"}, Group: "g", From: Beginning, FetchBytes: 100, Same: true, Session: 30 * time.Second}
 	c := consumer(t, cfg, cc)
 	readValues(t, c, 1)
 	mark := markOf(t, c, map[string]int64{"x/0": 1})
