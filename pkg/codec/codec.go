@@ -198,16 +198,13 @@ func Unpack(kind Kind, b []byte) ([]byte, error) {
 		}
 		return io.ReadAll(r)
 	case Snappy:
-		return xerial.Decode(b)
+		return appendSnappy(nil, b)
 	case LZ4:
 		return io.ReadAll(lz4.NewReader(bytes.NewReader(b)))
 	case Zstd:
-		r, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1))
-		if err != nil {
-			return nil, err
-		}
-		defer r.Close()
-		return r.DecodeAll(b, nil)
+		var u Unpacker
+		defer u.Close()
+		return u.appendZstd(nil, b)
 	}
 	return nil, fmt.Errorf("unknown %s", kind)
 }

@@ -79,7 +79,17 @@ func (u *Unpacker) appendGzip(dst, src []byte) ([]byte, error) {
 	return appendAll(dst, u.gzip)
 }
 
+// zstdGrowth is what a byte of zstd can become: a block has at most 128 KiB, and at least
+// 4 bytes.
+const zstdGrowth = 128 << 10 / 4
+
+var errZstd = errors.New("malformed zstd")
+
 func (u *Unpacker) appendZstd(dst, src []byte) ([]byte, error) {
+	var h zstd.Header // the library makes room for what that claims
+	if err := h.Decode(src); err == nil && h.HasFCS && h.FrameContentSize > zstdGrowth*uint64(len(src)) {
+		return nil, errZstd
+	}
 	if u.zstd == nil {
 		var err error
 		if u.zstd, err = zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxMemory(MostUnpacked)); err != nil {
