@@ -126,7 +126,8 @@ func TestProduceTooLarge(t *testing.T) {
 // A broker that goes away for good ends the sending with what was not
 // acknowledged.
 func TestProduceBrokerGone(t *testing.T) {
-	b, err := broker.Start(t.Context(), broker.Config{Listen: "127.0.0.1:0"})
+	// Nobody else takes its port when it is gone.
+	b, err := broker.Start(t.Context(), broker.Config{Listen: logpipetest.OwnAddress(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,8 +136,11 @@ func TestProduceBrokerGone(t *testing.T) {
 	if err := b.Close(); err != nil {
 		t.Fatal(err)
 	}
+	if err := sink.Write(t.Context(), []byte("3\n")); err != nil {
+		t.Fatal(err)
+	}
 	ended := make(chan error, 1)
-	go func() { ended <- stream.WriteDurably(context.Background(), sink, []byte("3\n")) }()
+	sink.(stream.Early).After(func(err error) { ended <- err })
 	select {
 	case err := <-ended:
 		t.Fatalf("the record counts as sent: %v", err)
