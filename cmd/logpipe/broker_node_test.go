@@ -12,6 +12,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/logpipe/logpipe/pkg/logpipetest"
 )
 
 // brokerProcess runs `logpipe broker` as in a terminal of its own and returns
@@ -48,7 +50,8 @@ func brokerProcess(t *testing.T, temp string, args ...string) (addrs string, r *
 // no record is lost or comes twice, and those of a partition stay in order.
 func TestElection(t *testing.T) {
 	temp := t.TempDir()
-	addrs, _ := brokerProcess(t, temp, "--nodes", "3")
+	// Nobody else takes the port of a node while it is stopped.
+	addrs, _ := brokerProcess(t, temp, "--nodes", "3", "--listen", logpipetest.OwnAddress(t))
 	run := func(args ...string) result {
 		t.Helper()
 		cmd := at(t, addrs, args...)

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/logpipe/logpipe/pkg/broker"
+	"github.com/logpipe/logpipe/pkg/logpipetest"
 )
 
 // cluster starts an embedded broker for commands of a test and returns its
@@ -239,7 +240,8 @@ func TestConsumeSignal(t *testing.T) {
 // after --timeout, and tells how many records are not in the topic.
 func TestProduceGivesUp(t *testing.T) {
 	t.Parallel() // it waits for as long as it tries
-	b, err := broker.Start(t.Context(), broker.Config{Listen: "127.0.0.1:0"})
+	// Nobody else takes its port when it is gone.
+	b, err := broker.Start(t.Context(), broker.Config{Listen: logpipetest.OwnAddress(t)})
 	if err != nil {
 		t.Fatal(err)
 	}

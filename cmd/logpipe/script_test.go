@@ -7,10 +7,13 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/logpipe/logpipe/pkg/logpipetest"
 )
 
 // TestScripts runs the scripts, which read as documentation: a file for each
-// point of a command.
+// point of a command. OWN is an address whose host no other script has: nobody takes
+// the ports of what is stopped there and started again.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 top("testdata", "script"),
@@ -18,7 +21,7 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Setup: func(env *testscript.Env) error {
-			env.Vars = append(env.Vars, noRaceSleep)
+			env.Vars = append(env.Vars, noRaceSleep, "OWN="+logpipetest.OwnAddress(t))
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits},

@@ -216,7 +216,7 @@ func TestStopMistakes(t *testing.T) {
 func TestElections(t *testing.T) {
 	b := start(t, Config{Nodes: 3})
 	addrs := strings.Join(b.Addr(), ",")
-	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	seeds := kgo.SeedBrokers(strings.Split(addrs, ",")...)
 	producer := client(t, addrs, seeds, kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerLinger(0))
