@@ -167,7 +167,7 @@ func TestOutputReplicates(t *testing.T) {
 	tx.Events()[0].Headers.Set("k", "changed")
 	tx.Commit()
 	// Two of three batches fit; the third waits until the agent gives up.
-	for big.Size() < 5 {
+	for big.Size() < 5 || !strings.Contains(d.String(), "channel is full") { // one who gives up earlier is told of no wait
 		time.Sleep(time.Millisecond)
 	}
 	cancel()
@@ -179,9 +179,6 @@ func TestOutputReplicates(t *testing.T) {
 	}
 	if out.Received() != 5 || out.Lost() != 1 || out.Skipped() != 2 {
 		t.Fatalf("received %d lost %d skipped %d", out.Received(), out.Lost(), out.Skipped())
-	}
-	if !strings.Contains(d.String(), "channel is full") {
-		t.Fatalf("told %q", d.String())
 	}
 	tx, _ = big.Take(t.Context(), 1)
 	if v, _ := tx.Events()[0].Headers.Get("k"); v != "v" {
