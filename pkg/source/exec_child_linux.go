@@ -17,24 +17,52 @@ func childAttributes() *syscall.SysProcAttr {
 }
 
 // marked lists the processes with the mark in their environment: what a command
-// has started, in whatever group or session it is now.
-func marked(mark string) (pids []int) {
-	files, err := filepath.Glob("/proc/[0-9]*/environ")
+// has started, in whatever group or session it is now. Where starting is set, some
+// processes do not show theirs yet.
+func marked(proc, mark string) (pids []int, starting bool) {
+	files, err := filepath.Glob(filepath.Join(proc, "[0-9]*", "environ"))
 	if err != nil || mark == "" {
-		return nil
+		return nil, false
 	}
 	entry := []byte(markName + "=" + mark + "\x00")
 	for _, file := range files {
-		// What cannot be read is of another user, or has ended.
-		environ, err := os.ReadFile(file)
-		if err != nil || !bytes.Contains(environ, entry) {
+		process := filepath.Dir(file)
+		environ, becoming := environOf(process)
+		starting = starting || becoming
+		if !bytes.Contains(environ, entry) {
 			continue
 		}
-		if pid, err := strconv.Atoi(strings.Split(file, "/")[2]); err == nil && pid != os.Getpid() {
+		if pid, err := strconv.Atoi(filepath.Base(process)); err == nil && pid != os.Getpid() {
 			pids = append(pids, pid)
 		}
 	}
-	return pids
+	return pids, starting
+}
+
+// environOf is the environment of a process, or nothing where that is of another
+// user, or has ended. One that is just becoming another program does not show it yet.
+func environOf(process string) (environ []byte, starting bool) {
+	for range 2 { // it may have become that meanwhile
+		environ, err := os.ReadFile(filepath.Join(process, "environ"))
+		if err != nil || len(environ) > 0 {
+			return environ, false
+		}
+		if isStarting(process) {
+			return nil, true
+		}
+	}
+	return nil, false
+}
+
+// isStarting tells a process that shows no environment yet from one that has none: it
+// shows no arguments either. One that has ended, or is of the kernel, has no program.
+func isStarting(process string) bool {
+	arguments, err := os.ReadFile(filepath.Join(process, "cmdline"))
+	if err != nil || len(arguments) > 0 {
+		return false
+	}
+	_, err = os.Readlink(filepath.Join(process, "exe"))
+	return err == nil
 }
 
 // polite is how long a process that has left the command's group may take to
@@ -47,8 +75,8 @@ func endMarked(mark string) (left []string) {
 	asked := map[int]bool{}
 	var pids []int
 	for begin := time.Now(); ; {
-		pids = marked(mark)
-		if len(pids) == 0 {
+		var starting bool
+		if pids, starting = marked("/proc", mark); len(pids) == 0 && !starting {
 			return nil
 		}
 		for _, pid := range pids {
