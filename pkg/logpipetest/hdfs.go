@@ -11,7 +11,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 )
 
 // HadoopVersion is the version of Apache Hadoop that tests run.
@@ -156,11 +155,14 @@ func (h *HDFS) command(ctx context.Context, heap, source string, args ...string)
 // KillDatanode ends one of the datanodes without a farewell.
 func (h *HDFS) KillDatanode(t testing.TB) {
 	t.Helper()
+	dead := h.server.log.expect("a datanode is dead") // other lines follow at once
 	if _, err := h.input.Write([]byte("k")); err != nil {
 		t.Fatal(err)
 	}
-	for !strings.Contains(h.server.log.tail(), "a datanode is dead") {
-		time.Sleep(10 * time.Millisecond)
+	ctx, cancel := context.WithTimeoutCause(t.Context(), startLimit, fmt.Errorf("%v are over", startLimit))
+	defer cancel()
+	if err := h.server.await(ctx, dead); err != nil {
+		t.Fatalf("kill a datanode: %v", err)
 	}
 }
 
@@ -169,7 +171,7 @@ func (h *HDFS) KillDatanode(t testing.TB) {
 // writer renames a file meanwhile, they look again.
 func (h *HDFS) Read(t testing.TB, folder string) map[string][]string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), startLimit)
 	defer cancel()
 	var out, errs bytes.Buffer
 	for {

@@ -39,6 +39,27 @@ func child(t *testing.T, as string) *exec.Cmd {
 	return cmd
 }
 
+// What is expected is seen too where many lines follow at once.
+func TestLogWatch(t *testing.T) {
+	w := &logWatch{}
+	seen, never := w.expect("is dead"), w.expect("is alive")
+	for _, text := range []string{"a node is de", "ad\n", strings.Repeat("at\n", 2*logTail)} {
+		if _, err := w.Write([]byte(text)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	select {
+	case <-seen:
+	case <-never:
+		t.Error("a text was seen that was not printed")
+	default:
+		t.Error("a text was not seen")
+	}
+	if tail := w.tail(); strings.Contains(tail, "dead") {
+		t.Errorf("the test writes too few lines: %q", tail)
+	}
+}
+
 func TestServer(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), awaitLimit)
 	defer cancel()

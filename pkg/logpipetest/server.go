@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -23,6 +24,7 @@ type server struct {
 	name  string
 	cmd   *exec.Cmd
 	log   *logWatch
+	ready <-chan struct{}
 	ended chan struct{}
 	err   error // of the process, once ended is closed
 }
@@ -30,7 +32,8 @@ type server struct {
 // startServer starts a process that is ready when it prints a line with the
 // text ready. Its output goes nowhere else.
 func startServer(name, ready string, cmd *exec.Cmd) (*server, error) {
-	s := &server{name: name, cmd: cmd, log: &logWatch{text: []byte(ready), seen: make(chan struct{})}, ended: make(chan struct{})}
+	s := &server{name: name, cmd: cmd, log: &logWatch{}, ended: make(chan struct{})}
+	s.ready = s.log.expect(ready)
 	cmd.Stdout, cmd.Stderr = s.log, s.log
 	endWithParent(cmd)
 	started := make(chan error)
@@ -52,12 +55,15 @@ func startServer(name, ready string, cmd *exec.Cmd) (*server, error) {
 }
 
 // wait returns when the server is ready, and fails when it has ended or ctx has.
-func (s *server) wait(ctx context.Context) error {
+func (s *server) wait(ctx context.Context) error { return s.await(ctx, s.ready) }
+
+// await returns when the server has printed what is expected.
+func (s *server) await(ctx context.Context, printed <-chan struct{}) error {
 	select {
-	case <-s.log.seen:
+	case <-printed:
 		return nil
 	case <-s.ended:
-		return fmt.Errorf("%s ended while it started (%v); its last lines:\n%s", s.name, s.err, s.log.tail())
+		return fmt.Errorf("%s ended before it was ready (%v); its last lines:\n%s", s.name, s.err, s.log.tail())
 	case <-ctx.Done():
 		return fmt.Errorf("%s is not ready: %w; its last lines:\n%s", s.name, context.Cause(ctx), s.log.tail())
 	}
@@ -75,13 +81,25 @@ func (s *server) kill() error {
 
 // logWatch takes the output of a server, line by line.
 type logWatch struct {
-	text []byte        // what to wait for
-	seen chan struct{} // closed when it was printed
+	mu       sync.Mutex
+	part     []byte   // a line that has not ended
+	lines    []string // the last ones
+	expected []expectation
+}
 
-	mu    sync.Mutex
-	part  []byte   // a line that has not ended
-	lines []string // the last ones
-	found bool
+// expectation is a text that somebody waits for.
+type expectation struct {
+	text []byte
+	seen chan struct{} // closed when it was printed
+}
+
+// expect begins to look for a text; seen is closed when a line has it.
+func (w *logWatch) expect(text string) (seen <-chan struct{}) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	e := expectation{[]byte(text), make(chan struct{})}
+	w.expected = append(w.expected, e)
+	return e.seen
 }
 
 func (w *logWatch) Write(p []byte) (int, error) {
@@ -93,10 +111,13 @@ func (w *logWatch) Write(p []byte) (int, error) {
 		if !whole {
 			return len(p), nil
 		}
-		if !w.found && bytes.Contains(line, w.text) {
-			w.found = true
-			close(w.seen)
-		}
+		w.expected = slices.DeleteFunc(w.expected, func(e expectation) bool {
+			printed := bytes.Contains(line, e.text)
+			if printed {
+				close(e.seen)
+			}
+			return printed
+		})
 		w.lines = append(w.lines, string(line[:min(len(line), logWidth)]))
 		if len(w.lines) > logTail {
 			w.lines = w.lines[1:]
