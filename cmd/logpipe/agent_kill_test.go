@@ -173,7 +173,7 @@ func (f *fleet) stop(a *fleetAgent) {
 
 // standstill is how long nothing may change while a test waits: longer than the
 // longest pause of a sink that fails.
-const standstill = time.Minute
+const standstill = 3 * time.Minute
 
 // await looks again and again until something is so.
 func (f *fleet) await(what func() (done bool, state string)) {

@@ -71,7 +71,7 @@ func (p *groupPipe) numbers() map[int]bool {
 // before n.
 func (p *groupPipe) await(admin *kafka.Admin, n int) {
 	p.k.t.Helper()
-	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(100 * time.Millisecond) {
+	for deadline := time.Now().Add(5 * time.Minute); ; time.Sleep(100 * time.Millisecond) {
 		select {
 		case <-p.ended:
 			p.k.t.Fatalf("the pipe of group %s has ended: %s", p.group, &p.errs)

@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 )
 
 // FlumeVersion is the version of Apache Flume that tests run.
@@ -80,10 +79,10 @@ func (f *FlumeTools) WithHDFS(t testing.TB) *FlumeTools {
 }
 
 // AvroClient runs Flume's avro-client with in as its standard input; the test
-// fails where it does, or takes more than two minutes.
+// fails where it does, or takes more than five minutes.
 func (f *FlumeTools) AvroClient(t testing.TB, in string, args ...string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), startLimit)
 	defer cancel()
 	cmd := f.command(ctx, "org.apache.flume.client.avro.AvroCLIClient", args...)
 	var out bytes.Buffer

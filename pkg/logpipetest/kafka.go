@@ -91,10 +91,10 @@ func toolClasses() map[string]string {
 
 // Run runs a tool, such as kafka-topics, or a class by its name, with in as its
 // standard input, and returns what it printed on its standard output. The test
-// fails where the tool does, or takes more than two minutes.
+// fails where the tool does, or takes more than five minutes.
 func (k *KafkaTools) Run(t testing.TB, in, tool string, args ...string) string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), startLimit)
 	defer cancel()
 	out, err := k.run(ctx, in, tool, args...)
 	if err != nil {
@@ -141,7 +141,7 @@ type kafkaNode struct {
 }
 
 // startLimit is how long a cluster may take to be ready on a busy machine: three nodes
-// take 40 s of a processor's time.
+// take 40 s of a processor's time. A tool of Java may take as long.
 const startLimit = 5 * time.Minute
 
 var errPortTaken = errors.New("a port was taken meanwhile")
