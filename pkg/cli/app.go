@@ -39,7 +39,7 @@ type App struct {
 	closing atomic.Int64
 	sparing sync.Once    // Spare
 	drawing atomic.Bool  // a stage draws on the terminal
-	misses  sync.Map     // variables that nearMiss told of
+	misses  sync.Map     // variables and files that have no effect, as was told
 	broken  atomic.Int64 // inputs that were not read to their end
 }
 

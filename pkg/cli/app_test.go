@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -202,5 +203,35 @@ func TestConfigFile(t *testing.T) {
 		if path, named := a.ConfigFile(); filepath.ToSlash(path) != c.want || named != c.named {
 			t.Errorf("%v %s: %s, %v", c.env, c.flag, path, named)
 		}
+	}
+}
+
+// Without the file that nobody named, commands work, also where the home is no
+// folder or one of another user.
+func TestWithoutConfigFile(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "home")
+	if err := os.WriteFile(file, nil, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	a, _, errs := testApp("")
+	a.Environ = func(name string) (string, bool) { return file, name == "HOME" }
+	if _, err := a.ListSettings(); err != nil || errs.String() != "" {
+		t.Errorf("a home that is no folder: %v, %s", err, errs)
+	}
+	denied := &fs.PathError{Op: "stat", Path: "/root/c.yaml", Err: fs.ErrPermission}
+	for range 2 {
+		if err := a.withoutConfig("/root/c.yaml", false, denied); err != nil {
+			t.Error(err)
+		}
+	}
+	if want := "logpipe test: goes on without a configuration file: /root/c.yaml: permission denied\n"; errs.String() != want {
+		t.Errorf("told %q, want %q", errs, want)
+	}
+	if err := a.withoutConfig("/root/c.yaml", true, denied); fault.CodeOf(err) != fault.Usage {
+		t.Errorf("one that was named: %v", err)
+	}
+	if err := a.withoutConfig("/c.yaml", false, errors.New("stale file handle")); fault.CodeOf(err) != fault.Usage {
+		t.Errorf("one that may be there: %v", err)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/viper"
 
@@ -180,6 +181,21 @@ func (a *App) ConfigFile() (path string, named bool) {
 	return "", false
 }
 
+// withoutConfig says what it means that the configuration file cannot be found.
+// Only one that was named has to be there: a service runs with a home that is no
+// folder, or with that of the user who started it and which it may not enter.
+func (a *App) withoutConfig(path string, named bool, err error) error {
+	switch denied := errors.Is(err, fs.ErrPermission); {
+	case named || !denied && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR):
+		return fault.With(fault.Usage, fileError(path, err))
+	case denied:
+		if _, told := a.misses.LoadOrStore(path, true); !told && !a.Shared.Quiet {
+			a.Say("goes on without a configuration file: %v", fileError(path, err))
+		}
+	}
+	return nil
+}
+
 // load reads the configuration file.
 func (s *settings) load() error {
 	if s.read {
@@ -187,11 +203,11 @@ func (s *settings) load() error {
 	}
 	s.read = true
 	path, named := s.app.ConfigFile()
-	if _, err := os.Stat(path); path == "" || err != nil {
-		if named || path != "" && !errors.Is(err, fs.ErrNotExist) {
-			return fault.With(fault.Usage, fileError(path, err))
-		}
+	if path == "" {
 		return nil
+	}
+	if _, err := os.Stat(path); err != nil {
+		return s.app.withoutConfig(path, named, err)
 	}
 	v, err := readConfig(path, known())
 	if err != nil {
