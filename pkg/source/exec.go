@@ -41,6 +41,7 @@ type Exec struct {
 	env  flume.Env
 	argv []string
 	mark string // in the environment of all that the command starts
+	troubles
 }
 
 // NewExec describes and makes an exec source.
@@ -122,6 +123,7 @@ func (s *Exec) Survey() []flume.Problem {
 // Open finds the program.
 func (s *Exec) Open(env flume.Env) error {
 	s.env = env
+	s.begin(env.Logf)
 	s.argv = strings.Fields(s.command)
 	if s.shell != "" {
 		s.argv = append(strings.Fields(s.shell), s.command)
@@ -147,40 +149,55 @@ func (s *Exec) Close() error {
 // Run runs the command, again and again with restart, until ctx ends.
 func (s *Exec) Run(ctx context.Context, out *Output) error {
 	for {
-		ended, err := s.once(ctx, out)
+		end, err := s.once(ctx, out)
 		if err != nil || ctx.Err() != nil {
 			return err
 		}
+		text := fmt.Sprintf("command ended (%s), nothing more comes", end.how)
+		if s.restart {
+			text = fmt.Sprintf("command ended (%s), runs again in %v", end.how, s.throttle)
+		}
+		s.env.Logf("%s", text)
+		// One that runs again may end as it likes: grep finds nothing, and says 1.
+		if end.failed && (!s.restart || !end.ran) {
+			s.note("run", "", text)
+		}
 		if !s.restart {
-			s.env.Logf("command ended (%s), nothing more comes", ended)
 			return nil
 		}
-		s.env.Logf("command ended (%s), runs again in %v", ended, s.throttle)
 		if sleep(ctx, s.throttle) != nil {
 			return nil
 		}
 	}
 }
 
+// ending tells of the end of a command.
+type ending struct {
+	how    string
+	ran    bool
+	failed bool
+}
+
 // once runs the command to its end and says how it ended.
-func (s *Exec) once(ctx context.Context, out *Output) (ended string, err error) {
+func (s *Exec) once(ctx context.Context, out *Output) (end ending, err error) {
 	stdout, stdoutWriter, err := os.Pipe()
 	if err != nil {
-		return "", err
+		return end, err
 	}
 	defer stdout.Close()
 	stderr, stderrWriter, err := os.Pipe()
 	if err != nil {
 		stdoutWriter.Close()
-		return "", err
+		return end, err
 	}
 	defer stderr.Close()
 	c, err := startChild(s.argv, s.mark, nil, stdoutWriter, stderrWriter)
 	stdoutWriter.Close()
 	stderrWriter.Close()
 	if err != nil {
-		return err.Error(), nil
+		return ending{how: err.Error(), failed: true}, nil
 	}
+	s.over("run", "")
 
 	var helpers sync.WaitGroup
 	finished := make(chan struct{}) // closed when the output and the command have ended
@@ -207,11 +224,11 @@ func (s *Exec) once(ctx context.Context, out *Output) (ended string, err error) 
 	c.wait()
 	stderr.SetReadDeadline(time.Now().Add(quiet))
 	complaint := <-complaints
-	ended = c.status()
+	end = ending{c.status(), true, c.err != nil}
 	if complaint != "" && !s.logStdErr {
-		ended += ": " + complaint
+		end.how += ": " + complaint
 	}
-	return ended, err
+	return end, err
 }
 
 // mostRemains bounds what is read from a pipe after the source was stopped.

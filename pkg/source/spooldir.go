@@ -54,8 +54,9 @@ type Spooldir struct {
 	settle      time.Duration     // mostSettle, but in a test
 	retired     []retired         // files that were put away lately, oldest first
 	marks       map[string]string // by path: of files that trackerDir says are done
-	told        map[string]bool
-	malformed   int // places passed over in this file
+	unread      map[string]bool   // folders that the last listing could not read
+	troubles
+	malformed int // places passed over in this file
 }
 
 // NewSpooldir describes and makes a spooldir source.
@@ -104,7 +105,8 @@ func (s *Spooldir) Check() []flume.Problem {
 // Open looks at the folder; one that is not there is waited for.
 func (s *Spooldir) Open(env flume.Env) error {
 	s.env, s.counters = env, newCounters(env)
-	s.told, s.marks, s.queue, s.retired, s.listedAt = map[string]bool{}, map[string]string{}, nil, nil, time.Time{}
+	s.begin(env.Logf)
+	s.marks, s.queue, s.retired, s.listedAt = map[string]string{}, nil, nil, time.Time{}
 	if problems := s.Check(); len(problems) > 0 {
 		return fault.Usagef("%s: %s", problems[0].Property, problems[0].Message)
 	}
@@ -129,7 +131,7 @@ func (s *Spooldir) prepare() error {
 	st, err := os.Stat(s.folder)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		s.tell("folder", "spoolDir %s is not there: waits for it", s.folder)
+		s.tell("await", s.folder, "spoolDir %s is not there: waits for it", s.folder)
 		return err
 	case err != nil:
 		return flume.OfProperty(fmt.Errorf("spoolDir %s: %w", s.folder, reason(err)), "spoolDir")
@@ -150,7 +152,8 @@ func (s *Spooldir) prepare() error {
 			return fmt.Errorf("spoolDir %s: %w", s.folder, err)
 		}
 	}
-	delete(s.told, "folder")
+	s.over("await", s.folder)
+	s.over("use", s.folder)
 	if err := s.failures.load(filepath.Join(s.trackFolder, ".logpipe-failed.json")); err != nil {
 		s.env.Logf("%s, which tells how far files were read that cannot be read further, is damaged (%v): they are read from their beginning", s.failures.name, reason(err))
 	}
@@ -173,11 +176,11 @@ func (s *Spooldir) Run(ctx context.Context, out *Output) error {
 			return put.err
 		case err != nil && ctx.Err() == nil:
 			s.counters.failed.Add(1)
-			s.tell("file "+f.path, "%s: %v; tries again", f.path, reason(err))
+			s.tell("file", f.path, "%s: %v; tries again", f.path, reason(err))
 			s.listedAt = time.Time{}
 			pause(ctx, s.poll)
 		case err == nil:
-			delete(s.told, "file "+f.path)
+			s.over("file", f.path)
 		}
 	}
 	return nil
@@ -190,13 +193,6 @@ func (e *putError) Error() string { return e.err.Error() }
 
 // pause waits for d or until ctx ends.
 func pause(ctx context.Context, d time.Duration) { sleep(ctx, max(d, time.Millisecond)) }
-
-func (s *Spooldir) tell(about, format string, args ...any) {
-	if !s.told[about] {
-		s.told[about] = true
-		s.env.Logf(format, args...)
-	}
-}
 
 // reading is a file that is being read.
 type reading struct {
@@ -340,7 +336,7 @@ func (s *Spooldir) annotate(r *reading, events []flume.Event) {
 
 // finish puts a file away that is done.
 func (s *Spooldir) finish(r *reading) error {
-	delete(s.told, "changed "+r.path)
+	s.over("change", r.path)
 	st, err := os.Lstat(r.path)
 	if err == nil && st.Mode()&fs.ModeSymlink != 0 {
 		st, err = os.Stat(r.path)

@@ -45,14 +45,15 @@ func (s *Spooldir) nextFile() (spoolFile, bool) {
 func (s *Spooldir) list() {
 	s.queue = nil
 	s.lookBack()
-	if s.told["folder"] {
+	if s.lasts("await", s.folder) {
 		if err := s.prepare(); err != nil {
 			if !errors.Is(err, fs.ErrNotExist) {
-				s.tell("prepare", "%v", err)
+				s.tell("use", s.folder, "%v", err)
 			}
 			return
 		}
 	}
+	s.unread = map[string]bool{}
 	err := filepath.WalkDir(s.folder, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return s.unlisted(path, err)
@@ -71,14 +72,28 @@ func (s *Spooldir) list() {
 	})
 	if err != nil {
 		s.counters.failed.Add(1)
-		s.tell("list", "cannot list %s: %v", s.folder, reason(err))
+		s.tell("list", s.folder, "cannot list %s: %v", s.folder, reason(err))
 	} else {
-		delete(s.told, "list")
-		if !s.told["folder"] { // it may come back
+		if !s.lasts("await", s.folder) { // it may come back
 			s.failures.forgetGone()
 		}
+		s.forgetTroubles()
 	}
 	s.sort()
+}
+
+// forgetTroubles forgets what was wrong with files and folders that are not to be
+// read any more.
+func (s *Spooldir) forgetTroubles() {
+	if !s.some.Load() {
+		return
+	}
+	queued := make(map[string]bool, len(s.queue))
+	for _, f := range s.queue {
+		queued[f.path] = true
+	}
+	s.retain("list", func(path string) bool { return s.unread[path] })
+	s.retain("file", func(path string) bool { return queued[path] })
 }
 
 // unlisted takes note of a folder that cannot be read; the others are.
@@ -89,7 +104,8 @@ func (s *Spooldir) unlisted(path string, err error) error {
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
 		s.counters.failed.Add(1)
-		s.tell("list "+path, "cannot list %s: %v", path, reason(err))
+		s.unread[path] = true
+		s.tell("list", path, "cannot list %s: %v", path, reason(err))
 	}
 	return nil
 }

@@ -47,7 +47,7 @@ func (s *Spooldir) settled(ctx context.Context, r *reading) (bool, error) {
 		return false, s.anew(r, "written over")
 	}
 	s.counters.failed.Add(1)
-	s.tell("changed "+r.path, "%s changes while it is read; files should be moved into spoolDir when they are whole: waits until it is", r.path)
+	s.mention("change", r.path, "%s changes while it is read; files should be moved into spoolDir when they are whole: waits until it is", r.path)
 	shrunk := st.Size() < r.st.Size()
 	r.st, r.changed, r.waited = st, time.Now(), false
 	if shrunk {

@@ -64,10 +64,10 @@ type Taildir struct {
 	window  fileWindow
 	open    int // files that are open
 
-	wrote, wroteMarks []byte          // as they were written last
-	storedMarks       []tailMark      // of the positions that were written last
-	inPlace           bool            // positionFile is mounted by itself; that was told
-	told              map[string]bool // complaints that need no repetition
+	wrote, wroteMarks []byte     // as they were written last
+	storedMarks       []tailMark // of the positions that were written last
+	inPlace           bool       // positionFile is mounted by itself; that was told
+	troubles
 }
 
 // NewTaildir describes and makes a TAILDIR source.
@@ -172,7 +172,8 @@ func (s *Taildir) Open(env flume.Env) error {
 	s.files, s.byPath = map[tail.FileID]*tailFile{}, map[string]*tailFile{}
 	s.moved = make(chan struct{}, 1)
 	s.nextCare = time.Now().Add(time.Hour)
-	s.told, s.pending, s.groups, s.round = map[string]bool{}, nil, nil, 0
+	s.begin(env.Logf)
+	s.pending, s.groups, s.round = nil, nil, 0
 	s.wrote, s.wroteMarks, s.stored, s.storedMarks = nil, nil, nil, nil
 	if err := s.multi.compile(env.Logf); err != nil {
 		return err
@@ -371,13 +372,5 @@ func (s *Taildir) enqueue(f *tailFile) {
 	if !f.queued {
 		f.queued = true
 		s.pending = append(s.pending, f)
-	}
-}
-
-// tell says something once, until it is no longer true.
-func (s *Taildir) tell(about, format string, args ...any) {
-	if !s.told[about] {
-		s.told[about] = true
-		s.env.Logf(format, args...)
 	}
 }

@@ -73,9 +73,10 @@ func (s *Taildir) drain(ctx context.Context, f *tailFile, out *Output, end tailE
 		n, err := s.cut(f, most, end)
 		if err != nil {
 			s.counters.readFail.Add(1)
-			s.tell("read "+f.path, "cannot read %s: %v", f.path, reason(err))
+			s.tell("read", f.path, "cannot read %s: %v", f.path, reason(err))
 			return false, nil
 		}
+		s.over("read", f.path)
 		if n == 0 {
 			return false, nil
 		}
@@ -193,7 +194,7 @@ func (s *Taildir) openAt(f *tailFile, path string) bool {
 	if err != nil {
 		if !errors.Is(err, fs.ErrNotExist) { // the next look at the folder finds that
 			s.counters.readFail.Add(1)
-			s.tell("open "+path, "cannot open %s: %v; tries again", path, reason(err))
+			s.tell("open", path, "cannot open %s: %v; tries again", path, reason(err))
 		}
 		return false
 	}
@@ -206,7 +207,7 @@ func (s *Taildir) openAt(f *tailFile, path string) bool {
 		file.Close()
 		return false // a folder listing brings the new one
 	}
-	delete(s.told, "open "+path)
+	s.over("open", path)
 	f.f, f.active = file, time.Now()
 	s.open++
 	s.remind(f.active.Add(s.idle))

@@ -145,11 +145,12 @@ func (s *Taildir) sightOf(p knownPosition, f *tailFile) sight {
 	file, st, err := f.openBeside()
 	if err != nil {
 		if !errors.Is(err, errRenamed) {
-			s.tell("open "+f.path, "cannot open %s: %v; tries again", f.path, reason(err))
+			s.tell("open", f.path, "cannot open %s: %v; tries again", f.path, reason(err))
 		}
 		return sight{failed: true}
 	}
 	defer file.Close()
+	s.over("open", f.path)
 	if p.begunAnew() && !p.elsewhere(f) {
 		return sight{}
 	}

@@ -1,6 +1,7 @@
 package source
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -144,11 +145,14 @@ func (s *Taildir) scan(toEnd bool) {
 	s.round++
 	s.watchFolders()
 	var found []foundFile
+	looked := map[string]bool{}
 	for _, g := range s.groups {
 		for _, folder := range g.folders() {
 			found = s.find(found, g, folder, s.cache)
+			looked[folder] = true
 		}
 	}
+	s.retain("list", func(folder string) bool { return looked[folder] })
 	s.merge(found, toEnd)
 	s.lose(func(f *tailFile) bool { return f.round != s.round })
 	s.watchFolders() // those that are new
@@ -185,10 +189,14 @@ func (s *Taildir) relist(changed map[string]bool) {
 func (s *Taildir) find(found []foundFile, g *tailGroup, folder string, cache bool) []foundFile {
 	names, err := g.list(folder, cache)
 	if err != nil {
-		s.tell("list "+folder, "cannot list %s: %v; waits for it", folder, reason(err))
+		say := s.tell
+		if errors.Is(err, fs.ErrNotExist) {
+			say = s.mention // as a folder of another host of the same file
+		}
+		say("list", folder, "cannot list %s: %v; waits for it", folder, reason(err))
 		s.folders.Forget(folder)
 	} else {
-		delete(s.told, "list "+folder)
+		s.over("list", folder)
 	}
 	for _, name := range names {
 		path := filepath.Join(folder, name)
@@ -254,6 +262,7 @@ func (s *Taildir) rename(f *tailFile, path string) {
 	if s.byPath[f.path] == f {
 		delete(s.byPath, f.path)
 	}
+	s.calm(f.path)
 	s.mu.Lock()
 	f.path = path
 	s.mu.Unlock()
@@ -284,9 +293,17 @@ func (s *Taildir) lose(lost func(*tailFile) bool) {
 		if path := names[f.id]; path != "" && s.openAt(f, path) {
 			s.linger(f)
 			continue
+		} else if path != "" {
+			s.calm(path)
 		}
 		s.forget(f)
 	}
+}
+
+// calm notes that nothing is wrong with a path: the file has left it.
+func (s *Taildir) calm(path string) {
+	s.over("open", path)
+	s.over("read", path)
 }
 
 // linger makes a file be read on that no pattern has.
@@ -318,6 +335,7 @@ func (s *Taildir) forget(f *tailFile) {
 	if s.byPath[f.path] == f {
 		delete(s.byPath, f.path)
 	}
+	s.calm(f.path)
 	s.mu.Lock()
 	if s.files[f.id] == f {
 		delete(s.files, f.id)

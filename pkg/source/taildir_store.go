@@ -21,7 +21,7 @@ const firstGap = 50 * time.Millisecond
 // keepPositions writes the positions when they have moved, and then not again
 // before the pause is over.
 func (s *Taildir) keepPositions(stop <-chan struct{}) {
-	told, gap := false, firstGap
+	gap := firstGap
 	for {
 		select {
 		case <-s.moved:
@@ -31,11 +31,10 @@ func (s *Taildir) keepPositions(stop <-chan struct{}) {
 		err := s.writePositions()
 		if err != nil {
 			s.counters.failed.Add(1)
-			if !told {
-				s.env.Logf("%v; tries again every %v", err, s.writeEvery)
-			}
+			s.tell("write", s.positionFile, "%v; tries again every %v", err, s.writeEvery)
+		} else {
+			s.over("write", s.positionFile)
 		}
-		told = err != nil
 		gap = max(min(gap, s.writeEvery), time.Millisecond)
 		select {
 		case <-time.After(gap):
