@@ -15,8 +15,10 @@ import (
 
 // Admin creates, lists, describes and deletes topics.
 type Admin struct {
-	conn    *conn
-	changes func() (sarama.ClusterAdmin, error) // what goes to the controller; it is found once, when something does
+	conn *conn
+
+	mu         sync.Mutex
+	controller sarama.ClusterAdmin // by way of it; nil = nothing has gone there
 }
 
 // Topic is what a cluster knows about a topic.
@@ -58,19 +60,26 @@ func NewAdmin(ctx context.Context, cfg Config) (*Admin, error) {
 	return newAdmin(c), nil
 }
 
-func newAdmin(c *conn) *Admin {
-	return &Admin{conn: c, changes: sync.OnceValues(func() (sarama.ClusterAdmin, error) {
-		// The library finds the controller only in the metadata of all topics.
-		if err := c.client.RefreshMetadata(); err != nil {
-			return nil, err
-		}
-		return sarama.NewClusterAdminFromClient(c.client)
-	})}
+func newAdmin(c *conn) *Admin { return &Admin{conn: c} }
+
+// changes is what goes to the controller. It is found once, when something does.
+func (a *Admin) changes(ctx context.Context) (sarama.ClusterAdmin, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.controller != nil {
+		return a.controller, nil
+	}
+	if err := a.conn.learn(ctx); err != nil {
+		return nil, err
+	}
+	var err error
+	a.controller, err = sarama.NewClusterAdminFromClient(a.conn.client)
+	return a.controller, err
 }
 
 // change makes a call that goes to the controller, or by way of it.
-func change[T any](a *Admin, call func(sarama.ClusterAdmin) (T, error)) (T, error) {
-	admin, err := a.changes()
+func change[T any](ctx context.Context, a *Admin, call func(sarama.ClusterAdmin) (T, error)) (T, error) {
+	admin, err := a.changes(ctx)
 	if err != nil {
 		var none T
 		return none, err
@@ -79,8 +88,8 @@ func change[T any](a *Admin, call func(sarama.ClusterAdmin) (T, error)) (T, erro
 }
 
 // changed is change of a call without a result.
-func changed(a *Admin, call func(sarama.ClusterAdmin) error) (struct{}, error) {
-	return change(a, func(admin sarama.ClusterAdmin) (struct{}, error) { return struct{}{}, call(admin) })
+func changed(ctx context.Context, a *Admin, call func(sarama.ClusterAdmin) error) (struct{}, error) {
+	return change(ctx, a, func(admin sarama.ClusterAdmin) (struct{}, error) { return struct{}{}, call(admin) })
 }
 
 // Close ends the connections.
@@ -103,7 +112,7 @@ func (a *Admin) CreateTopic(ctx context.Context, name string, partitions int32, 
 		detail.ConfigEntries[k] = &v
 	}
 	_, err := await(ctx, func() (struct{}, error) {
-		return changed(a, func(c sarama.ClusterAdmin) error { return c.CreateTopic(name, detail, false) })
+		return changed(ctx, a, func(c sarama.ClusterAdmin) error { return c.CreateTopic(name, detail, false) })
 	})
 	if errors.Is(err, sarama.ErrInvalidReplicationFactor) {
 		if n, countErr := a.brokers(ctx); countErr == nil {
@@ -201,7 +210,7 @@ func (a *Admin) DeleteTopics(ctx context.Context, names ...string) error {
 	defer func() { a.awaitGone(ctx, deleted) }()
 	for _, name := range names {
 		_, err := await(ctx, func() (struct{}, error) {
-			return changed(a, func(c sarama.ClusterAdmin) error { return c.DeleteTopic(name) })
+			return changed(ctx, a, func(c sarama.ClusterAdmin) error { return c.DeleteTopic(name) })
 		})
 		if errors.Is(err, sarama.ErrUnknownTopicOrPartition) {
 			return fault.Hint(topicError{fmt.Sprintf("topic %q does not exist", name), ErrNoTopic}, "logpipe topic list shows the topics")

@@ -117,7 +117,7 @@ func (t *trip) create(ctx context.Context) error {
 	detail := &sarama.TopicDetail{NumPartitions: int32(min(t.partitions, mostPartitions)), ReplicationFactor: -1,
 		ConfigEntries: map[string]*string{"retention.ms": &keep}}
 	create := func() (struct{}, error) {
-		return changed(t.admin, func(c sarama.ClusterAdmin) error { return c.CreateTopic(t.topic, detail, false) })
+		return changed(ctx, t.admin, func(c sarama.ClusterAdmin) error { return c.CreateTopic(t.topic, detail, false) })
 	}
 	_, err := await(ctx, create)
 	if errors.Is(err, sarama.ErrInvalidReplicationFactor) { // a broker before 2.4

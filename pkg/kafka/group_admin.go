@@ -62,7 +62,7 @@ type GroupMember struct {
 type GroupOffset struct {
 	TopicPartition
 	Committed int64        // the next offset to read; -1 = nothing is committed
-	End       int64        // the offset that the next new record gets; -1 = the topic is gone
+	End       int64        // the offset that the next new record gets; -1 = the topic is gone, or has no leader
 	Member    *GroupMember // who reads it, or nil
 }
 
@@ -85,21 +85,24 @@ func (a *Admin) ListGroups(ctx context.Context) ([]Group, error) {
 
 // listGroups asks all brokers at once: each knows those that it coordinates.
 func (a *Admin) listGroups() ([]Group, error) {
-	if err := a.conn.client.RefreshMetadata(); err != nil {
+	cluster, err := a.conn.askMetadata(nil, false)
+	if err != nil {
 		return nil, err
 	}
-	brokers := a.conn.client.Brokers()
-	answers := make([]*sarama.ListGroupsResponse, len(brokers))
-	failures := make([]error, len(brokers))
+	answers := make([]*sarama.ListGroupsResponse, len(cluster.Brokers))
+	failures := make([]error, len(cluster.Brokers))
 	var asking sync.WaitGroup
-	for i, b := range brokers {
+	for i, one := range cluster.Brokers {
+		b := a.conn.brokerAt(one.Addr())
+		if b == nil {
+			return nil, sarama.ErrClosedClient
+		}
 		asking.Go(func() {
-			if err := b.Open(a.conn.client.Config()); err != nil && !errors.Is(err, sarama.ErrAlreadyConnected) {
-				failures[i] = notListed(b.Addr(), err)
-				return
-			}
 			var err error
 			answers[i], err = b.ListGroups(&sarama.ListGroupsRequest{Version: 5})
+			if err != nil {
+				b.Close() // the next attempt opens it again
+			}
 			failures[i] = notListed(b.Addr(), err)
 			if err == nil && answers[i].Err != sarama.ErrNoError {
 				failures[i] = answers[i].Err
@@ -299,7 +302,8 @@ func (a *Admin) committedBy(ctx context.Context, group string) (map[TopicPartiti
 	return offsets, nil
 }
 
-// addEnds tells for each partition of the groups where it ends.
+// addEnds tells for each partition of the groups where it ends. One without a leader is
+// told: the others, and what is committed, are no less true for it.
 func (a *Admin) addEnds(ctx context.Context, groups []Group) error {
 	var parts []part
 	for _, g := range groups {
@@ -307,9 +311,12 @@ func (a *Admin) addEnds(ctx context.Context, groups []Group) error {
 			parts = append(parts, part{o.Topic, o.Partition})
 		}
 	}
-	ends, err := a.offsetsAt(ctx, parts, sarama.OffsetNewest)
+	ends, leaderless, err := a.offsetsAt(ctx, parts, sarama.OffsetNewest)
 	if err != nil {
 		return err
+	}
+	if len(leaderless) > 0 {
+		a.conn.cfg.log().Warn("no leader, so that it is not known where they end: " + partsText(leaderless))
 	}
 	for _, g := range groups {
 		for i := range g.Offsets {
@@ -321,50 +328,12 @@ func (a *Admin) addEnds(ctx context.Context, groups []Group) error {
 	return nil
 }
 
-// offsetsAt asks the leaders of partitions, each once, for the first offset at or
-// after a time in milliseconds, or at one of the library's special times.
-// Partitions that are gone have none; -1 = no record is that young.
-func (a *Admin) offsetsAt(ctx context.Context, parts []part, at int64) (map[part]int64, error) {
-	if len(parts) == 0 {
-		return map[part]int64{}, nil
-	}
-	var leaderless error
-	found, err := retry(ctx, a.conn, func() (map[part]int64, error) {
-		if _, err := a.changes(); err != nil { // it learns the leaders of all topics
-			return nil, explain(err, "")
-		}
-		found, topic, err := a.conn.tryOffsets(parts, at, sarama.ReadUncommitted, true)
-		if err == nil || !passing(err) {
-			return found, explain(err, topic)
-		}
-		if errors.Is(err, sarama.ErrLeaderNotAvailable) { // the library has waited for one
-			leaderless = explain(err, topic)
-			return nil, nil
-		}
-		// Another broker may lead by now. The next attempt tells where this fails.
-		if err := a.conn.client.RefreshMetadata(); err != nil {
-			a.conn.cfg.log().Debug("ask for the leaders again", "error", err)
-		}
-		if isCode(err) {
-			return nil, explain(err, topic)
-		}
-		return nil, err
-	})
-	if leaderless != nil {
-		return nil, leaderless
-	}
-	if !isCode(err) {
-		err = explain(err, "")
-	}
-	return found, err
-}
-
 // DeleteGroups deletes groups with what they have committed, and stops at the
 // first that cannot be: a group with members stays.
 func (a *Admin) DeleteGroups(ctx context.Context, names ...string) error {
 	for _, name := range names {
 		_, err := retry(ctx, a.conn, func() (struct{}, error) {
-			return changed(a, func(c sarama.ClusterAdmin) error { return c.DeleteConsumerGroup(name) })
+			return changed(ctx, a, func(c sarama.ClusterAdmin) error { return c.DeleteConsumerGroup(name) })
 		})
 		if err != nil {
 			return groupFailure(name, err)

@@ -45,6 +45,9 @@ func (a *Admin) PlanReset(ctx context.Context, group string, r Reset) ([]Move, e
 	if len(parts) == 0 {
 		return nil, fault.Hint(fmt.Errorf("group %q has committed nothing", group), "--topic names topics that it is to read")
 	}
+	if err := a.awaitLeaders(ctx, parts); err != nil {
+		return nil, err
+	}
 	to, err := a.resetTo(ctx, r, parts, committed)
 	if err != nil {
 		return nil, err

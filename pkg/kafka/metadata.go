@@ -21,23 +21,26 @@ const autoCreateWait = 3 * time.Second
 // make those that it does not know. The library's own call is not used because
 // it takes an unknown topic for an election and retries for seconds.
 func (c *conn) metadata(ctx context.Context, topics []string, create bool) (*sarama.MetadataResponse, error) {
+	return retry(ctx, c, func() (*sarama.MetadataResponse, error) { return c.askMetadata(topics, create) })
+}
+
+// askMetadata is one try of that.
+func (c *conn) askMetadata(topics []string, create bool) (*sarama.MetadataResponse, error) {
 	req := sarama.NewMetadataRequest(c.client.Config().Version, topics)
 	req.AllowAutoTopicCreation = create
-	return retry(ctx, c, func() (*sarama.MetadataResponse, error) {
-		b := c.someBroker()
-		if b == nil {
-			return nil, sarama.ErrOutOfBrokers
-		}
-		resp, err := b.GetMetadata(req)
-		if err != nil {
-			c.leaveBroker(b)
-			return nil, err
-		}
-		for _, known := range resp.Brokers {
-			c.asking.heard(known.Addr())
-		}
-		return resp, nil
-	})
+	b := c.someBroker()
+	if b == nil {
+		return nil, sarama.ErrOutOfBrokers
+	}
+	resp, err := b.GetMetadata(req)
+	if err != nil {
+		c.leaveBroker(b)
+		return nil, err
+	}
+	for _, known := range resp.Brokers {
+		c.asking.heard(known.Addr())
+	}
+	return resp, nil
 }
 
 // asking is the brokers that are asked about the cluster, each over a connection
@@ -59,13 +62,28 @@ func (c *conn) someBroker() *sarama.Broker {
 	if len(a.addrs) == 0 || c.closing.Load() {
 		return nil
 	}
-	addr := a.addrs[a.turn%len(a.addrs)]
+	return a.at(a.addrs[a.turn%len(a.addrs)], c.client.Config())
+}
+
+// brokerAt is the broker with an address; nil at the end of the connection.
+func (c *conn) brokerAt(addr string) *sarama.Broker {
+	a := &c.asking
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if c.closing.Load() {
+		return nil
+	}
+	return a.at(addr, c.client.Config())
+}
+
+// at is the broker with an address, opened. The caller holds the lock.
+func (a *asking) at(addr string, conf *sarama.Config) *sarama.Broker {
 	b := a.open[addr]
 	if b == nil {
 		b = sarama.NewBroker(addr)
 		a.open[addr] = b
 	}
-	_ = b.Open(c.client.Config()) // it is open already, or the question tells
+	_ = b.Open(conf) // it is open already, or the question tells
 	return b
 }
 

@@ -38,7 +38,7 @@ func (c *conn) askOffsets(ctx context.Context, parts []part, at int64, level sar
 		return map[part]int64{}, nil
 	}
 	return retry(ctx, c, func() (map[part]int64, error) {
-		found, topic, err := c.tryOffsets(parts, at, level, false)
+		found, topic, err := c.tryOffsets(parts, at, level, nil)
 		if err != nil && passing(err) {
 			c.outage.leaderless(topic)
 			return nil, errors.Join(err, c.client.RefreshMetadata(topic))
@@ -47,14 +47,18 @@ func (c *conn) askOffsets(ctx context.Context, parts []part, at int64, level sar
 	})
 }
 
-// tryOffsets is one attempt; topic is the one that err is about. With spare, partitions
-// that there are not are left out.
-func (c *conn) tryOffsets(parts []part, at int64, level sarama.IsolationLevel, spare bool) (found map[part]int64, topic string, err error) {
+// tryOffsets is one attempt; topic is the one that err is about. leaderOf knows the
+// leaders; partitions that there are not are left out then. nil = the library does.
+func (c *conn) tryOffsets(parts []part, at int64, level sarama.IsolationLevel, leaderOf func(part) (*sarama.Broker, error)) (found map[part]int64, topic string, err error) {
+	spare := leaderOf != nil
+	if !spare {
+		leaderOf = func(p part) (*sarama.Broker, error) { return c.client.Leader(p.topic, p.id) }
+	}
 	gone := func(err error) bool { return spare && errors.Is(err, sarama.ErrUnknownTopicOrPartition) }
 	requests := map[*sarama.Broker]*sarama.OffsetRequest{}
 	asked := make([]part, 0, len(parts))
 	for _, p := range parts {
-		leader, err := c.client.Leader(p.topic, p.id)
+		leader, err := leaderOf(p)
 		if gone(err) {
 			continue
 		}

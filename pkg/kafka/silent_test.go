@@ -164,6 +164,7 @@ func behind(t *testing.T, b *sarama.MockBroker, d *promptDialer) *Admin {
 		t.Fatal(err)
 	}
 	a := newAdmin(&conn{client: client, closing: new(atomic.Bool), outage: &outage{log: Config{}.log()}})
+	a.conn.asking.heard(b.Addr())
 	t.Cleanup(func() { a.Close() })
 	return a
 }
@@ -207,7 +208,7 @@ func TestOffsetsSilent(t *testing.T) {
 	})
 	d, told := promptly(b.Addr())
 	x, gone := part{"x", 0}, part{"gone", 0}
-	found, err := behind(t, b, d).offsetsAt(soon(t), []part{x, gone, gone}, sarama.OffsetNewest)
+	found, _, err := behind(t, b, d).offsetsAt(soon(t), []part{x, gone, gone}, sarama.OffsetNewest)
 	if err != nil || len(found) != 1 || found[x] != 5 {
 		t.Errorf("%v, %v", found, err)
 	}

@@ -40,7 +40,7 @@ func (a *Admin) alterTopic(ctx context.Context, name string, set map[string]stri
 		return err
 	}
 	_, err := retry(ctx, a.conn, func() (struct{}, error) {
-		return changed(a, func(c sarama.ClusterAdmin) error {
+		return changed(ctx, a, func(c sarama.ClusterAdmin) error {
 			return c.IncrementalAlterConfig(sarama.TopicResource, name, entries, try)
 		})
 	})
@@ -72,7 +72,7 @@ func (a *Admin) AddPartitions(ctx context.Context, name string, total int32) (be
 		return before, fault.Hint(err, "--partitions takes the number of all partitions, from %d; Kafka takes none away", before+1)
 	}
 	_, err = await(ctx, func() (struct{}, error) {
-		return changed(a, func(c sarama.ClusterAdmin) error { return c.CreatePartitions(name, total, nil, false) })
+		return changed(ctx, a, func(c sarama.ClusterAdmin) error { return c.CreatePartitions(name, total, nil, false) })
 	})
 	if err == nil {
 		a.awaitTopic(ctx, name, int(total))
@@ -99,11 +99,11 @@ func (a *Admin) Spans(ctx context.Context, topics []string, partitions []int32) 
 	if err != nil {
 		return nil, err
 	}
-	first, err := a.offsetsAt(ctx, parts, sarama.OffsetOldest)
+	first, err := a.allOffsetsAt(ctx, parts, sarama.OffsetOldest)
 	if err != nil {
 		return nil, err
 	}
-	next, err := a.offsetsAt(ctx, parts, sarama.OffsetNewest)
+	next, err := a.allOffsetsAt(ctx, parts, sarama.OffsetNewest)
 	if err != nil {
 		return nil, err
 	}
@@ -119,6 +119,9 @@ func (a *Admin) Spans(ctx context.Context, topics []string, partitions []int32) 
 func (a *Admin) OffsetsAt(ctx context.Context, at Offset, topics []string, partitions []int32) ([]PartitionOffset, error) {
 	parts, err := a.conn.partitionsOf(ctx, topics, partitions)
 	if err != nil {
+		return nil, err
+	}
+	if err := a.awaitLeaders(ctx, parts); err != nil {
 		return nil, err
 	}
 	found, err := a.resolve(ctx, at, parts)
@@ -154,7 +157,7 @@ func (a *Admin) DeleteRecords(ctx context.Context, before []PartitionOffset) err
 	}
 	for _, topic := range topics {
 		_, err := retry(ctx, a.conn, func() (struct{}, error) {
-			return changed(a, func(c sarama.ClusterAdmin) error { return c.DeleteRecords(topic, byTopic[topic]) })
+			return changed(ctx, a, func(c sarama.ClusterAdmin) error { return c.DeleteRecords(topic, byTopic[topic]) })
 		})
 		if errors.Is(err, sarama.ErrPolicyViolation) {
 			return fault.Hint(topicError{fmt.Sprintf("topic %q: its records cannot be deleted while cleanup.policy is compact alone", topic), err},
