@@ -202,8 +202,11 @@ func allBlocked(metrics int) (bool, string) {
 	if err := json.NewDecoder(answer.Body).Decode(&all); err != nil {
 		return false, err.Error()
 	}
-	full, tried := 0, 0
+	full, tried, stored := 0, 0, 0
 	for name, values := range all {
+		if n, _ := strconv.Atoi(values["EventPutSuccessCount"]); strings.HasPrefix(name, "CHANNEL.") {
+			stored += n
+		}
 		if size, _ := strconv.Atoi(values["ChannelSize"]); strings.HasPrefix(name, "CHANNEL.") && size > 900 {
 			full++
 		}
@@ -211,7 +214,7 @@ func allBlocked(metrics int) (bool, string) {
 			tried++
 		}
 	}
-	return full == 7 && tried == 7, fmt.Sprintf("%d of 7 channels are full, %d of 7 sinks have failed", full, tried)
+	return full == 7 && tried == 7, fmt.Sprintf("%d of 7 channels are full with %d events, %d of 7 sinks have failed", full, stored, tried)
 }
 
 // sendAll sends to the sources that listen, each as its clients do; four results
