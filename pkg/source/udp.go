@@ -174,6 +174,12 @@ func (s *udpServer) receive(ctx context.Context, gaveUp signal, make func([]flum
 	buf := new([1 << 16]byte)
 	for {
 		n, from, err := s.conn.ReadFromUDPAddrPort(buf[:])
+		// A read whose time is over does not look at what is there: the process may
+		// have been held up for longer. So the next ones get their own.
+		for again := 0; errors.Is(err, os.ErrDeadlineExceeded) && again < 2; again++ {
+			s.conn.SetReadDeadline(time.Now().Add(drain))
+			n, from, err = s.conn.ReadFromUDPAddrPort(buf[:])
+		}
 		switch {
 		case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, net.ErrClosed):
 			return nil
