@@ -30,13 +30,15 @@ func (b onBroker) election() {
 	defer cancel()
 	slowly := fmt.Sprintf("for i in $(seq 0 99); do seq $((i*%d)) $((i*%[1]d+%d)); sleep 0.15; done | ", n/100, n/100-1)
 	ended := make(chan string)
+	// The shell takes out what a group reads again: some awks wait for a whole block of
+	// their input, and with it for records that never come.
 	// Without -E kcat ends where it finds all its connections down at one moment.
 	senders := map[string]*exec.Cmd{
 		"Java": tools.Command(ctx, "kafka-producer-perf-test", "--topic", "java", "--num-records", fmt.Sprint(n), "--record-size", "20", "--throughput", fmt.Sprint(n/15),
 			"--bootstrap-server", b.brokers, "--command-property", "acks=all", "enable.idempotence=true"),
 		"kcat":    exec.CommandContext(ctx, "bash", "-c", slowly+"kcat -E -b "+b.brokers+" -t cat -P -X enable.idempotence=true -X acks=all"),
 		"produce": exec.CommandContext(ctx, "bash", "-c", slowly+"logpipe produce ours --partitioner round-robin"),
-		"consume": exec.CommandContext(ctx, "bash", "-c", fmt.Sprintf("logpipe consume ours -g g -o beginning | awk '!seen[$0]++ {print; if (++n == %d) exit}' | sort -n | cmp - <(seq 0 %d)", n, n-1)),
+		"consume": exec.CommandContext(ctx, "bash", "-c", fmt.Sprintf("declare -A seen; logpipe consume ours -g g -o beginning | while read -r x; do [[ ${seen[$x]} ]] && continue; seen[$x]=1; echo $x; ((++n == %d)) && break; done | sort -n | cmp - <(seq 0 %d)", n, n-1)),
 		"kcat reads": exec.CommandContext(ctx, "bash", "-c", fmt.Sprintf(
 			"kcat -E -b %s -t cat -C -o beginning -q -c %d | sort -n | cmp - <(seq 0 %d)", b.brokers, n, n-1)),
 	}
