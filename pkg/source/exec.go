@@ -252,6 +252,11 @@ func (r *remains) Read(p []byte) (int, error) {
 		r.pipe.SetReadDeadline(time.Now().Add(stopWait + quiet))
 	}
 	n, err := r.pipe.Read(p)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		// It does not look at what is there: this process may have been held up for longer.
+		r.pipe.SetReadDeadline(time.Now().Add(quiet))
+		n, err = r.pipe.Read(p)
+	}
 	if stopped {
 		r.late += n
 	}

@@ -1,6 +1,7 @@
 package source
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -260,4 +261,28 @@ func FuzzExecLines(f *testing.F) {
 			t.Fatalf("%q: got %q, want %q", data, got, want)
 		}
 	})
+}
+
+// TestRemainsLate holds that what a command has printed is read though the time for it
+// is over, as it is where this process stood still.
+func TestRemainsLate(t *testing.T) {
+	read, write, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer read.Close()
+	defer write.Close()
+	if _, err := write.WriteString("printed"); err != nil {
+		t.Fatal(err)
+	}
+	if err := read.SetReadDeadline(time.Now().Add(-time.Second)); err != nil {
+		t.Skip(err) // pipes have no deadlines here
+	}
+	r, p := &remains{ctx: t.Context(), pipe: read}, make([]byte, 100)
+	if n, err := r.Read(p); string(p[:n]) != "printed" || err != nil {
+		t.Errorf("%q, %v", p[:n], err)
+	}
+	if n, err := r.Read(p); n != 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("%q, %v, want the end of the time", p[:n], err)
+	}
 }
