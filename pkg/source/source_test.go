@@ -133,6 +133,9 @@ func TestSeqWaitsForSpaceAndStops(t *testing.T) {
 	if got := r.take(t, 25); got[24] != "24" {
 		t.Fatalf("got %v", got)
 	}
+	for r.channel.Size() < 10 { // else the source may stop with nothing behind
+		time.Sleep(time.Millisecond)
+	}
 	r.stop()
 	// The put that waits needs space before the source can notice the stop.
 	r.take(t, 1)
