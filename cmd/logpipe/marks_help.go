@@ -58,7 +58,7 @@ is done with the records before it, and not before. Where it leaves records out 
 makes some, it adds its counts to the ledger of each mark. A mark that comes behind one
 with a higher epoch, marks of two groups, and a control line that cannot be read end
 the command that reads them with 1; so end produce and commit where records come
-behind the last mark. A last line without an end, before the last mark, is what a
+behind the last mark, or marks name no group. A last line without an end, before the last mark, is what a
 program has left that died within it: it is told, is no record, and comes again.
 
 At the end the last command tells the records of all. Each counts its own, and

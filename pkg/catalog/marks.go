@@ -177,7 +177,7 @@ func (e *markEnd) came(lines []byte) {
 // head or where the reader has died early, or none that commits them.
 func (e *markEnd) errUncommitted() error {
 	switch {
-	case e.behind > 0 && e.bounced == nil:
+	case e.behind > 0 && e.bounced == nil && e.waiting == nil:
 		return e.errBehind("")
 	case e.last != nil && e.last.Group == "":
 		return errNoGroup

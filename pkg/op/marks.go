@@ -65,6 +65,17 @@ func (o *gridPrinter) Control(c *stream.Control, _ stream.Emit, pass stream.Pass
 	})
 }
 
+// Control implements stream.Controller: what is printed behind the last mark it would
+// not cover, so the header of no records comes before it.
+func (o *rowPrinter) Control(c *stream.Control, emit stream.Emit, pass stream.Pass) error {
+	if c.Kind == stream.ControlMark && c.Last {
+		if err := o.Flush(emit); err != nil {
+			return err
+		}
+	}
+	return pass(c)
+}
+
 // Control implements stream.Controller: a mark waits for the end of the window at
 // hand.
 func (o *ranker) Control(c *stream.Control, emit stream.Emit, pass stream.Pass) error {
