@@ -22,7 +22,8 @@ func newConfig(app *cli.App) *cobra.Command {
 		Short: "print the settings and where each comes from",
 		Long: "A flag stands before the environment (LOGPIPE_BROKERS for --brokers), the environment before the " +
 			"configuration file, and that before the default. The file is the one of --config or " +
-			"LOGPIPE_CONFIG, else $XDG_CONFIG_HOME/logpipe/config.yaml, with lines as `brokers: kafka:9092`.",
+			"LOGPIPE_CONFIG, else $XDG_CONFIG_HOME/logpipe/config.yaml, with lines as `brokers: kafka:9092`. " +
+			"Where the folder of a file that nobody named may not be entered, that is told and the file left out.",
 		GroupID:               string(catalog.Run),
 		Args:                  noArgs,
 		DisableFlagsInUseLine: true,

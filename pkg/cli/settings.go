@@ -189,7 +189,7 @@ func (a *App) withoutConfig(path string, named bool, err error) error {
 	case named || !denied && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR):
 		return fault.With(fault.Usage, fileError(path, err))
 	case denied:
-		if _, told := a.misses.LoadOrStore(path, true); !told && !a.Shared.Quiet {
+		if _, told := a.misses.LoadOrStore(path, true); !told {
 			a.Say("goes on without a configuration file: %v", fileError(path, err))
 		}
 	}
