@@ -118,7 +118,7 @@ type describedGroup struct {
 	Type        string            `json:"type,omitempty"`
 	Assignor    string            `json:"assignor,omitempty"`
 	Coordinator string            `json:"coordinator"`
-	Lag         int64             `json:"lag"`
+	Lag         *int64            `json:"lag"`
 	Members     []describedMember `json:"members"`
 	Partitions  []groupOffset     `json:"partitions"`
 }
@@ -148,7 +148,7 @@ type groupOffset struct {
 }
 
 func groupJSON(d kafka.Group) describedGroup {
-	out := describedGroup{Group: d.Name, State: d.State, Type: d.Type, Assignor: d.Assignor, Coordinator: d.Coordinator, Lag: d.Lag(),
+	out := describedGroup{Group: d.Name, State: d.State, Type: d.Type, Assignor: d.Assignor, Coordinator: d.Coordinator, Lag: orNull(d.Lag()),
 		Members: []describedMember{}, Partitions: []groupOffset{}}
 	for _, m := range d.Members {
 		member := describedMember{Member: m.ID, Instance: m.Instance, Client: m.Client, Host: m.Host, Partitions: []memberPartition{}}

@@ -92,6 +92,16 @@ func changed(ctx context.Context, a *Admin, call func(sarama.ClusterAdmin) error
 	return change(ctx, a, func(admin sarama.ClusterAdmin) (struct{}, error) { return struct{}{}, call(admin) })
 }
 
+// changeAgain repeats a change while an election is in its way. To whom it goes is found
+// out before, with tries of its own.
+func (a *Admin) changeAgain(ctx context.Context, call func(sarama.ClusterAdmin) error) error {
+	if _, err := await(ctx, func() (sarama.ClusterAdmin, error) { return a.changes(ctx) }); err != nil {
+		return err
+	}
+	_, err := retry(ctx, a.conn, func() (struct{}, error) { return changed(ctx, a, call) })
+	return err
+}
+
 // Close ends the connections.
 func (a *Admin) Close() error { return a.conn.close() }
 

@@ -34,14 +34,18 @@ type Group struct {
 	Broker      int32  // its id
 	Members     []GroupMember
 	Offsets     []GroupOffset // by topic and partition
+	Leaderless  int           // partitions of which something is committed, and whose end is not known as none leads them
 }
 
 // Active tells whether the group has members.
 func (g Group) Active() bool { return len(g.Members) > 0 || g.State != "Empty" && g.State != "Dead" }
 
 // Lag is how many records of its partitions the group has not read; partitions
-// whose lag is not known do not count.
+// that are gone do not count. -1 = it is not known: none leads one of them.
 func (g Group) Lag() int64 {
+	if g.Leaderless > 0 {
+		return -1
+	}
 	var sum int64
 	for _, o := range g.Offsets {
 		sum += max(o.Lag(), 0)
@@ -318,10 +322,15 @@ func (a *Admin) addEnds(ctx context.Context, groups []Group) error {
 	if len(leaderless) > 0 {
 		a.conn.cfg.log().Warn("no leader, so that it is not known where they end: " + partsText(leaderless))
 	}
-	for _, g := range groups {
-		for i := range g.Offsets {
-			if n, ok := ends[part{g.Offsets[i].Topic, g.Offsets[i].Partition}]; ok {
-				g.Offsets[i].End = n
+	for i := range groups {
+		g := &groups[i]
+		for j := range g.Offsets {
+			o := &g.Offsets[j]
+			p := part{o.Topic, o.Partition}
+			if n, ok := ends[p]; ok {
+				o.End = n
+			} else if o.Committed >= 0 && slices.Contains(leaderless, p) {
+				g.Leaderless++
 			}
 		}
 	}
@@ -332,9 +341,7 @@ func (a *Admin) addEnds(ctx context.Context, groups []Group) error {
 // first that cannot be: a group with members stays.
 func (a *Admin) DeleteGroups(ctx context.Context, names ...string) error {
 	for _, name := range names {
-		_, err := retry(ctx, a.conn, func() (struct{}, error) {
-			return changed(ctx, a, func(c sarama.ClusterAdmin) error { return c.DeleteConsumerGroup(name) })
-		})
+		err := a.changeAgain(ctx, func(c sarama.ClusterAdmin) error { return c.DeleteConsumerGroup(name) })
 		if err != nil {
 			return groupFailure(name, err)
 		}

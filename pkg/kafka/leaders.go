@@ -68,6 +68,9 @@ func (c *conn) leaders(parts []part) (l leadership, err error) {
 	l.brokers = map[part]*sarama.Broker{}
 	known := map[part]*sarama.PartitionMetadata{}
 	for _, t := range resp.Topics {
+		if t.Err != sarama.ErrNoError && t.Err != sarama.ErrUnknownTopicOrPartition {
+			return l, explain(t.Err, t.Name) // its partitions are not in the answer
+		}
 		for _, p := range t.Partitions {
 			known[part{t.Name, p.ID}] = p
 		}
@@ -108,28 +111,31 @@ func (a *Admin) offsetsAt(ctx context.Context, parts []part, at int64) (found ma
 	if len(parts) == 0 {
 		return map[part]int64{}, nil, nil
 	}
+	type answer struct {
+		found      map[part]int64
+		leaderless []part
+	}
 	tries := 0
-	found, err = retry(ctx, a.conn, func() (map[part]int64, error) {
+	got, err := retry(ctx, a.conn, func() (answer, error) {
 		l, err := a.conn.leaders(parts)
 		if err != nil {
-			return nil, err
+			return answer{}, err
 		}
 		if tries++; l.pending != nil && tries < metadataRetries {
 			a.conn.outage.leaderless(l.pending.topic)
-			return nil, explain(sarama.ErrLeaderNotAvailable, l.pending.topic)
+			return answer{}, explain(sarama.ErrLeaderNotAvailable, l.pending.topic)
 		}
-		leaderless = l.none
 		led := slices.DeleteFunc(slices.Clone(parts), func(p part) bool { return slices.Contains(l.none, p) })
 		found, topic, err := a.conn.tryOffsets(led, at, sarama.ReadUncommitted, l.of)
 		if isCode(err) {
-			return nil, explain(err, topic)
+			err = explain(err, topic)
 		}
-		return found, err
+		return answer{found, l.none}, err
 	})
 	if !isCode(err) {
 		err = explain(err, "")
 	}
-	return found, leaderless, err
+	return got.found, got.leaderless, err
 }
 
 // allOffsetsAt is offsetsAt where each partition has to have a leader.

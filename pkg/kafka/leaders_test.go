@@ -2,6 +2,7 @@ package kafka
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/IBM/sarama"
@@ -101,5 +102,47 @@ func TestOffsetsLeaderless(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestOffsetsUnclear holds that an answer without the partitions of a topic, for another
+// reason than that there is no such topic, is none that they are gone.
+func TestOffsetsUnclear(t *testing.T) {
+	for _, c := range []struct {
+		code sarama.KError
+		want string
+	}{
+		{sarama.ErrTopicAuthorizationFailed, "not authorized"},
+		{sarama.ErrLeaderNotAvailable, "has no leader"},
+	} {
+		t.Run(c.want, func(t *testing.T) {
+			t.Parallel()
+			b := sarama.NewMockBroker(t, 1)
+			defer b.Close()
+			resp := metadataOf(b, "y", true, 1)
+			resp.AddTopic("x", c.code)
+			b.SetHandlerByMap(map[string]sarama.MockResponse{"MetadataRequest": sarama.NewMockWrapper(resp)})
+			d, _ := promptly(b.Addr())
+			found, leaderless, err := behind(t, b, d).offsetsAt(soon(t), []part{{"x", 0}}, sarama.OffsetNewest)
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("%v, without a leader %v, %v, want %q", found, leaderless, err, c.want)
+			}
+		})
+	}
+}
+
+// TestBrokerThatHasBegun holds that a broker that knows of no brokers yet is not believed
+// that there is nothing.
+func TestBrokerThatHasBegun(t *testing.T) {
+	b := sarama.NewMockBroker(t, 1)
+	defer b.Close()
+	none := &sarama.MetadataResponse{Version: sarama.NewMetadataRequest(sarama.V4_0_0_0, nil).Version}
+	b.SetHandlerByMap(map[string]sarama.MockResponse{
+		"MetadataRequest":   sarama.NewMockSequence(sarama.NewMockWrapper(none), sarama.NewMockWrapper(metadataOf(b, "x", true, 1))),
+		"ListGroupsRequest": sarama.NewMockListGroupsResponse(t).AddGroup("g", "consumer"),
+	})
+	d, _ := promptly(b.Addr())
+	if groups, err := behind(t, b, d).ListGroups(soon(t)); err != nil || len(groups) != 1 {
+		t.Errorf("%v, %v", groups, err)
 	}
 }

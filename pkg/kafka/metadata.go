@@ -37,6 +37,10 @@ func (c *conn) askMetadata(topics []string, create bool) (*sarama.MetadataRespon
 		c.leaveBroker(b)
 		return nil, err
 	}
+	if len(resp.Brokers) == 0 { // it has just begun, and knows of nothing (KAFKA-7924)
+		c.leaveBroker(b)
+		return nil, sarama.ErrBrokerNotAvailable
+	}
 	for _, known := range resp.Brokers {
 		c.asking.heard(known.Addr())
 	}

@@ -45,6 +45,9 @@ func TestRealLeaderless(t *testing.T) {
 		t.Fatalf("%v, %v", groups, err)
 	}
 	for _, g := range groups {
+		if want := map[string]int64{"lone-readers": -1, "safe-readers": 0}[g.Name]; g.Lag() != want {
+			t.Errorf("%s: the lag is %d, want %d", g.Name, g.Lag(), want)
+		}
 		for _, o := range g.Offsets {
 			if known := o.Topic == "safe" || o.Partition != 1; known != (o.Lag() == 0) || known != (o.End == o.Committed) {
 				t.Errorf("%s: %+v", g.Name, o)

@@ -39,10 +39,8 @@ func (a *Admin) alterTopic(ctx context.Context, name string, set map[string]stri
 	if _, err := a.conn.topic(ctx, name, false); err != nil {
 		return err
 	}
-	_, err := retry(ctx, a.conn, func() (struct{}, error) {
-		return changed(ctx, a, func(c sarama.ClusterAdmin) error {
-			return c.IncrementalAlterConfig(sarama.TopicResource, name, entries, try)
-		})
+	err := a.changeAgain(ctx, func(c sarama.ClusterAdmin) error {
+		return c.IncrementalAlterConfig(sarama.TopicResource, name, entries, try)
 	})
 	if err == nil && !try && len(entries) > 0 {
 		a.awaitSettings(ctx, name, set, unset)
@@ -156,9 +154,7 @@ func (a *Admin) DeleteRecords(ctx context.Context, before []PartitionOffset) err
 		byTopic[p.Topic][p.Partition] = p.Offset
 	}
 	for _, topic := range topics {
-		_, err := retry(ctx, a.conn, func() (struct{}, error) {
-			return changed(ctx, a, func(c sarama.ClusterAdmin) error { return c.DeleteRecords(topic, byTopic[topic]) })
-		})
+		err := a.changeAgain(ctx, func(c sarama.ClusterAdmin) error { return c.DeleteRecords(topic, byTopic[topic]) })
 		if errors.Is(err, sarama.ErrPolicyViolation) {
 			return fault.Hint(topicError{fmt.Sprintf("topic %q: its records cannot be deleted while cleanup.policy is compact alone", topic), err},
 				"logpipe topic alter %s --config cleanup.policy=compact,delete", topic)
