@@ -165,6 +165,10 @@ func (k Kill) child(t *testing.T, folder string) {
 
 func storedFile(folder string) string { return folder + ".stored" }
 
+// wholeEnd ends a line of that file. A kill also cuts a short write, where a page of
+// the file ends in it; the next child ends such a line with a line feed alone.
+const wholeEnd = "\x1f\n"
+
 // stored counts the bodies that are stored.
 func stored(t *testing.T, folder string) map[string]int {
 	t.Helper()
@@ -174,7 +178,7 @@ func stored(t *testing.T, folder string) map[string]int {
 	}
 	all := map[string]int{}
 	for line := range bytes.Lines(data) {
-		if body, whole := bytes.CutSuffix(line, []byte("\x1f\n")); whole {
+		if body, whole := bytes.CutSuffix(line, []byte(wholeEnd)); whole {
 			all[string(body)]++
 		}
 	}
@@ -193,7 +197,7 @@ func (c *storedChannel) Open(flume.Env) error { return nil }
 func (c *storedChannel) Put(_ context.Context, batch []flume.Event) error {
 	c.buf = c.buf[:0]
 	for _, e := range batch {
-		c.buf = append(append(c.buf, e.Body...), "\x1f\n"...)
+		c.buf = append(append(c.buf, e.Body...), wholeEnd...)
 	}
 	_, err := c.f.Write(c.buf)
 	return err

@@ -121,7 +121,7 @@ func (s FileSink) kill(t *testing.T) {
 	}
 	batches := 0
 	for line := range bytes.Lines(acked) {
-		if mark, whole := bytes.CutSuffix(line, []byte("\n")); whole && len(mark) > 0 {
+		if mark, whole := bytes.CutSuffix(line, []byte(wholeEnd)); whole {
 			batches++
 			_, more := s.batch("%s", mark)
 			bodies = append(bodies, more...)
@@ -165,6 +165,9 @@ func (s FileSink) child(t *testing.T, folder string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if _, err := f.WriteString("\n"); err != nil { // behind a mark that the kill has cut off
+		t.Fatal(err)
+	}
 	sink := s.New(t, folder)
 	if err := sink.Open(env(t)); err != nil {
 		fmt.Println(err)
@@ -183,7 +186,7 @@ func (s FileSink) child(t *testing.T, folder string) {
 			fmt.Println(err)
 			t.Fatal(err)
 		}
-		if _, err := f.WriteString(mark + "\n"); err != nil {
+		if _, err := f.WriteString(mark + wholeEnd); err != nil {
 			t.Fatal(err)
 		}
 		if n == 0 {
