@@ -1,11 +1,14 @@
 package broker
 
 import (
+	"context"
 	"encoding/binary"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"runtime"
+	"sync"
 	"testing"
 	"time"
 
@@ -48,7 +51,8 @@ func testCutCommit(t *testing.T, versions *kversion.Versions, cut string) {
 	defer b.Close()
 	addr := b.Addr()[0]
 	makeTopic(t, client(t, addr), "t", partitions, 1, map[string]string{"segment.bytes": "14"}) // the marker begins one
-	producer := client(t, addr, kgo.TransactionalID("id"), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.MaxVersions(versions))
+	var door patientDoor
+	producer := client(t, addr, kgo.TransactionalID("id"), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.MaxVersions(versions), kgo.Dialer(door.dial))
 	if err := producer.BeginTransaction(); err != nil {
 		t.Fatal(err)
 	}
@@ -72,6 +76,8 @@ func testCutCommit(t *testing.T, versions *kversion.Versions, cut string) {
 	case err := <-ended:
 		t.Fatalf("the commit ended with %v before the broker", err)
 	}
+	open := door.shut()
+	defer open()
 	if err := b.Close(); err == nil {
 		t.Error("the broker does not say why it ended")
 	}
@@ -79,6 +85,7 @@ func testCutCommit(t *testing.T, versions *kversion.Versions, cut string) {
 		t.Fatal(err)
 	}
 	start(t, Config{Dir: dir, Listen: addr})
+	open()
 	if err := <-ended; err != nil {
 		t.Errorf("the producer hears %v", err)
 	}
@@ -94,6 +101,23 @@ func testCutCommit(t *testing.T, versions *kversion.Versions, cut string) {
 	if got := committedValues(t, addr, partitions); len(got) != partitions {
 		t.Errorf("read %q", got)
 	}
+}
+
+// patientDoor makes connections while it is open; who comes while it is shut waits. A
+// connection that is refused, as a broker takes its time to start, would be the end of
+// the commit for kgo.
+type patientDoor struct{ mu sync.RWMutex }
+
+func (d *patientDoor) dial(ctx context.Context, network, addr string) (net.Conn, error) {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	return (&net.Dialer{}).DialContext(ctx, network, addr)
+}
+
+// shut shuts the door until what it returns is called.
+func (d *patientDoor) shut() (open func()) {
+	d.mu.Lock()
+	return sync.OnceFunc(d.mu.Unlock)
 }
 
 // commitInTransaction adds an offset of group g to the transaction.
