@@ -117,6 +117,11 @@ func (s *Spooldir) candidate(path, name string) (spoolFile, bool) {
 		return spoolFile{}, false
 	}
 	st, err := os.Stat(path) // a link is its file
+	if hidden(err) {
+		folder := filepath.Dir(path)
+		s.unread[folder] = true
+		s.tell("list", folder, "cannot look at %s: %v; tries again", path, reason(err))
+	}
 	if err != nil || !st.Mode().IsRegular() {
 		return spoolFile{}, false
 	}

@@ -60,7 +60,8 @@ type Taildir struct {
 	moved   chan struct{}   // has an element since changed became true
 
 	byPath  map[string]*tailFile
-	pending []*tailFile // to be read, in order
+	unseen  map[string]bool // folders, and files, of which the last look could not tell what is there
+	pending []*tailFile     // to be read, in order
 	window  fileWindow
 	open    int // files that are open
 
@@ -173,7 +174,7 @@ func (s *Taildir) Open(env flume.Env) error {
 	s.moved = make(chan struct{}, 1)
 	s.nextCare = time.Now().Add(time.Hour)
 	s.begin(env.Logf)
-	s.pending, s.groups, s.round = nil, nil, 0
+	s.pending, s.groups, s.round, s.unseen = nil, nil, 0, map[string]bool{}
 	s.wrote, s.wroteMarks, s.stored, s.storedMarks = nil, nil, nil, nil
 	if err := s.multi.compile(env.Logf); err != nil {
 		return err

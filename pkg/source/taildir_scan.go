@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/logpipe/logpipe/pkg/flume"
@@ -65,11 +66,19 @@ func newTailGroup(name, pattern string, headers map[string]string) (*tailGroup, 
 	return g, nil
 }
 
-// folders lists the folders of the group.
+// folders lists the folders of the group. One that was there is looked for by its name
+// too: the listing above it may fail for a while.
 func (g *tailGroup) folders() []string {
 	if !g.glob {
 		return []string{g.folder}
 	}
+	all := slices.AppendSeq(g.matches(), maps.Keys(g.listed))
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// matches lists the folders that the pattern leads to.
+func (g *tailGroup) matches() []string {
 	before, after, deep := strings.Cut(g.folder, string(filepath.Separator)+"**")
 	matches, _ := filepath.Glob(before)
 	if !deep {
@@ -85,8 +94,7 @@ func (g *tailGroup) folders() []string {
 			return nil // what cannot be read is left out
 		})
 	}
-	slices.Sort(all)
-	return slices.Compact(all)
+	return all
 }
 
 func onlyFolders(paths []string) []string {
@@ -100,22 +108,28 @@ func onlyFolders(paths []string) []string {
 // only where that may have changed.
 func (g *tailGroup) list(folder string, cache bool) ([]string, error) {
 	st, err := os.Stat(folder)
-	if err != nil {
+	if errors.Is(err, fs.ErrNotExist) {
 		delete(g.listed, folder)
 		return nil, err
 	}
 	// A change within the clock's grain of the last listing may have been missed.
-	if l := g.listed[folder]; cache && l != nil && l.modified.Equal(st.ModTime()) && l.at.Sub(l.modified) > 2*time.Second {
+	if l := g.listed[folder]; err == nil && cache && l != nil && l.modified.Equal(st.ModTime()) && l.at.Sub(l.modified) > 2*time.Second {
 		return l.names, nil
 	}
-	l := &tailFolder{modified: st.ModTime(), at: time.Now()}
+	l := &tailFolder{at: time.Now()}
+	g.listed[folder] = l
+	if err != nil {
+		return nil, err
+	}
 	entries, err := os.ReadDir(folder)
 	for _, e := range entries {
 		if !e.IsDir() && g.names.matchesName(e.Name()) {
 			l.names = append(l.names, e.Name())
 		}
 	}
-	g.listed[folder] = l
+	if err == nil { // else it is read again: permissions change without its time
+		l.modified = st.ModTime()
+	}
 	return l.names, err
 }
 
@@ -146,6 +160,7 @@ func (s *Taildir) scan(toEnd bool) {
 	s.watchFolders()
 	var found []foundFile
 	looked := map[string]bool{}
+	clear(s.unseen)
 	for _, g := range s.groups {
 		for _, folder := range g.folders() {
 			found = s.find(found, g, folder, s.cache)
@@ -153,6 +168,7 @@ func (s *Taildir) scan(toEnd bool) {
 		}
 	}
 	s.retain("list", func(folder string) bool { return looked[folder] })
+	s.clarify()
 	s.merge(found, toEnd)
 	s.lose(func(f *tailFile) bool { return f.round != s.round })
 	s.watchFolders() // those that are new
@@ -166,6 +182,7 @@ func (s *Taildir) watchFolders() { s.watched = s.folders.Watch(s.allFolders()) }
 func (s *Taildir) relist(changed map[string]bool) {
 	var found []foundFile
 	looked := map[string]bool{}
+	maps.DeleteFunc(s.unseen, func(path string, _ bool) bool { return changed[path] || changed[filepath.Dir(path)] })
 	for _, g := range s.groups {
 		for _, folder := range s.allFolders() {
 			if g.listed[folder] != nil && changed[folder] {
@@ -177,6 +194,7 @@ func (s *Taildir) relist(changed map[string]bool) {
 			}
 		}
 	}
+	s.clarify()
 	s.merge(found, false)
 	there := make(map[tail.FileID]bool, len(found))
 	for _, f := range found {
@@ -188,19 +206,25 @@ func (s *Taildir) relist(changed map[string]bool) {
 // find adds the files of a folder that match.
 func (s *Taildir) find(found []foundFile, g *tailGroup, folder string, cache bool) []foundFile {
 	names, err := g.list(folder, cache)
-	if err != nil {
-		say := s.tell
-		if errors.Is(err, fs.ErrNotExist) {
-			say = s.mention // as a folder of another host of the same file
-		}
-		say("list", folder, "cannot list %s: %v; waits for it", folder, reason(err))
-		s.folders.Forget(folder)
-	} else {
+	switch {
+	case errors.Is(err, fs.ErrNotExist): // as a folder of another host of the same file
+		s.mention("list", folder, "cannot list %s: %v; waits for it", folder, reason(err))
+	case err != nil:
+		s.tell("list", folder, "cannot list %s: %v; waits for it", folder, reason(err))
+		s.unseen[folder] = true
+	default:
 		s.over("list", folder)
+	}
+	if err != nil {
+		s.folders.Forget(folder)
 	}
 	for _, name := range names {
 		path := filepath.Join(folder, name)
 		st, err := os.Stat(path)
+		if hidden(err) {
+			s.tell("look at", folder, "cannot look at %s: %v; tries again", path, reason(err))
+			s.unseen[path] = true
+		}
 		if err != nil || !st.Mode().IsRegular() {
 			continue
 		}
@@ -209,6 +233,21 @@ func (s *Taildir) find(found []foundFile, g *tailGroup, folder string, cache boo
 		}
 	}
 	return found
+}
+
+// clarify ends the troubles with files that can be looked at again.
+func (s *Taildir) clarify() {
+	some := make(map[string]bool, len(s.unseen))
+	for path := range s.unseen {
+		some[filepath.Dir(path)] = true
+	}
+	s.retain("look at", func(folder string) bool { return some[folder] })
+}
+
+// hidden tells of a look at a file whether it failed without saying that the file is
+// gone. A link in a circle leads nowhere.
+func hidden(err error) bool {
+	return err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR) && !errors.Is(err, syscall.ELOOP)
 }
 
 // merge takes note of what was found: older files first.
@@ -231,6 +270,8 @@ func (s *Taildir) merge(found []foundFile, toEnd bool) {
 		s.byPath[f.path] = f
 		if n.st.Size() != f.pos+f.bare || f.f == nil && !f.unchanged(n.st) {
 			s.enqueue(f)
+		} else {
+			s.over("open", f.path) // for which there is no reason
 		}
 	}
 }
@@ -276,6 +317,12 @@ func (s *Taildir) lose(lost func(*tailFile) bool) {
 	var closed []*tailFile
 	for _, f := range s.files {
 		if f.gone || !lost(f) {
+			continue
+		}
+		if s.unseen[f.path] || s.unseen[filepath.Dir(f.path)] { // nothing says that it is gone
+			if f.f != nil {
+				s.enqueue(f)
+			}
 			continue
 		}
 		f.gone = true
