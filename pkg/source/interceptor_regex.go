@@ -147,7 +147,8 @@ func (i *regexExtractor) serializers(most int) (groups []groupHeader, problems [
 	}
 	names := strings.Fields(i.list)
 	if len(names) > most && i.pattern != "" {
-		report("serializers", "put a part of the pattern in brackets for each", "%d serializers, but the pattern has %s", len(names), plural(most, "group"))
+		problems = append(problems, flume.Problem{Property: "serializers", Fix: "put a part of the pattern in brackets for each", Harmless: true,
+			Message: fmt.Sprintf("%d serializers, but the pattern has %s: the others set nothing", len(names), plural(most, "group"))})
 	}
 	for _, name := range names {
 		g := groupHeader{header: i.settings[name+".name"]}
@@ -163,11 +164,8 @@ func (i *regexExtractor) serializers(most int) (groups []groupHeader, problems [
 		case class == millisOfTime:
 			pattern := i.settings[name+".pattern"]
 			g.form = pattern
-			strftime, err := timestamp.FromJava(pattern)
-			if err == nil {
-				g.layout, err = timestamp.NewLayout(strftime)
-			}
-			if err != nil || pattern == "" {
+			var err error
+			if g.layout, err = timestamp.NewJavaLayout(pattern); err != nil || pattern == "" {
 				report("serializers."+name+".pattern", "write one such as yyyy-MM-dd HH:mm:ss", "serializer %s: want the pattern of a time, not %q", name, pattern)
 			}
 		default:
@@ -182,7 +180,9 @@ func (i *regexExtractor) Open(env flume.Env) (err error) {
 	i.logf = env.Logf
 	if i.re, err = newPattern(i.pattern); err == nil {
 		i.re.telling(env.Logf, "the event gets no headers")
-		i.groups, _ = i.serializers(i.re.re.NumSubexp())
+		groups := i.re.re.NumSubexp()
+		i.groups, _ = i.serializers(groups)
+		i.groups = i.groups[:min(len(i.groups), groups)]
 	}
 	return err
 }

@@ -65,6 +65,8 @@ func TestInterceptorTable(t *testing.T) {
 			[]string{"xyz\r", "a=old|axyz"}, "xyz\r{rest=xyz} axyz{a=a}{rest=xyz}"},
 		{"extract a time", newRegexExtractor, []string{`regex=^(\S+ \S+ \S+)`, "serializers=s1", "serializers.s1.name=timestamp", millis, "serializers.s1.pattern=yyyy-MM-dd HH:mm:ss Z"},
 			[]string{"2012-10-16 12:34:56 +0000 x", "2012-10-16 noon today"}, "2012-10-16 12:34:56 +0000 x{timestamp=1350390896000} 2012-10-16 noon today"},
+		{"extract a time of short numbers", newRegexExtractor, []string{`regex=^(.*)`, "serializers=s1", "serializers.s1.name=timestamp", millis, "serializers.s1.pattern=yyyy-M-d kk:m:s.S z"},
+			[]string{"2012-10-16 24:3:6.5 UTC"}, "2012-10-16 24:3:6.5 UTC{timestamp=1350345786500}"},
 		{"replace", newSearchReplace, []string{`searchPattern=^[A-Za-z0-9_]+ `, "replaceString="}, []string{"word the rest of word it"}, "the rest of word it"},
 		{"replace with groups", newSearchReplace, []string{`searchPattern=(\w+)@(?<host>\w+)`, `replaceString=${host}\$$1`}, []string{"a@b, c@d"}, "b$a, d$c"},
 		{"replace, no more groups", newSearchReplace, []string{`searchPattern=(x)`, `replaceString=$12`}, []string{"axb"}, "ax2b"},
@@ -108,6 +110,22 @@ func TestInterceptorMistakes(t *testing.T) {
 		if len(problems) != 1 || !strings.Contains(problems[0].Message, test.want) {
 			t.Errorf("%v: %v, want %s", test.settings, problems, test.want)
 		}
+	}
+}
+
+// Flume starts with more serializers than groups: what has none sets no header.
+func TestExtractorWithoutGroup(t *testing.T) {
+	i := configure(t, newRegexExtractor, `regex=^(\d)`, "serializers=s1 s2", "serializers.s1.name=a", "serializers.s2.name=b")
+	problems := i.(flume.Checker).Check()
+	if len(problems) != 1 || !problems[0].Harmless {
+		t.Errorf("%v, want one that is harmless", problems)
+	}
+	if err := i.Open(flume.Env{Logf: t.Logf}); err != nil {
+		t.Fatal(err)
+	}
+	events := i.Intercept([]flume.Event{{Body: []byte("7x")}})
+	if got := fmt.Sprint(events[0].Headers); got != "[{a 7}]" {
+		t.Errorf("headers %s, want a alone", got)
 	}
 }
 

@@ -104,11 +104,7 @@ func (f *syslogFormat) split(line []byte) (m syslogMessage, ok bool) {
 
 // javaDateReader reads times of a pattern of Java's SimpleDateFormat.
 func javaDateReader(pattern string) (func(string) (int64, bool), error) {
-	text, err := times.FromJava(pattern)
-	if err != nil {
-		return nil, err
-	}
-	layout, err := times.NewLayout(text)
+	layout, err := times.NewJavaLayout(pattern)
 	if err != nil {
 		return nil, err
 	}

@@ -28,3 +28,45 @@ func TestFromJava(t *testing.T) {
 		}
 	}
 }
+
+// Patterns as Joda-Time reads them: the results are its own.
+func TestNewJavaLayout(t *testing.T) {
+	tests := []struct {
+		pattern, text string
+		want          int64 // ms; -1 = no time
+	}{
+		{"yyyy-MM-dd HH:mm:ss.S", "2020-09-06 18:11:14.1", 1599415874100},
+		{"yyyy-MM-dd HH:mm:ss,SS", "2020-09-06 18:11:14,12", 1599415874120},
+		{"yyyy-MM-dd HH:mm:ss.SSS", "2020-09-06 18:11:14.123", 1599415874123},
+		{"yyyy-M-d H:m:s", "2016-10-11 7:8:5", 1476169685000},
+		{"yyyy-MM-dd HH:mm:ss", "2016-10-11 7:8:5", 1476169685000},
+		{"yyyyMMddHHmmss", "20161011070805", 1476169685000},
+		{"kk:mm", "24:05", 300_000},
+		{"kk:mm", "5:34", 20_040_000},
+		{"kk:mm", "0:34", -1},
+		{"K:mm a", "0:36 AM", 2_160_000},
+		{"K:mm a", "0:36 PM", 45_360_000},
+		{"K:mm a", "12:36 PM", -1},
+		{"yyyy-MM-dd HH:mm:ss z", "1991-05-19 16:45:03 PST", 674_696_703_000},
+		{"yyyy-MM-dd HH:mm:ss z", "1991-05-19 16:45:03 EDT", 674_685_903_000},
+		{"yyyy-MM-dd HH:mm:ss z", "1991-05-19 16:45:03 UTC", 674_671_503_000},
+		{"yyyy-MM-dd HH:mm:ss z", "1991-05-19 16:45:03 XST", -1},
+		{"s", "7", 7000},
+	}
+	for _, test := range tests {
+		l, err := NewJavaLayout(test.pattern)
+		if err != nil {
+			t.Errorf("%s: %v", test.pattern, err)
+			continue
+		}
+		ns, ok := l.Parse([]byte(test.text), time.UTC)
+		if ms := ns / 1e6; ok && ms != test.want || ok != (test.want >= 0) {
+			t.Errorf("%s: %s = %d %v, want %d", test.pattern, test.text, ms, ok, test.want)
+		}
+	}
+	for _, bad := range []string{"G yyyy", "'open", "ww"} {
+		if _, err := NewJavaLayout(bad); err == nil {
+			t.Errorf("%s is taken", bad)
+		}
+	}
+}

@@ -1,6 +1,9 @@
 package timestamp
 
-import "time"
+import (
+	"sync"
+	"time"
+)
 
 // reading is the state of a strftime pattern that is being read.
 type reading struct {
@@ -9,7 +12,8 @@ type reading struct {
 	twelve  bool
 	yearDay int
 	epoch   int64
-	counted bool // epoch was read
+	counted bool           // epoch was read
+	loc     *time.Location // that was named; nil = none was
 }
 
 func (l *Layout) parseParts(b []byte, loc *time.Location) (ns int64, ok bool) {
@@ -62,6 +66,9 @@ func (r *reading) result(loc *time.Location) (ns int64, ok bool) {
 	if !validDate(r.year, r.month, r.day) {
 		return 0, false
 	}
+	if r.loc != nil {
+		loc = r.loc
+	}
 	return r.unix(loc)
 }
 
@@ -92,6 +99,19 @@ func (r *reading) read(d byte, b []byte) int {
 		return r.digits(b, &r.minute, 2, 2, 0, 59)
 	case 'S':
 		return r.digits(b, &r.second, 2, 2, 0, 59)
+	case javaHour24:
+		return r.hour24(b)
+	case javaHour11:
+		r.twelve = true
+		n := r.digits(b, &r.hour, 1, 2, 0, 11)
+		if r.hour == 0 {
+			r.hour = 12
+		}
+		return n
+	case javaMinute:
+		return r.digits(b, &r.minute, 1, 2, 0, 59)
+	case javaSecond:
+		return r.digits(b, &r.second, 1, 2, 0, 59)
 	case 'L', 'f', 'N':
 		r.nano = 0
 		if n := r.fraction(b, 0); n > 0 {
@@ -138,8 +158,49 @@ func (r *reading) readWord(d byte, b []byte) int {
 		r.epoch, r.counted = n, true
 		return i
 	}
+	if d == javaZone {
+		if n := r.american(b); n > 0 {
+			return n
+		}
+	}
 	return r.readZone(b)
 }
+
+// hour24 reads an hour of 1 to 24.
+func (r *reading) hour24(b []byte) int {
+	n := r.digits(b, &r.hour, 1, 2, 1, 24)
+	r.hour %= 24
+	return n
+}
+
+// american reads the names of zones that Java knows besides UTC and GMT, and that
+// mean one thing to it: EST, EDT and the like are the clock of New York, whichever
+// of the two it shows at that time.
+func (r *reading) american(b []byte) int {
+	if len(b) < 3 || b[2] != 'T' || b[1] != 'S' && b[1] != 'D' {
+		return -1
+	}
+	zone := americanZones()[b[0]]
+	if zone == nil {
+		return -1
+	}
+	r.loc = zone
+	return 3
+}
+
+// americanZones are the zones by the first letters of their short names.
+var americanZones = sync.OnceValue(func() map[byte]*time.Location {
+	zones := map[byte]*time.Location{}
+	for i, name := range []string{"New_York", "Chicago", "Denver", "Los_Angeles"} {
+		letter := "ECMP"[i]
+		zone, err := time.LoadLocation("America/" + name)
+		if err != nil { // a system without its own list, and a binary without Go's
+			zone = time.FixedZone(string(letter)+"ST", -(5+i)*hour)
+		}
+		zones[letter] = zone
+	}
+	return zones
+})
 
 // readZone takes Z, UTC, GMT or an offset. Other names of zones are ambiguous.
 func (r *reading) readZone(b []byte) int {
