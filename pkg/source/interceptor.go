@@ -54,7 +54,7 @@ type arrival struct {
 
 func newTimestamp(p *flume.Properties) Interceptor {
 	i := &arrival{}
-	p.String(&i.header, "headerName", "timestamp", "the header to set").Formerly("header")
+	p.String(&i.header, "headerName", "timestamp", "the header to set")
 	p.Bool(&i.keep, "preserveExisting", false, "leave a header that is there")
 	return i
 }

@@ -129,6 +129,18 @@ func TestExtractorWithoutGroup(t *testing.T) {
 	}
 }
 
+// Flume's timestamp interceptor knows headerName alone: a file with another word
+// has its times in timestamp.
+func TestTimestampHeaderName(t *testing.T) {
+	var p flume.Properties
+	newTimestamp(&p)
+	for name, want := range map[string]bool{"headerName": true, "header": false} {
+		if q, _ := p.Lookup(name); (q != nil) != want {
+			t.Errorf("property %s: %v, want %v", name, q != nil, want)
+		}
+	}
+}
+
 // Patterns are Java's: what Go's have not, and what they mean otherwise.
 func TestJavaPatterns(t *testing.T) {
 	tests := []struct {
