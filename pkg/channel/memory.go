@@ -42,7 +42,7 @@ func NewMemory(p *flume.Properties) flume.Channel {
 	p.Int(&m.capacity, "capacity", 100, 1, "most events inside").In("events")
 	p.Int(&m.batch, "transactionCapacity", 100, 1, "most events that one put or take may move").In("events")
 	p.Duration(&m.keepAlive, "keep-alive", 3*time.Second, time.Second, "how long a put waits for space")
-	p.Int(&m.byteCapacity, "byteCapacity", 0, 0, "most bytes of all bodies; 0 = no limit").In("bytes")
+	p.Int(&m.byteCapacity, "byteCapacity", 0, 0, "most bytes of all bodies; 0 = no limit").In("bytes").OrNever()
 	p.Int(&m.byteReserve, "byteCapacityBufferPercentage", 20, 0, "share of byteCapacity kept for headers").In("percent")
 	return m
 }

@@ -63,7 +63,7 @@ func NewSpillable(p *flume.Properties) flume.Channel {
 	p.Int(&s.overflowCapacity, "overflowCapacity", 100_000_000, 0, "most events on disk; 0 = none").In("events")
 	p.Duration(&s.timeout, "overflowTimeout", 3*time.Second, time.Second, "how long a put waits for room in memory before it goes to disk")
 	p.Int(&s.threshold, "overflowDeactivationThreshold", 5, 0, "share of memory that has to be free before it is used again").In("percent")
-	p.Int(&s.memory.byteCapacity, "byteCapacity", 0, 0, "most bytes of all bodies in memory; 0 = no limit").In("bytes")
+	p.Int(&s.memory.byteCapacity, "byteCapacity", 0, 0, "most bytes of all bodies in memory; 0 = no limit").In("bytes").OrNever()
 	p.Int(&s.memory.byteReserve, "byteCapacityBufferPercentage", 20, 0, "share of byteCapacity kept for headers").In("percent")
 	p.Int(&s.ignoredSize, "avgEventSize", 500, 1, "size of an event").In("bytes").Without("bytes are counted, not estimated")
 	s.overflow = file.NewOverflow(p)

@@ -19,6 +19,7 @@ type Property struct {
 	Family   bool     // Name ends in a dot and stands for every name below it
 	Ignored  string   // why the property is read but has no effect; "" = it has
 	Empty    bool     // a file may set it to nothing, and mean that
+	Never    bool     // 0 turns it off, and so does any number below
 	isSet    bool
 }
 
@@ -27,6 +28,10 @@ func (p *Property) Require() *Property { p.Required = true; return p }
 
 // MayBeEmpty says that an empty value is meant as it is.
 func (p *Property) MayBeEmpty() *Property { p.Empty = true; return p }
+
+// OrNever says that 0 turns off what a number limits, and that one below it does,
+// too: Flume only asks whether it is above 0, and files say -1.
+func (p *Property) OrNever() *Property { p.Never = true; return p }
 
 // In names the unit of a number.
 func (p *Property) In(unit string) *Property { p.Unit = unit; return p }
@@ -46,7 +51,7 @@ func (p *Property) Assign(name, text string) error {
 	if p.Family {
 		text = strings.TrimPrefix(name, p.Name) + "=" + text
 	}
-	if err := p.Value.Set(text); err != nil {
+	if err := p.Value.Set(p.meant(text)); err != nil {
 		if p.Unit != "" {
 			return fmt.Errorf("%w (in %s)", err, p.Unit)
 		}
@@ -56,10 +61,18 @@ func (p *Property) Assign(name, text string) error {
 	return nil
 }
 
+// meant is the text that the property takes for text.
+func (p *Property) meant(text string) string {
+	if n, err := strconv.ParseInt(text, 10, 64); err == nil && n < 0 && p.Never {
+		return "0"
+	}
+	return text
+}
+
 // Accepts reports whether a text could be assigned. The property stays as it is.
 func (p *Property) Accepts(text string) bool {
 	before := p.Value.String()
-	if p.Family || p.Value.Set(text) != nil {
+	if p.Family || p.Value.Set(p.meant(text)) != nil {
 		return false
 	}
 	return p.Value.Set(before) == nil

@@ -51,7 +51,7 @@ func (s *rpc) describe(p *flume.Properties) {
 	p.Duration(&s.cfg.Connect, "connect-timeout", rpcTimeout, time.Millisecond, "longest wait for a connection and for its first answer")
 	p.Duration(&s.cfg.Request, "request-timeout", rpcTimeout, time.Millisecond, "longest wait for an answer")
 	p.Duration(&s.reset, "reset-connection-interval", 0, time.Second, "age at which a connection is made anew; 0 = never").
-		Formerly("connection-reset-interval")
+		Formerly("connection-reset-interval").OrNever()
 	p.Int(&s.lanes, "connections", 1, 1, "how many batches are sent at once; with more than 1 they may arrive in another order")
 	s.tls.Describe(p)
 }

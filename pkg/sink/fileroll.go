@@ -72,7 +72,7 @@ const (
 func NewFileRoll(p *flume.Properties) Sink {
 	s := &FileRoll{newFile: createFile}
 	p.String(&s.directory, "sink.directory", "", "the folder, which has to be there").Require()
-	p.Duration(&s.interval, "sink.rollInterval", 30*time.Second, time.Second, "how long a file is written; 0 = for ever")
+	p.Duration(&s.interval, "sink.rollInterval", 30*time.Second, time.Second, "how long a file is written; 0 = for ever").OrNever()
 	p.Choice(&s.manager, "sink.pathManager", managerDefault, []string{managerDefault, managerRollTime},
 		"how files are named: by the time of the start in ms and a number, or by the time of their beginning and a number")
 	p.String(&s.prefix, "sink.pathManager.prefix", "", "what names begin with")

@@ -26,7 +26,7 @@ func NewStress(p *flume.Properties) Source {
 	p.Int(&s.most, "maxTotalEvents", -1, -1, "where to stop; -1 = never").In("events")
 	p.Int(&s.success, "maxSuccessfulEvents", -1, -1, "where to stop; -1 = never. Sources here wait for space, so that all events succeed").In("events")
 	p.Int(&s.batch, "batchSize", 1, 1, "events in one transaction").In("events")
-	p.Int(&s.perSecond, "maxEventsPerSecond", 0, 0, "0 = as many as the channels take").In("events")
+	p.Int(&s.perSecond, "maxEventsPerSecond", 0, 0, "0 = as many as the channels take").In("events").OrNever()
 	return s
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -83,7 +84,7 @@ func NewTaildir(p *flume.Properties) Source {
 	p.Duration(&s.idle, "idleTimeout", 2*time.Minute, time.Millisecond, "a file without news is closed after this time")
 	p.Duration(&s.writeEvery, "writePosInterval", 3*time.Second, time.Millisecond, "how often positionFile is written; in the first such time more often")
 	p.Int(&s.batch, "batchSize", 100, 1, "most events in one transaction").In("events")
-	p.Int(&s.maxBatches, "maxBatchCount", int(^uint(0)>>1), 1, "most batches of one file before the next file's turn").In("batches")
+	p.Int(&s.maxBatches, "maxBatchCount", math.MaxInt, 0, "most batches of one file before the next file's turn; 0 = any").In("batches").OrNever()
 	p.Duration(&s.sleepStep, "backoffSleepIncrement", time.Second, time.Millisecond,
 		"where the system does not tell of changes: the pause after the first look without news; each further one adds as much")
 	p.Duration(&s.maxSleep, "maxBackoffSleep", 5*time.Second, time.Millisecond, "longest pause; also how often all files are looked at")
@@ -169,6 +170,9 @@ func (s *Taildir) Survey() []flume.Problem {
 // is waited for.
 func (s *Taildir) Open(env flume.Env) error {
 	s.env, s.counters = env, newCounters(env)
+	if s.maxBatches == 0 {
+		s.maxBatches = math.MaxInt
+	}
 	s.truncated = env.Counter("FileTruncatedCount")
 	s.files, s.byPath = map[tail.FileID]*tailFile{}, map[string]*tailFile{}
 	s.moved = make(chan struct{}, 1)

@@ -89,7 +89,7 @@ func TestTaildir(t *testing.T) {
 	x := newTailTest(t)
 	x.add("a.log", "one\ntwo\r\n\nhalf")
 	x.add("a.txt", "not this\n")
-	r := start(t, x.source(`.*\.log`, "byteOffsetHeader=true", "fileHeader=true", "headers.g.dc=east", "headers.other.x=y"))
+	r := start(t, x.source(`.*\.log`, "byteOffsetHeader=true", "fileHeader=true", "headers.g.dc=east", "headers.other.x=y", "maxBatchCount=-1"))
 	tx, err := r.channel.Take(t.Context(), 3)
 	x.must(err)
 	var got []string

@@ -79,15 +79,15 @@ func (s *settings) describeFiles(p *flume.Properties) {
 }
 
 func (s *settings) describeRolling(p *flume.Properties) {
-	p.Duration(&s.rollInterval, "hdfs.rollInterval", 30*time.Second, time.Second, "how long a file is written; 0 = by the other rules alone")
-	p.Int(&s.rollSize, "hdfs.rollSize", 1024, 0, "how many bytes of bodies a file takes; 0 = any").In("bytes")
-	p.Int(&s.rollCount, "hdfs.rollCount", 10, 0, "how many events a file takes; 0 = any").In("events")
-	p.Duration(&s.idleTimeout, "hdfs.idleTimeout", 0, time.Second, "how long a file waits for the next event; 0 = for ever")
+	p.Duration(&s.rollInterval, "hdfs.rollInterval", 30*time.Second, time.Second, "how long a file is written; 0 = by the other rules alone").OrNever()
+	p.Int(&s.rollSize, "hdfs.rollSize", 1024, 0, "how many bytes of bodies a file takes; 0 = any").In("bytes").OrNever()
+	p.Int(&s.rollCount, "hdfs.rollCount", 10, 0, "how many events a file takes; 0 = any").In("events").OrNever()
+	p.Duration(&s.idleTimeout, "hdfs.idleTimeout", 0, time.Second, "how long a file waits for the next event; 0 = for ever").OrNever()
 	p.Int(&s.batch, "hdfs.batchSize", 100, 1, "most events in one transaction").In("events")
 	p.Int(&s.maxOpen, "hdfs.maxOpenFiles", 5000, 1, "with more, the file is closed that was not used for longest").In("files")
 	p.Duration(&s.callTimeout, "hdfs.callTimeout", 30*time.Second, time.Millisecond, "how long a call of the file system may take; 0 = for ever")
-	p.Int(&s.closeTries, "hdfs.closeTries", math.MaxInt32, 0, "how often closing and renaming are tried; 0 = until they succeed")
-	p.Duration(&s.retryInterval, "hdfs.retryInterval", 180*time.Second, time.Second, "how long a failed close waits for the next try; 0 = one try")
+	p.Int(&s.closeTries, "hdfs.closeTries", math.MaxInt32, 0, "how often closing and renaming are tried; 0 = until they succeed").OrNever()
+	p.Duration(&s.retryInterval, "hdfs.retryInterval", 180*time.Second, time.Second, "how long a failed close waits for the next try; 0 = one try").OrNever()
 }
 
 func (s *settings) describeTimes(p *flume.Properties) {
