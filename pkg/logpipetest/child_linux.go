@@ -1,11 +1,14 @@
 package logpipetest
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"os/user"
 	"strconv"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // endWithParent lets the kernel end the process when this one has ended, however
@@ -39,3 +42,18 @@ func withoutRoot(cmd *exec.Cmd, name, folder string) error {
 	cmd.Dir = folder
 	return os.Chown(folder, uid, gid)
 }
+
+// pause stops a child and returns when none of its threads runs any more.
+func pause(p *os.Process) error {
+	err := p.Signal(syscall.SIGSTOP)
+	if err != nil {
+		return err
+	}
+	for err = unix.EINTR; errors.Is(err, unix.EINTR); {
+		err = unix.Waitid(unix.P_PID, p.Pid, nil, unix.WSTOPPED, nil)
+	}
+	return os.NewSyscallError("waitid", err)
+}
+
+// goOn lets a child go on that was stopped.
+func goOn(p *os.Process) error { return p.Signal(syscall.SIGCONT) }

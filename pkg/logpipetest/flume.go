@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // FlumeVersion is the version of Apache Flume that tests run.
@@ -124,6 +125,28 @@ func (f *FlumeTools) Start(t testing.TB, conf, ready string) *FlumeAgent {
 		t.Fatal(err)
 	}
 	return a
+}
+
+// KillWhen ends the agent at once when something is so. It stands still while that
+// is looked at.
+func (a *FlumeAgent) KillWhen(t testing.TB, is func() bool) {
+	t.Helper()
+	p := a.server.cmd.Process
+	for end := time.Now().Add(startLimit); ; time.Sleep(10 * time.Millisecond) {
+		if err := pause(p); err != nil {
+			t.Fatalf("stop Flume for a look: %v", err)
+		}
+		if is() {
+			a.Kill(t)
+			return
+		}
+		if err := goOn(p); err != nil {
+			t.Fatalf("let Flume go on: %v", err)
+		}
+		if time.Now().After(end) {
+			t.Fatalf("Flume is not so within %v that it can be killed", startLimit)
+		}
+	}
 }
 
 // Kill ends the agent at once.
