@@ -88,9 +88,16 @@ func newBroker(app *cli.App) *cobra.Command {
 	return cmd
 }
 
+// startBroker starts a broker that Close ends. Where the process is left meanwhile, its
+// temporary folder goes.
+func startBroker(ctx context.Context, app *cli.App, cfg broker.Config) (*broker.Broker, error) {
+	cfg.Temporary = func(remove func()) { app.AtLeave(remove) }
+	return broker.Start(context.WithoutCancel(ctx), cfg)
+}
+
 // serve runs a broker until ctx ends.
 func serve(ctx context.Context, app *cli.App, cfg broker.Config) error {
-	b, err := broker.Start(context.WithoutCancel(ctx), cfg)
+	b, err := startBroker(ctx, app, cfg)
 	if err != nil {
 		return err
 	}
@@ -113,7 +120,7 @@ func serve(ctx context.Context, app *cli.App, cfg broker.Config) error {
 // serveCommand runs a command with a broker of its own and ends with its exit
 // code.
 func serveCommand(ctx context.Context, app *cli.App, cfg broker.Config, args []string) error {
-	b, err := broker.Start(context.WithoutCancel(ctx), cfg)
+	b, err := startBroker(ctx, app, cfg)
 	if err != nil {
 		return err
 	}

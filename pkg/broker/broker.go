@@ -49,6 +49,10 @@ type Config struct {
 	TLS       *tls.Config   // with the certificate to show; nil = plaintext
 	Control   bool          // let other processes of this user stop and start nodes, by Control
 	Logger    *slog.Logger  // what the broker does, at debug level; nil = nowhere
+
+	// Temporary is told how to remove the temporary folder as soon as there is one, for
+	// a process that ends before Start has returned; may be nil.
+	Temporary func(remove func())
 }
 
 // Broker is a running broker.
@@ -99,6 +103,9 @@ func Start(ctx context.Context, cfg Config) (*Broker, error) {
 	}
 	if err := b.openDir(cfg.Dir); err != nil {
 		return nil, err
+	}
+	if b.temp && cfg.Temporary != nil {
+		cfg.Temporary(b.removeTemp)
 	}
 	if err := b.serve(cfg, host, ports); err != nil {
 		return nil, errors.Join(err, b.closeDir())

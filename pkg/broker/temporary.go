@@ -63,9 +63,13 @@ func (b *Broker) Abandon() {
 	if b.control != nil {
 		b.control.Close()
 	}
-	if !b.temp {
-		return
+	if b.temp {
+		b.removeTemp()
 	}
+}
+
+// removeTemp removes the temporary folder, whoever uses it.
+func (b *Broker) removeTemp() {
 	// A segment that is written meanwhile makes it fail.
 	for range 3 {
 		if err := os.RemoveAll(b.dir); err == nil || errors.Is(err, os.ErrPermission) {

@@ -72,6 +72,37 @@ func names(t *testing.T, dir string) (list []string) {
 	return list
 }
 
+// TestTemporaryWhileStarting holds that the folder of a broker can be removed before
+// it has started, and that a folder that was named cannot.
+func TestTemporaryWhileStarting(t *testing.T) {
+	temp := t.TempDir()
+	t.Setenv("TMPDIR", temp)
+	told := 0
+	cfg := Config{Listen: "127.0.0.1:0", Temporary: func(remove func()) {
+		told++
+		if left := names(t, temp); len(left) != 1 {
+			t.Errorf("there is %v", left)
+		}
+		remove()
+		if left := names(t, temp); len(left) > 0 {
+			t.Errorf("left: %v", left)
+		}
+	}}
+	for _, dir := range []string{"", t.TempDir()} {
+		cfg.Dir = dir
+		b, err := Start(t.Context(), cfg)
+		if err == nil { // it may make what it needs anew
+			err = b.Close()
+		}
+		if dir != "" && err != nil {
+			t.Error(err)
+		}
+		if left := names(t, temp); len(left) > 0 || told != 1 {
+			t.Errorf("left: %v, told %d times", left, told)
+		}
+	}
+}
+
 // TestAbandonKeeps holds that a folder that was named stays.
 func TestAbandonKeeps(t *testing.T) {
 	dir := t.TempDir()
