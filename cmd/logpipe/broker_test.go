@@ -156,13 +156,17 @@ func TestTimeout(t *testing.T) {
 	if _, err := exec.LookPath("timeout"); err != nil {
 		t.Skip("no timeout here")
 	}
+	const patience = 500 * time.Millisecond
 	for range 5 {
-		cmd := start(t, "timeout", "0.5", "logpipe", "broker", "--listen", "127.0.0.1:0")
+		begun := time.Now()
+		cmd := start(t, "timeout", fmt.Sprint(patience.Seconds()), "logpipe", "broker", "--listen", "127.0.0.1:0")
 		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 		temp := t.TempDir()
 		cmd.Env = append(cmd.Env, "TMPDIR="+temp)
 		got := finish(t, cmd, "")
-		if got.code != 124 || strings.Contains(got.err, "left at once") {
+		// Where more time went by, a busy machine may have made two signals of them.
+		together := time.Since(begun) < patience+patience/2
+		if got.code != 124 || together && strings.Contains(got.err, "left at once") {
 			t.Errorf("exit code %d, %s", got.code, got.err)
 		}
 		if left, _ := filepath.Glob(filepath.Join(temp, "*")); len(left) > 0 {
