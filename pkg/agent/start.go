@@ -248,7 +248,10 @@ func (r *running) openSource(s *liveSource, retry bool) error {
 	if s.failure == nil || !retry {
 		return s.failure
 	}
-	for end := time.Now().Add(portPatience); errors.Is(s.failure, syscall.EADDRINUSE) && time.Now().Before(end) && flume.Pause(r.hard, portPause); {
+	for range portTries {
+		if !errors.Is(s.failure, syscall.EADDRINUSE) || !flume.Pause(r.hard, portPause) {
+			break
+		}
 		s.failure = s.tryOpen()
 	}
 	if s.failure != nil {
@@ -257,12 +260,13 @@ func (r *running) openSource(s *liveSource, retry bool) error {
 	return nil
 }
 
-// How long a source waits for its port, and between two tries: a listener outlives
-// its close for a moment, in a program that is being started (between fork and exec),
-// and on kernels where the thread that polls may hold the last reference.
+// How often a source tries to have its port, and how long it waits between two tries: a
+// listener outlives its close for a moment, in a program that is being started (between
+// fork and exec), and on kernels where the thread that polls may hold the last reference.
+// They are counted, for a time passes also while this process is stopped.
 const (
-	portPatience = 500 * time.Millisecond
-	portPause    = 10 * time.Millisecond
+	portTries = 50
+	portPause = 10 * time.Millisecond
 )
 
 // tryOpen opens a source with its interceptors.

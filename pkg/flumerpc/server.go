@@ -65,9 +65,9 @@ func (s *Server) Serve(ctx, hard context.Context, l net.Listener) error {
 		s.slots = make(chan struct{}, s.Threads)
 	}
 	hangUp := func() {
-		l.Close()
 		s.mu.Lock()
 		defer s.mu.Unlock()
+		l.Close() // under the lock, for a second Close does not wait for the first
 		s.over = true
 		for w := range s.wires {
 			w.hangUp()

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/logpipe/logpipe/pkg/flume"
+	"github.com/logpipe/logpipe/pkg/logpipetest"
 )
 
 // TestBothEnds sends through every protocol and stream.
@@ -376,5 +377,15 @@ func TestClientErrors(t *testing.T) {
 	s := serve(t, &service{Server: &Server{Deflate: true}})
 	if err := s.client(t, Config{}).Append(t.Context(), batch("a")); err == nil || !strings.Contains(err.Error(), "without an answer") {
 		t.Error(err)
+	}
+}
+
+// Where the server has ended, its port is free for the next one.
+func TestServerEndsWithoutItsPort(t *testing.T) {
+	l := logpipetest.NewSlowListener(100 * time.Millisecond)
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	if err := new(Server).Serve(ctx, t.Context(), l); err != nil || !l.Free.Load() {
+		t.Errorf("%v; the port is free: %t", err, l.Free.Load())
 	}
 }

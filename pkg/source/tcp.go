@@ -72,8 +72,11 @@ func listenError(err error, address string, port int, property string) error {
 	return flume.OfProperty(err, property)
 }
 
-// close closes the ports.
+// close closes the ports. They are free when it returns, also where somebody else has
+// begun to close them: a second Close of a listener does not wait for the first.
 func (s *tcpServer) close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	var all error
 	for _, l := range s.listeners {
 		if err := l.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
