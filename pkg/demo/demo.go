@@ -40,6 +40,9 @@ const (
 	// command that follows the log takes seconds to begin. With drain it is less than
 	// the grace behind a signal.
 	catchUp = 8 * time.Second
+	// contact is how long the demo's own broker may take to answer: it is there, so that
+	// only a busy machine keeps it from that.
+	contact = 30 * time.Second
 	// drain is how long the agent's channel may drain.
 	drain = 4 * time.Second
 )
@@ -134,7 +137,7 @@ func (o Options) folder() (string, error) {
 }
 
 func createTopic(ctx context.Context, addr string) error {
-	admin, err := kafka.NewAdmin(ctx, kafka.Config{Brokers: []string{addr}})
+	admin, err := kafka.NewAdmin(ctx, kafka.Config{Brokers: []string{addr}, Wait: contact})
 	if err != nil {
 		return err
 	}
@@ -266,7 +269,7 @@ func (r *running) write(ctx context.Context, f *os.File) error {
 
 // pipeline is the text with its source: the topic from its beginning.
 func (r *running) pipeline(addr string) (*catalog.Pipeline, error) {
-	p, err := catalog.Parse("", consume("-b "+addr), r.options.Settings)
+	p, err := catalog.Parse("", consume("-b "+addr+" --wait "+contact.String()), r.options.Settings)
 	if err != nil {
 		return nil, err
 	}

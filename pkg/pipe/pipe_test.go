@@ -215,7 +215,7 @@ func TestSinkProduces(t *testing.T) {
 		t.Fatal(err)
 	}
 	addr := b.Addr()[0]
-	s, w := openSink(t, "command=set 'twice=2*n' | produce out --brokers "+addr+" --timeout 1s")
+	s, w := openSink(t, "command=set 'twice=2*n' | produce out --brokers "+addr+" --timeout 1s --wait 1m")
 	write(t, s, events(`{"n":1}`, `{"n":2}`))
 	if err := b.Close(); err != nil {
 		t.Fatal(err)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/logpipe/logpipe/pkg/kafka"
 )
@@ -12,7 +13,7 @@ import (
 // fits into the channel: no more than that is committed.
 func TestKafkaCommitsWhatIsStored(t *testing.T) {
 	k := newKafkaTest(t, "logs")
-	cfg := kafka.Config{Brokers: []string{k.addr}}
+	cfg := kafka.Config{Brokers: []string{k.addr}, Wait: time.Minute}
 	p, err := kafka.NewProducer(t.Context(), cfg, kafka.ProducerConfig{TransactionalID: "tx"})
 	if err != nil {
 		t.Fatal(err)
