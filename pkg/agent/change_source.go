@@ -9,9 +9,12 @@ import (
 	"github.com/logpipe/logpipe/pkg/source"
 )
 
-// lingersAfter is how long a source that listens is waited for when it has to end:
-// its clients have no port until then.
-const lingersAfter = 250 * time.Millisecond
+// How long a source that listens is waited for when it has to end: its clients have no
+// port until then. It is counted, for a time passes also while this process is stopped.
+const (
+	lingersAfter = 25 // pauses
+	lingerPause  = 10 * time.Millisecond
+)
 
 func listens(component any) bool {
 	_, ok := component.(flume.Holder)
@@ -117,6 +120,20 @@ func (a *change) endSource(s *liveSource) {
 	})
 }
 
+// untilItLingers ends when a source that listens has been waited for.
+func untilItLingers(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, stop := context.WithCancel(ctx)
+	go func() {
+		defer stop()
+		for range lingersAfter {
+			if !flume.Pause(ctx, lingerPause) {
+				return
+			}
+		}
+	}()
+	return ctx, stop
+}
+
 // awaitSource waits for the end of a source; false means that it lingers.
 func (a *change) awaitSource(s *liveSource) bool {
 	if !source.Lingers(s.node.built) || slices.ContainsFunc(s.channels, a.ends) {
@@ -126,7 +143,7 @@ func (a *change) awaitSource(s *liveSource) bool {
 	patience := a.patience
 	if listens(s.node.built) {
 		var stop context.CancelFunc
-		patience, stop = context.WithTimeout(patience, lingersAfter)
+		patience, stop = untilItLingers(patience)
 		defer stop()
 	}
 	if !s.lingers {
