@@ -27,12 +27,14 @@ const markName = "LOGPIPE_EXEC"
 // watchdogScript ends the group, and on Linux what has left it, when the agent's end of its input closes, which
 // happens however the agent dies. It ignores the signals that stop the group
 // politely, and it keeps the group's number from being given to others. It looks twice:
-// a process that is just becoming another program shows no environment.
+// a process that is just becoming another program shows no environment. One grep looks
+// at all processes: to start one for each takes minutes on a busy machine with many.
 const watchdogScript = `trap "" HUP INT TERM
 read -r _
 for again in no yes; do
-  for p in /proc/[0-9]*; do
-    grep -qs "LOGPIPE_EXEC=$1" "$p/environ" && kill -KILL "${p#/proc/}"
+  for p in $(grep -ls "LOGPIPE_EXEC=$1" /proc/[0-9]*/environ); do
+    p=${p#/proc/}
+    kill -KILL "${p%/environ}"
   done
 done
 kill -KILL 0`
