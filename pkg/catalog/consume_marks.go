@@ -31,6 +31,7 @@ type marking struct {
 	offsets map[string]int64 // read so far, in the session
 	dirty   bool             // since the last mark
 	epoch   int64
+	again   int64     // the number of the last mark of all, where it is of no more than the one before it; 0 else
 	marked  time.Time // when the last mark was made
 	heard   map[string]time.Time
 	idle    map[string]bool
@@ -182,20 +183,26 @@ func (m *marking) Last() *stream.Block {
 		delete(m.offsets, m.held.Source)
 		m.dirty = len(m.offsets) > 0
 	}
+	more := m.dirty
 	c := m.mark(time.Now())
 	c.Last = true
+	if !more && len(m.offsets) > 0 {
+		m.again = c.Epoch
+	}
 	return controls(c)
 }
 
 // Await waits until the group has committed all that was marked; until then this
-// process must remain a member of it.
+// process must remain a member of it. Where the last mark is of no more than the one
+// before it, that one alone being committed is not the end: the last one would be
+// refused, as if something were lost.
 func (m *marking) Await(ctx context.Context) error {
-	if m.token == "" || m.session == nil || maps.Equal(m.offsets, m.session.Start) {
+	if m.token == "" || m.session == nil || m.again == 0 && m.nothing() {
 		return nil
 	}
 	var last error
 	for pause := awaitPause; ; pause = min(2*pause, awaitMost) {
-		back, err := m.reached(ctx)
+		back, err := m.reached(ctx, m.again)
 		if back {
 			return nil
 		}
@@ -213,17 +220,20 @@ func (m *marking) Await(ctx context.Context) error {
 	}
 }
 
+// nothing tells whether nothing was read in the session.
+func (m *marking) nothing() bool { return maps.Equal(m.offsets, m.session.Start) }
+
 // The pauses between two looks at what has been committed.
 const (
 	awaitPause = 50 * time.Millisecond
 	awaitMost  = 500 * time.Millisecond
 )
 
-// reached looks whether all that was read is committed.
-func (m *marking) reached(ctx context.Context) (bool, error) {
+// reached looks whether all that was read is committed, and the mark of this number.
+func (m *marking) reached(ctx context.Context, epoch int64) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, lookPatience)
 	defer cancel()
-	return m.consumer.Reached(ctx, m.offsets)
+	return m.consumer.Reached(ctx, m.offsets, epoch)
 }
 
 const lookPatience = 5 * time.Second // the wait goes on behind it
@@ -231,9 +241,9 @@ const lookPatience = 5 * time.Second // the wait goes on behind it
 // given is the end of a wait that was given up; last is why it was not known what is
 // committed.
 func (m *marking) given(ctx context.Context, last error) error {
-	back, err := m.reached(context.Background())
+	back, err := m.reached(context.Background(), 0)
 	switch {
-	case back:
+	case back || m.nothing():
 		return nil
 	case errors.Is(context.Cause(ctx), ErrPipeEnded):
 		m.log.Warn("the pipe has ended before all that was read is committed: the rest is read again", "group", m.group)

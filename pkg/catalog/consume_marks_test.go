@@ -16,6 +16,11 @@ import (
 // nextMark reads on to the next mark.
 func nextMark(t *testing.T, src stream.Source) *stream.Control {
 	t.Helper()
+	return nextControl(t, src, stream.ControlMark)
+}
+
+func nextControl(t *testing.T, src stream.Source, kind stream.ControlKind) *stream.Control {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	for {
@@ -24,7 +29,7 @@ func nextMark(t *testing.T, src stream.Source) *stream.Control {
 			t.Fatal(err)
 		}
 		for _, c := range b.Control {
-			if c.Kind == stream.ControlMark {
+			if c.Kind == kind {
 				return c
 			}
 		}
@@ -68,4 +73,41 @@ func TestMarksLeaveOutWhatWasDeleted(t *testing.T) {
 		t.Errorf("a mark of %v", m.Offsets)
 	}
 	closeSource(t, src)
+}
+
+// TestAwaitsTheLastMark holds that a reader stays in its group until its last mark is
+// committed, where that is of no more than the mark before it, or than the group had
+// committed when the reader came: who commits it would hear that it came too late.
+func TestAwaitsTheLastMark(t *testing.T) {
+	b := cluster(t)
+	write(t, openSink(t, "produce x"+b), "1\n")
+	end := kafka.NewCommitter(kafka.Config{Brokers: []string{strings.TrimPrefix(b, " -b ")}, Wait: time.Minute}, "")
+	defer end.Close()
+	for _, kind := range []stream.ControlKind{stream.ControlMark, stream.ControlReset} {
+		src := openSource(t, "consume x -g g --marks --mark-every 10ms -o beginning"+b)
+		c := nextControl(t, src, kind)
+		if kind == stream.ControlMark {
+			if err := end.Commit(t.Context(), kafkaMark(c)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		last := src.(stream.Ender).Last().Control[0]
+		if !last.Last || last.Offsets["x/0"] != 1 || !maps.Equal(last.Offsets, c.Offsets) {
+			t.Fatalf("behind %v the last mark is of %v", c.Offsets, last.Offsets)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+		if err := src.(Awaiter).Await(ctx); err != nil || ctx.Err() == nil {
+			t.Errorf("behind %v nobody waits for the last mark; error %v", kind, err)
+		}
+		cancel()
+		if err := end.Commit(t.Context(), kafkaMark(last)); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel = context.WithTimeout(t.Context(), time.Minute)
+		if err := src.(Awaiter).Await(ctx); err != nil || ctx.Err() != nil {
+			t.Errorf("behind %v the last mark is committed, and not seen; error %v", kind, err)
+		}
+		cancel()
+		closeSource(t, src)
+	}
 }

@@ -123,10 +123,18 @@ func (c *conn) notes(ctx context.Context, group string, parts []part) (epoch int
 }
 
 // Reached reports whether the group has committed at least these offsets, by whom
-// ever.
-func (c *Consumer) Reached(ctx context.Context, offsets map[string]int64) (bool, error) {
-	now, err := c.Committed(ctx, offsets)
-	return err == nil && Behind(now, offsets), err
+// ever, and the mark of this number, or a later one; 0 = whichever.
+func (c *Consumer) Reached(ctx context.Context, offsets map[string]int64, epoch int64) (bool, error) {
+	parts, err := partsOf(offsets)
+	if err != nil {
+		return false, err
+	}
+	var latest int64
+	now, err := c.conn.committedEach(ctx, c.cfg.Group, parts, func(_ part, block *sarama.OffsetFetchResponseBlock) {
+		n, _ := parseNote(block.Metadata)
+		latest = max(latest, n)
+	})
+	return err == nil && latest >= epoch && Behind(named(now), offsets), err
 }
 
 // Behind tells whether all offsets are at or behind those of a mark.
@@ -150,11 +158,16 @@ func (c *Consumer) Committed(ctx context.Context, mark map[string]int64) (map[st
 	if err != nil {
 		return nil, err
 	}
-	out := make(map[string]int64, len(now))
-	for p, n := range now {
+	return named(now), nil
+}
+
+// named is offsets with the names of their partitions, topic/partition.
+func named(offsets map[part]int64) map[string]int64 {
+	out := make(map[string]int64, len(offsets))
+	for p, n := range offsets {
 		out[p.String()] = n
 	}
-	return out, nil
+	return out
 }
 
 func partsOf(offsets map[string]int64) ([]part, error) {
