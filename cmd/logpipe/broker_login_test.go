@@ -24,6 +24,7 @@ func TestBrokerLogin(t *testing.T) {
 	tls := []string{"--tls-cert", a.Path("server.pem"), "--tls-key", a.Path("server.key"), "--tls-client-ca", a.Path("ca.pem")}
 	ours := []string{"--tls", "--tls-ca", a.Path("ca.pem"), "--tls-cert", a.Path("client.pem"), "--tls-key", a.Path("client.key")}
 	theirs := []string{"-X", "ssl.ca.location=" + a.Path("ca.pem"), "-X", "ssl.certificate.location=" + a.Path("client.pem"), "-X", "ssl.key.location=" + a.Path("client.key")}
+	temp := t.TempDir() // that of a subtest has a long name, which is one of a socket too
 	var printed strings.Builder
 	run := func(addr, in string, name string, args ...string) result {
 		cmd := start(t, name, args...)
@@ -41,7 +42,7 @@ func TestBrokerLogin(t *testing.T) {
 				if secured {
 					flags, way, security, kcatWay = append(flags, tls...), ours, "SASL_SSL", theirs
 				}
-				addr, _ := brokerProcess(t, t.TempDir(), flags...)
+				addr, _ := brokerProcess(t, temp, flags...)
 				way = slices.Concat(way, []string{"-v", "--sasl", m.client, "--sasl-password-file", password, "--sasl-user"})
 				if got := run(addr, "1\n2\n", "logpipe", slices.Concat([]string{"produce", "t"}, way, []string{"ann"})...); got.code != 0 {
 					t.Errorf("produce: exit code %d\n%s", got.code, got.err)
