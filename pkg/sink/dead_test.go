@@ -244,6 +244,17 @@ func TestProcessorMistakes(t *testing.T) {
 	}
 }
 
+// Flume starts with two sinks of one priority, and delivers.
+func TestSamePriority(t *testing.T) {
+	f := configure(t, newFailover, "priority.k1=1", "priority.k2=5", "priority.k3=5").(*failover)
+	if problems := f.Bind([]string{"k1", "k2", "k3"}); len(problems) != 1 || !problems[0].Harmless {
+		t.Errorf("%v, want one that is harmless", problems)
+	}
+	if want := []int{1, 2, 0}; !slices.Equal(f.order, want) {
+		t.Errorf("order %v, want %v", f.order, want)
+	}
+}
+
 // A group loses nothing when its sinks fail in turn, and keeps its batch when
 // all of them do.
 func TestGroupDelivers(t *testing.T) {

@@ -109,7 +109,8 @@ func (f *failover) Bind(names []string) []flume.Problem {
 			continue
 		}
 		if other, taken := byPriority[n]; taken {
-			report("priority."+name, "give each sink a priority of its own", "sinks %s and %s have the same priority %d, and Flume uses one of them only", other, name, n)
+			problems = append(problems, flume.Problem{Property: "priority." + name, Fix: "give each sink a priority of its own", Harmless: true,
+				Message: fmt.Sprintf("sinks %s and %s have the same priority %d: Flume uses one of them only, and here %s comes first", other, name, n, other)})
 		}
 		byPriority[n] = name
 		priority[i] = n
