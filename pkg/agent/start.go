@@ -216,7 +216,7 @@ func (r *running) newSource(n *sourceNode) *liveSource {
 	}
 	hard, giveUp := context.WithCancel(r.hard)
 	s.giveUp = giveUp
-	cfg := source.OutputConfig{Logf: s.env.Logf, Selector: n.selector, Copies: source.CopiesHeaders(n.built)}
+	cfg := source.OutputConfig{Logf: s.env.Logf, Selector: n.selector, Copied: source.CopiesHeaders(n.built)}
 	for _, i := range n.interceptors {
 		cfg.Interceptors = append(cfg.Interceptors, i.built)
 	}

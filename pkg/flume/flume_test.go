@@ -60,6 +60,32 @@ func TestJavaOrder(t *testing.T) {
 	}
 }
 
+// What Java lists of a HashMap that was made of a LinkedHashMap.
+func TestJavaOrderOfListed(t *testing.T) {
+	tests := []struct{ set, want string }{
+		{"timestamp cid", "timestamp cid"},
+		{"cid timestamp", "cid timestamp"},
+		{"k25 k61", "k25 k61"},
+		{"k35 k0 k51", "k35 k0 k51"},
+		{"k88 k19 k1", "k88 k19 k1"},
+		{"k71 k30 k53 k19 k63", "k53 k30 k63 k19 k71"},
+		{"k60 k84 k73 k17 k45 k74 k7 k24 k23 k58 k64 k41", "k60 k84 k73 k64 k74 k41 k7 k24 k45 k23 k58 k17"},
+	}
+	for _, test := range tests {
+		var h Headers
+		for _, key := range strings.Fields(test.set) {
+			h.Set(key, "")
+		}
+		var got []string
+		for _, header := range JavaOrder(h, AsListed(len(h))) {
+			got = append(got, header.Key)
+		}
+		if strings.Join(got, " ") != test.want {
+			t.Errorf("set %q, order %v, want %q", test.set, got, test.want)
+		}
+	}
+}
+
 // TestJavaOrderOfJava compares with what Java lists.
 func TestJavaOrderOfJava(t *testing.T) {
 	data, err := os.ReadFile(filepath.Join("..", "..", "testdata", "flume", "hashmap.txt"))

@@ -5,8 +5,15 @@ import (
 	"unicode/utf16"
 )
 
-// AsCopied is what Copied of an event is whose n headers were copied.
-func AsCopied(n int) uint8 { return uint8(min(n, 255)) }
+// AsCopied is what Copied of an event is whose n headers were copied from a HashMap.
+func AsCopied(n int) uint8 { return uint8(min(n, listed-1)) }
+
+// AsListed is what Copied of an event is whose n headers were copied from a map that
+// lists them in the order in which it got them, as that of a JSON reader.
+func AsListed(n int) uint8 { return listed | AsCopied(n) }
+
+// listed is the bit of Copied that AsListed sets.
+const listed = 1 << 7
 
 // JavaOrder returns the headers in the order in which a java.util.HashMap lists
 // them: by bucket, and in one bucket by age. Flume prints and serialises headers
@@ -19,9 +26,11 @@ func JavaOrder(h Headers, copied uint8) []Header {
 		return h
 	}
 	buckets := 16
-	n := min(int(copied), len(h))
+	n := min(int(copied&^listed), len(h))
 	if n > 0 {
-		h = append(byBucket(h[:n], buckets), h[n:]...)
+		if copied&listed == 0 {
+			h = append(byBucket(h[:n], buckets), h[n:]...)
+		}
 		// HashMap.putMapEntries up to Java 18, with its rounding.
 		buckets = 1 << bits.Len(uint(float32(n)/0.75+1)-1)
 	}

@@ -119,7 +119,7 @@ func (o *Output) route(batch []flume.Event) (d distribution) {
 func cloneHeaders(batch []flume.Event) []flume.Event {
 	copies := make([]flume.Event, len(batch))
 	for i, e := range batch {
-		copies[i] = flume.Event{Headers: e.Headers.Clone(), Body: e.Body}
+		copies[i] = flume.Event{Headers: e.Headers.Clone(), Body: e.Body, Copied: e.Copied}
 	}
 	return copies
 }

@@ -138,6 +138,7 @@ func (r *jsonReader) body(out *charset) ([]byte, error) {
 type jsonHeader struct {
 	flume.Header
 	there bool
+	place int // in the order in which they stand
 }
 
 // headers reads the headers of an event: an object, or the list of pairs that
@@ -217,18 +218,31 @@ func (r *jsonReader) headerValue(h *jsonHeader, inArray bool) error {
 	return nil
 }
 
-// uniqueHeaders sorts headers by name and leaves out what is null. Flume refuses
-// a name that is there twice, unless null is what comes second to.
+// uniqueHeaders leaves out what is null. Flume refuses a name that is there twice,
+// unless null is what comes second to; its place is the first one then.
 func uniqueHeaders(all []jsonHeader) ([]flume.Header, error) {
+	for i := range all {
+		all[i].place = i
+	}
 	slices.SortStableFunc(all, func(a, b jsonHeader) int { return strings.Compare(a.Key, b.Key) })
-	var headers []flume.Header
+	kept := make([]jsonHeader, 0, len(all))
+	place := 0
 	for i, h := range all {
+		if i == 0 || all[i-1].Key != h.Key {
+			place = h.place
+		}
 		if !h.there {
 			continue
 		}
 		if i+1 < len(all) && all[i+1].Key == h.Key {
 			return nil, fmt.Errorf("%q is there twice", h.Key)
 		}
+		h.place = place
+		kept = append(kept, h)
+	}
+	slices.SortFunc(kept, func(a, b jsonHeader) int { return a.place - b.place })
+	var headers []flume.Header
+	for _, h := range kept {
 		headers = append(headers, h.Header)
 	}
 	return headers, nil

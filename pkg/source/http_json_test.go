@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -227,5 +228,29 @@ func BenchmarkJSONEvents(b *testing.B) {
 		if _, err := parseJSONEvents(text, &utf8); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// Headers keep the order in which they stand: in one bucket, Flume lists them so.
+func TestJSONHeaderOrder(t *testing.T) {
+	tests := []struct{ headers, want string }{
+		{`{"timestamp":"1","cid":"2"}`, "[{timestamp 1} {cid 2}]"},
+		{`{"cid":"2","timestamp":"1"}`, "[{cid 2} {timestamp 1}]"},
+		{`{"b":null,"c":"3","a":null,"b":"2"}`, "[{b 2} {c 3}]"},
+		{`[["z","1"],["a","2"]]`, "[{z 1} {a 2}]"},
+	}
+	for _, test := range tests {
+		events, err := readJSONEvents(httptest.NewRequest("POST", "/", strings.NewReader(`[{"headers":`+test.headers+`}]`)))
+		if err != nil || len(events) != 1 || fmt.Sprint(events[0].Headers) != test.want {
+			t.Errorf("%s: %v %v, want %s", test.headers, events, err, test.want)
+		}
+	}
+}
+
+// A copy for a further channel is printed as the event itself.
+func TestCopiesOfHeadersAreListedAlike(t *testing.T) {
+	e := flume.Event{Headers: flume.Headers{{Key: "a", Value: "1"}}, Copied: flume.AsListed(1)}
+	if got := cloneHeaders([]flume.Event{e})[0].Copied; got != e.Copied {
+		t.Errorf("copied %d, want %d", got, e.Copied)
 	}
 }

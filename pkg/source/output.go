@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -24,7 +25,7 @@ type Output struct {
 	channels     []flume.Channel
 	anywhere     bool // each channel does for every event: one that has space gets it
 	batch        int  // most events in one put
-	copies       bool
+	copied       func(n int) uint8
 	logf         func(string, ...any)
 
 	received atomic.Int64
@@ -51,21 +52,27 @@ type OutputConfig struct {
 	Selector Selector
 	Channels []flume.Channel
 
-	// Copies says that Flume's source makes a copy of the map with the headers:
-	// see CopiesHeaders.
-	Copies bool
+	// Copied tells how Flume's source copies a map with so many headers: see
+	// CopiesHeaders. nil = it does not.
+	Copied func(n int) uint8
 
 	Logf func(format string, args ...any)
 }
 
-// CopiesHeaders reports whether the source of Flume makes events of headers that
-// are there already, and so has them in a smaller table than other sources.
-func CopiesHeaders(s Source) bool {
-	switch s.(type) {
-	case *Avro, *Thrift, *SyslogTCP, *SyslogUDP, *HTTP, *Kafka, *NetcatUDP:
-		return true
+// CopiesHeaders tells how the source of Flume makes events of headers that are
+// there already, and so has them in a smaller table than other sources; nil = it
+// does not.
+func CopiesHeaders(s Source) func(n int) uint8 {
+	switch s := s.(type) {
+	case *HTTP:
+		if strings.TrimSuffix(s.handler, "$Builder") == jsonHandler {
+			return flume.AsListed
+		}
+	case *Avro, *Thrift, *SyslogTCP, *SyslogUDP, *Kafka, *NetcatUDP:
+	default:
+		return nil
 	}
-	return false
+	return flume.AsCopied
 }
 
 // NewOutput returns the output of one source. Puts that wait for space give up
@@ -73,7 +80,7 @@ func CopiesHeaders(s Source) bool {
 // source has read can still be stored.
 func NewOutput(ctx context.Context, cfg OutputConfig) *Output {
 	o := &Output{hard: ctx, interceptors: cfg.Interceptors, required: cfg.Required, optional: cfg.Optional,
-		selector: cfg.Selector, channels: cfg.Channels, copies: cfg.Copies, logf: cfg.Logf, faults: faults{logf: cfg.Logf}}
+		selector: cfg.Selector, channels: cfg.Channels, copied: cfg.Copied, logf: cfg.Logf, faults: faults{logf: cfg.Logf}}
 	for _, c := range slices.Concat(o.required, o.optional, o.channels) {
 		if o.batch == 0 || c.MaxBatch() < o.batch {
 			o.batch = c.MaxBatch()
@@ -190,9 +197,9 @@ func (o *Output) putFirst(a *account, events []flume.Event, size int) (stored in
 
 func (o *Output) intercept(events []flume.Event) []flume.Event {
 	whole := len(events)
-	if o.copies {
+	if o.copied != nil {
 		for i := range events {
-			events[i].Copied = flume.AsCopied(len(events[i].Headers))
+			events[i].Copied = o.copied(len(events[i].Headers))
 		}
 	}
 	for _, i := range o.interceptors {
