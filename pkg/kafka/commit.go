@@ -176,7 +176,7 @@ func (c *conn) committedEach(ctx context.Context, group string, parts []part, ea
 // transaction has put out already. It ends at its own time at the latest.
 func (c *conn) stable(ctx context.Context, group string, byTopic map[string][]int32) (*sarama.OffsetFetchResponse, error) {
 	for {
-		resp, err := retry(ctx, c, func() (*sarama.OffsetFetchResponse, error) { return c.fetchCommitted(group, byTopic, true) })
+		resp, err := lasting(ctx, c, func() (*sarama.OffsetFetchResponse, error) { return c.fetchCommitted(group, byTopic, true) })
 		if err != nil || !unstable(resp) {
 			return resp, err
 		}

@@ -103,22 +103,24 @@ type Consumer struct {
 	progress *progress
 	session  atomic.Pointer[Session]
 	held     atomic.Bool // see Hold
+	begun    atomic.Bool // to read
 	ids      topicIDs
 	epochs   epochs
 
 	mu      sync.Mutex
-	err     error              // why reading failed
-	stay    map[part]int64     // ExitAtEnd, Until: where reading each partition ends
-	topics  []string           // that are read, in order
-	gone    []string           // topics that were deleted while they were read
-	late    map[part]bool      // partitions that came when reading had begun
-	known   map[part]bool      // of a group: partitions that this member has seen
-	rejoin  context.CancelFunc // lets the group know of new topics
-	behind  map[part]int64     // lag of the partitions that were read
-	remakes map[string]int     // how often a topic was deleted and made again
-	short   map[part]ending    // partitions that have lost records
-	losses  map[part]int       // how often one had
-	others  []string           // of a group: topics that are others than in the last generation; owned by its beginning
+	err     error                // why reading failed
+	stay    map[part]int64       // ExitAtEnd, Until: where reading each partition ends
+	topics  []string             // that are read, in order
+	gone    []string             // topics that were deleted while they were read
+	late    map[part]bool        // partitions that came when reading had begun
+	known   map[part]bool        // of a group: partitions that this member has seen
+	rejoin  context.CancelFunc   // lets the group know of new topics
+	behind  map[part]int64       // lag of the partitions that were read
+	remakes map[string]int       // how often a topic was deleted and made again
+	short   map[part]ending      // partitions that have lost records
+	losses  map[part]int         // how often one had
+	idle    map[part]*leaderless // those that are waited for
+	others  []string             // of a group: topics that are others than in the last generation; owned by its beginning
 
 	// Of the last generation; owned by the beginning of the next.
 	mine       []part
@@ -149,7 +151,7 @@ func NewConsumer(ctx context.Context, cfg Config, cc ConsumerConfig) (*Consumer,
 	}
 	conn.decided, conn.replaced.reads = !cc.Open, true
 	c := &Consumer{cfg: cc, conn: conn, cut: cut, batches: make(chan Batch), ended: make(chan struct{}), patterns: patterns, progress: newProgress(),
-		stay: map[part]int64{}, late: map[part]bool{}, behind: map[part]int64{}, remakes: map[string]int{}, losses: map[part]int{}, short: map[part]ending{}}
+		stay: map[part]int64{}, late: map[part]bool{}, behind: map[part]int64{}, remakes: map[string]int{}, losses: map[part]int{}, short: map[part]ending{}, idle: map[part]*leaderless{}}
 	c.ctx, c.stop = context.WithCancel(context.Background())
 	parts, err := c.partitions(ctx)
 	if err == nil && cc.Group == "" {
@@ -283,7 +285,7 @@ func (c *Consumer) finish() { c.endOnce.Do(func() { close(c.ended) }) }
 
 // startAlone reads all partitions without a group.
 func (c *Consumer) startAlone(ctx context.Context, parts []part) error {
-	from, err := c.conn.resolve(ctx, c.cfg.From, parts)
+	from, err := c.begins(ctx, parts)
 	if err != nil {
 		return err
 	}
@@ -299,9 +301,12 @@ func (c *Consumer) startAlone(ctx context.Context, parts []part) error {
 
 // readFrom reads partitions from the positions given until ctx is over.
 func (c *Consumer) readFrom(ctx context.Context, from map[part]int64, s *session) {
+	c.begun.Store(true)
 	var list []*reading
 	for p, pos := range from {
-		list = append(list, &reading{part: p, pos: pos, last: c.last(p), made: c.ids.of(p.topic)})
+		r := &reading{part: p, pos: pos, made: c.ids.of(p.topic)}
+		c.bound(r)
+		list = append(list, r)
 	}
 	done, err := c.follow(ctx, list, s)
 	if err != nil {
@@ -311,7 +316,8 @@ func (c *Consumer) readFrom(ctx context.Context, from map[part]int64, s *session
 	}
 }
 
-// learnEnds notes where reading partitions ends that were not seen before.
+// learnEnds notes where reading partitions ends that were not seen before, and have a
+// leader to ask.
 func (c *Consumer) learnEnds(ctx context.Context, parts []part) error {
 	if !c.bounded() {
 		return nil
@@ -324,7 +330,7 @@ func (c *Consumer) learnEnds(ctx context.Context, parts []part) error {
 		}
 	}
 	c.mu.Unlock()
-	ends, err := c.endsOf(ctx, unseen)
+	ends, _, err := askLed(ctx, c, unseen, func(led []part) (map[part]int64, error) { return c.endsOf(ctx, led) })
 	if err != nil {
 		return err
 	}
@@ -350,14 +356,4 @@ func (c *Consumer) endsOf(ctx context.Context, parts []part) (map[part]int64, er
 		ends[p] = min(ends[p], n)
 	}
 	return ends, err
-}
-
-// last is the offset at which reading a partition ends, or -1.
-func (c *Consumer) last(p part) int64 {
-	if !c.bounded() {
-		return -1
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.stay[p]
 }

@@ -29,9 +29,12 @@ type reading struct {
 	noted bool        // the epochs of the records of this round are; owned by fetch
 	made  sarama.Uuid // the topic's id; zero = not known
 	gone  absence     // of the topic
+
+	unclear bool      // where to begin, or to end, is not known yet: there was no leader to ask
+	since   time.Time // when that began
 }
 
-func (r *reading) done() bool { return r.last >= 0 && r.pos >= r.last }
+func (r *reading) done() bool { return !r.unclear && r.last >= 0 && r.pos >= r.last }
 
 // Sizes and times of a fetch.
 const (
@@ -75,6 +78,11 @@ func (c *Consumer) follow(ctx context.Context, parts []*reading, s *session) (bo
 // errMoved ends a round because a partition has another leader, or none.
 var errMoved = errors.New("the leader of a partition moved")
 
+// awayError is that a leader is not to be reached.
+type awayError struct{ error }
+
+func (e awayError) Unwrap() error { return e.error }
+
 func (c *Consumer) round(ctx context.Context, open []*reading, s *session) error {
 	if err := c.setBack(ctx, open, s); err != nil {
 		return err
@@ -83,6 +91,11 @@ func (c *Consumer) round(ctx context.Context, open []*reading, s *session) error
 	if err != nil {
 		return err
 	}
+	placed, err := c.placeAll(ctx, leaders, s)
+	if err != nil {
+		return err
+	}
+	all = all && placed
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	if !all {
@@ -94,7 +107,7 @@ func (c *Consumer) round(ctx context.Context, open []*reading, s *session) error
 	for leader, parts := range leaders {
 		go func() { results <- c.fromLeader(ctx, leader, parts, s, len(leaders), answered) }()
 	}
-	if all {
+	if len(leaders) > 0 && placed { // of what has no leader it is told by itself
 		go c.noteAnswers(ctx, answered, len(leaders))
 	}
 	var first error
@@ -103,15 +116,18 @@ func (c *Consumer) round(ctx context.Context, open []*reading, s *session) error
 			if first == nil {
 				first = err
 			}
-			cancel() // so that all meet in the next round
+			if away := (awayError{}); errors.As(err, &away) { // the others are read meanwhile
+				defer time.AfterFunc(leaderlessFor, cancel).Stop()
+			} else {
+				cancel() // so that all meet in the next round
+			}
 		}
 	}
 	if first == nil && len(leaders) == 0 && !all {
 		if open[0].gone != (absence{}) {
 			return errGone
 		}
-		c.conn.outage.leaderless(open[0].topic)
-		return errMoved
+		return c.allLeaderless(open)
 	}
 	return first
 }
@@ -148,19 +164,22 @@ func (c *Consumer) leaders(ctx context.Context, open []*reading, s *session) (_ 
 	if err != nil {
 		return nil, false, err
 	}
-	leaders, all := map[*sarama.Broker][]*reading{}, true
+	leaders, all, none := map[*sarama.Broker][]*reading{}, true, []part(nil)
 	for _, r := range open {
 		if r.done() {
 			continue // its topic is forgotten
 		}
 		p := known[r.part]
 		if p == nil || brokers[p.Leader] == nil {
-			all = false
+			if all = false; p != nil {
+				none = append(none, r.part)
+			}
 			continue
 		}
 		r.epoch = p.LeaderEpoch
 		leaders[brokers[p.Leader]] = append(leaders[brokers[p.Leader]], r)
 	}
+	c.noteLeaderless(none, leaders)
 	return leaders, all, nil
 }
 
@@ -204,7 +223,7 @@ func (c *Consumer) fromLeader(ctx context.Context, leader *sarama.Broker, parts 
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("fetch from broker %d: %w", leader.ID(), err)
+		return fmt.Errorf("fetch from broker %d: %w", leader.ID(), awayError{err})
 	}
 	slices.SortFunc(parts, func(a, b *reading) int { return cmp.Or(cmp.Compare(a.topic, b.topic), cmp.Compare(a.id, b.id)) })
 	f := c.newFetch(conn, parts, share)

@@ -31,10 +31,9 @@ const groupPatience = time.Minute
 // member is this process in one generation of a group; its methods are called
 // by the library, which keeps the membership. The records are read by readFrom.
 type member struct {
-	c     *Consumer
-	group sarama.ConsumerGroup
-	read  sync.WaitGroup
-	now   *session
+	c    *Consumer
+	read sync.WaitGroup
+	now  *session
 }
 
 // startGroup joins the group and reads what it assigns.
@@ -50,7 +49,7 @@ func (c *Consumer) startGroup(ctx context.Context, parts []part) error {
 	if err := c.learnEnds(ctx, parts); err != nil {
 		return err
 	}
-	group, err := sarama.NewConsumerGroupFromClient(c.cfg.Group, c.conn.client)
+	group, err := sarama.NewConsumerGroupFromClient(c.cfg.Group, &groupClient{Client: c.conn.client, conn: c.conn, ids: map[string][]int32{}})
 	if err != nil {
 		return explain(err, "")
 	}
@@ -72,7 +71,7 @@ func (c *Consumer) startGroup(ctx context.Context, parts []part) error {
 func (c *Consumer) join(group sarama.ConsumerGroup) error {
 	failing := time.Time{}
 	for c.ctx.Err() == nil {
-		m := &member{c: c, group: group}
+		m := &member{c: c}
 		topics, ctx := c.begin()
 		if len(topics) == 0 {
 			<-ctx.Done() // until a topic matches
@@ -164,16 +163,14 @@ func (c *Consumer) starts(ctx context.Context, parts []part) (from, fresh map[pa
 			without = append(without, p)
 		}
 	}
-	fresh, err = c.begins(ctx, without)
-	maps.Copy(from, fresh)
-	return from, fresh, err
+	begin, err := c.begins(ctx, without)
+	maps.Copy(from, begin)
+	return from, placed(begin), err
 }
 
-// ConsumeClaim lasts as long as the generation: returning would end it for all
-// partitions, and with it the right to commit what was read. The library's own
-// reading is stopped before its first fetch.
-func (m *member) ConsumeClaim(s sarama.ConsumerGroupSession, claim sarama.ConsumerGroupClaim) error {
-	m.group.Pause(map[string][]int32{claim.Topic(): {claim.Partition()}})
+// ConsumeClaim would be called where the library read by itself, which groupClient keeps
+// it from. Returning ends the generation, and with it the right to commit what was read.
+func (m *member) ConsumeClaim(s sarama.ConsumerGroupSession, _ sarama.ConsumerGroupClaim) error {
 	<-s.Context().Done()
 	return nil
 }

@@ -69,16 +69,18 @@ func (c *Consumer) SessionOf(b Batch) *Session {
 func (c *Consumer) present(ctx context.Context, from map[part]int64, now *session) error {
 	s := &Session{Start: map[string]int64{}}
 	parts := slices.Collect(maps.Keys(from))
-	ends, err := c.conn.ends(ctx, parts)
+	ends, _, err := askLed(ctx, c, parts, func(led []part) (map[part]int64, error) { return c.conn.ends(ctx, led) })
 	if err == nil {
 		err = c.inside(ctx, from, ends, now)
 	}
 	if err != nil {
 		return err
 	}
-	for p, n := range ends {
-		s.Start[p.String()] = from[p]
-		if from[p] < n {
+	for p, at := range from {
+		if at != unplaced {
+			s.Start[p.String()] = at
+		}
+		if end, known := ends[p]; at < end || !known { // those without a leader may have some
 			s.Behind = append(s.Behind, p.String())
 		}
 	}

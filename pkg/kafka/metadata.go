@@ -160,6 +160,17 @@ func patient[T any](ctx context.Context, c *conn, call func() (T, error)) (T, er
 	}
 }
 
+// electionPatience is how long the answer of one broker, a leader or a coordinator, is
+// waited for: the cluster takes up to 9 s to find out that one has died.
+const electionPatience = 30 * time.Second
+
+// lasting is retry for so long that another broker takes the place of one that has died.
+func lasting[T any](ctx context.Context, c *conn, call func() (T, error)) (T, error) {
+	ctx, cancel := context.WithTimeout(ctx, electionPatience)
+	defer cancel()
+	return patient(ctx, c, call)
+}
+
 // passing tells whether an error is one that an election or a restart of a
 // broker causes, so that waiting helps.
 func passing(err error) bool {

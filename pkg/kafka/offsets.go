@@ -6,6 +6,7 @@ import (
 	"errors"
 	"maps"
 	"math"
+	"slices"
 	"sync"
 
 	"github.com/IBM/sarama"
@@ -37,29 +38,43 @@ func (c *conn) askOffsets(ctx context.Context, parts []part, at int64, level sar
 	if len(parts) == 0 {
 		return map[part]int64{}, nil
 	}
-	return retry(ctx, c, func() (map[part]int64, error) {
-		found, topic, err := c.tryOffsets(parts, at, level, nil)
-		if err != nil && passing(err) {
-			c.outage.leaderless(topic)
-			return nil, errors.Join(err, c.client.RefreshMetadata(topic))
+	unknown := 0
+	found, err := lasting(ctx, c, func() (map[part]int64, error) {
+		l, err := c.leaders(parts)
+		if err != nil {
+			return nil, err
 		}
-		return found, explain(err, topic)
+		if len(l.none) > 0 {
+			c.outage.leaderless(l.none[0].topic)
+			return nil, explain(sarama.ErrLeaderNotAvailable, l.none[0].topic)
+		}
+		found, topic, err := c.tryOffsets(parts, at, level, l.of)
+		if isCode(err) {
+			err = explain(err, topic)
+		}
+		i := slices.IndexFunc(parts, func(p part) bool { _, ok := found[p]; return !ok })
+		if err != nil || i < 0 {
+			return found, err
+		}
+		if unknown++; unknown < metadataRetries { // not everybody knows of a new one at once
+			return nil, sarama.ErrIncompleteResponse
+		}
+		return nil, noTopic(parts[i].topic)
 	})
+	if !isCode(err) {
+		err = explain(err, "")
+	}
+	return found, err
 }
 
 // tryOffsets is one attempt; topic is the one that err is about. leaderOf knows the
-// leaders; partitions that there are not are left out then. nil = the library does.
+// leaders. Partitions that there are not are left out.
 func (c *conn) tryOffsets(parts []part, at int64, level sarama.IsolationLevel, leaderOf func(part) (*sarama.Broker, error)) (found map[part]int64, topic string, err error) {
-	spare := leaderOf != nil
-	if !spare {
-		leaderOf = func(p part) (*sarama.Broker, error) { return c.client.Leader(p.topic, p.id) }
-	}
-	gone := func(err error) bool { return spare && errors.Is(err, sarama.ErrUnknownTopicOrPartition) }
 	requests := map[*sarama.Broker]*sarama.OffsetRequest{}
 	asked := make([]part, 0, len(parts))
 	for _, p := range parts {
 		leader, err := leaderOf(p)
-		if gone(err) {
+		if errors.Is(err, sarama.ErrUnknownTopicOrPartition) {
 			continue
 		}
 		if err != nil {
@@ -78,7 +93,7 @@ func (c *conn) tryOffsets(parts []part, at int64, level sarama.IsolationLevel, l
 	if err != nil {
 		return nil, parts[0].topic, err
 	}
-	found, topic, err = offsetsIn(answers, gone)
+	found, topic, err = offsetsIn(answers)
 	if err != nil {
 		return nil, topic, err
 	}
@@ -94,15 +109,15 @@ func (c *conn) tryOffsets(parts []part, at int64, level sarama.IsolationLevel, l
 // offsetGone stands for the offset of a partition that there is not.
 const offsetGone = math.MinInt64
 
-// offsetsIn are the offsets in answers; those of partitions that gone spares are
+// offsetsIn are the offsets in answers; those of partitions that there are not are
 // offsetGone.
-func offsetsIn(answers []*sarama.OffsetResponse, gone func(error) bool) (found map[part]int64, topic string, err error) {
+func offsetsIn(answers []*sarama.OffsetResponse) (found map[part]int64, topic string, err error) {
 	found = map[part]int64{}
 	for _, resp := range answers {
 		for topic, byID := range resp.Blocks {
 			for id, block := range byID {
 				switch {
-				case gone(block.Err):
+				case block.Err == sarama.ErrUnknownTopicOrPartition:
 					found[part{topic, id}] = offsetGone
 				case block.Err != sarama.ErrNoError:
 					return nil, topic, block.Err

@@ -9,7 +9,8 @@ import (
 )
 
 // TestRealLeaderless kills the broker that has the only replica of a partition: groups,
-// and topics other than that, are looked at and changed as if nothing had happened.
+// and topics other than that, are looked at and changed as if nothing had happened, and
+// the other partitions are read.
 func TestRealLeaderless(t *testing.T) {
 	real := logpipetest.StartKafka(t, 3)
 	said := &heard{}
@@ -58,6 +59,12 @@ func TestRealLeaderless(t *testing.T) {
 		t.Errorf("told: %s", said)
 	}
 	changesOfOthers(t, a)
+	for _, group := range []string{"", "late-readers"} { // the partitions that have a leader are read
+		cc := ConsumerConfig{Topics: []string{"lone"}, Group: group, From: Beginning}
+		if got := commitUpTo(t, cfg, cc, 20); len(got) != 20 {
+			t.Errorf("%q reads %d records", group, len(got))
+		}
+	}
 	for what, err := range map[string]error{
 		"ends":  second(a.Spans(soon(t), []string{"lone"}, nil)),
 		"reset": second(a.PlanReset(soon(t), "lone-readers", Reset{To: &Beginning})),

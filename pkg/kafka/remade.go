@@ -52,7 +52,7 @@ func (c *Consumer) remade(ctx context.Context, t *sarama.TopicMetadata, open []*
 			if partitions[r.id] {
 				begin[r.part] = 0
 			} else {
-				r.last = 0 // there is nothing to read
+				r.last, r.unclear = 0, false // there is nothing to read
 			}
 		}
 		r.made = t.Uuid
@@ -268,8 +268,8 @@ func (c *Consumer) goBack(ctx context.Context, places map[part]int64, s *session
 // and tells of it: the topic was made anew, or a broker has lost records.
 func (c *Consumer) inside(ctx context.Context, from, ends map[part]int64, s *session) error {
 	var beyond []part
-	for p, n := range from {
-		if n > ends[p] { // or only behind what is decided
+	for p, end := range ends {
+		if from[p] > end { // or only behind what is decided
 			beyond = append(beyond, p)
 		}
 	}

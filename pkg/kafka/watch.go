@@ -184,11 +184,11 @@ func (c *Consumer) begins(ctx context.Context, parts []part) (map[part]int64, er
 		}
 	}
 	c.mu.Unlock()
-	from, err := c.conn.resolve(ctx, c.cfg.From, first)
+	from, err := c.starting(ctx, c.cfg.From, first)
 	if err != nil {
 		return nil, err
 	}
-	began, err := c.conn.resolve(ctx, Beginning, late)
+	began, err := c.starting(ctx, Beginning, late)
 	maps.Copy(from, began)
 	return from, err
 }
@@ -233,6 +233,7 @@ func (c *Consumer) forget(topic string, open []*reading, s *session) bool {
 	c.conn.cfg.log().Warn(fmt.Sprintf("topic %q was deleted; the other topics are read on", topic))
 	for _, r := range open {
 		if r.topic == topic {
+			r.pos, r.unclear = max(r.pos, 0), false
 			r.last = r.pos
 		}
 	}
