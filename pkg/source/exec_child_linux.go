@@ -65,23 +65,36 @@ func isStarting(process string) bool {
 	return err == nil
 }
 
-// polite is how long a process that has left the command's group may take to
-// end after SIGTERM.
-const polite = 150 * time.Millisecond
+// How long a process that has left the command's group may take to end after SIGTERM,
+// and how often it is looked for after that, at least: a time passes also while this
+// process is stopped.
+const (
+	polite  = 150 * time.Millisecond
+	insists = 10
+)
 
 // endMarked ends what has left the group of a command, first by SIGTERM, and
 // names what is still there then.
 func endMarked(mark string) (left []string) {
+	return endAll(func() (pids []int, starting bool) { return marked("/proc", mark) })
+}
+
+// endAll is endMarked for those that look finds.
+func endAll(look func() (pids []int, starting bool)) (left []string) {
 	asked := map[int]bool{}
-	var pids []int
+	insisted := 0
 	for begin := time.Now(); ; {
-		var starting bool
-		if pids, starting = marked("/proc", mark); len(pids) == 0 && !starting {
+		pids, starting := look()
+		if len(pids) == 0 && !starting {
 			return nil
+		}
+		over := time.Since(begin) > polite
+		if over {
+			insisted++
 		}
 		for _, pid := range pids {
 			switch {
-			case time.Since(begin) > polite:
+			case over:
 				syscall.Kill(pid, syscall.SIGKILL) // again and again: one may fork
 			case !asked[pid]:
 				asked[pid] = true
@@ -90,12 +103,13 @@ func endMarked(mark string) (left []string) {
 		}
 		// The kernel tells only parents when a process ends.
 		time.Sleep(5 * time.Millisecond)
-		if time.Since(begin) > 3*polite {
-			for _, pid := range pids {
-				name, _ := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/comm")
-				left = append(left, strconv.Itoa(pid)+" ("+strings.TrimSpace(string(name))+")")
-			}
-			return left
+		if insisted < insists || time.Since(begin) <= 3*polite {
+			continue
 		}
+		for _, pid := range pids {
+			name, _ := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/comm")
+			left = append(left, strconv.Itoa(pid)+" ("+strings.TrimSpace(string(name))+")")
+		}
+		return left
 	}
 }

@@ -3,9 +3,11 @@ package source
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"testing"
+	"time"
 )
 
 // A process that is just becoming another program shows neither environment nor
@@ -49,5 +51,44 @@ func TestMarkedWaitsForPrograms(t *testing.T) {
 				t.Errorf("%v, starting %v; want %v, %v", got, starting, want, test.starting)
 			}
 		})
+	}
+}
+
+// What a look finds is ended also where this process was held up before it for longer
+// than others may take to end; what never ends is not waited for.
+func TestMarkedEndedAfterAStop(t *testing.T) {
+	program := exec.CommandContext(t.Context(), "/bin/sh", "-c", "trap '' TERM; echo; while :; do sleep 1; done")
+	said, err := program.StdoutPipe()
+	if err == nil {
+		err = program.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := said.Read(make([]byte, 1)); err != nil { // from here on it ignores SIGTERM
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go func() {
+		program.Wait()
+		close(ended)
+	}()
+	looks := 0
+	if left := endAll(func() ([]int, bool) {
+		switch looks++; {
+		case looks == 1:
+			time.Sleep(4 * polite)
+			return nil, true
+		case looks > 2:
+			<-ended
+			return nil, false
+		}
+		return []int{program.Process.Pid}, false
+	}); left != nil || looks != 3 {
+		t.Errorf("%d looks; left: %v", looks, left)
+	}
+	looks = 0
+	if left := endAll(func() ([]int, bool) { looks++; return nil, true }); left != nil || looks < insists {
+		t.Errorf("%d looks for what is always about to begin; left: %v", looks, left)
 	}
 }
