@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/logpipe/logpipe/pkg/flume"
@@ -34,25 +35,32 @@ func (i *host) Open(flume.Env) error {
 	if err != nil {
 		name = "localhost"
 	}
-	i.value = name
-	if !i.useIP {
-		return nil
-	}
-	i.value = "127.0.0.1"
 	ctx, cancel := context.WithTimeout(context.Background(), lookupTimeout)
 	defer cancel()
+	i.value = "127.0.0.1"
 	addresses, err := net.DefaultResolver.LookupIP(ctx, "ip", name)
-	if err != nil || len(addresses) == 0 {
-		return nil
+	if err == nil && len(addresses) > 0 {
+		i.value = addresses[0].String()
 	}
-	i.value = addresses[0].String()
 	for _, a := range addresses {
 		if a.To4() != nil {
 			i.value = a.String()
 			break
 		}
 	}
+	if !i.useIP {
+		i.value = canonicalName(ctx, net.DefaultResolver.LookupAddr, i.value, name)
+	}
 	return nil
+}
+
+// canonicalName is what Java's getCanonicalHostName says: the first name of the
+// address, web1.example.com where the host itself says web1.
+func canonicalName(ctx context.Context, names func(context.Context, string) ([]string, error), ip, name string) string {
+	if all, err := names(ctx, ip); err == nil && len(all) > 0 {
+		return strings.TrimSuffix(all[0], ".")
+	}
+	return name
 }
 
 func (i *host) Intercept(events []flume.Event) []flume.Event {

@@ -1,6 +1,8 @@
 package source
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"regexp"
 	"strings"
@@ -294,5 +296,22 @@ func TestExtractorTellsItsPattern(t *testing.T) {
 	i.Intercept([]flume.Event{{Body: []byte("yesterday")}})
 	if want := `header timestamp is left out of 1 event: "yesterday" is no time as yyyy-MM-dd HH:mm:ss`; told.String() != want {
 		t.Errorf("told %s\nwant %s", &told, want)
+	}
+}
+
+// The name of a host is the one of its address, as Java has it, and its own where
+// the address has none.
+func TestCanonicalName(t *testing.T) {
+	names := map[string][]string{"10.0.0.5": {"web1.example.com.", "web1"}}
+	lookup := func(_ context.Context, ip string) ([]string, error) {
+		if all, found := names[ip]; found {
+			return all, nil
+		}
+		return nil, errors.New("no such host")
+	}
+	for ip, want := range map[string]string{"10.0.0.5": "web1.example.com", "10.0.0.6": "web1"} {
+		if got := canonicalName(t.Context(), lookup, ip, "web1"); got != want {
+			t.Errorf("%s: %s, want %s", ip, got, want)
+		}
 	}
 }
