@@ -39,7 +39,8 @@ func (i *host) Open(flume.Env) error {
 	defer cancel()
 	i.value = "127.0.0.1"
 	addresses, err := net.DefaultResolver.LookupIP(ctx, "ip", name)
-	if err == nil && len(addresses) > 0 {
+	known := err == nil && len(addresses) > 0
+	if known {
 		i.value = addresses[0].String()
 	}
 	for _, a := range addresses {
@@ -48,8 +49,12 @@ func (i *host) Open(flume.Env) error {
 			break
 		}
 	}
-	if !i.useIP {
+	switch {
+	case i.useIP:
+	case known:
 		i.value = canonicalName(ctx, net.DefaultResolver.LookupAddr, i.value, name)
+	default: // 127.0.0.1 has the same name everywhere
+		i.value = name
 	}
 	return nil
 }
