@@ -5,9 +5,11 @@ import (
 	"context"
 	"errors"
 	"flag"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -20,8 +22,31 @@ var update = flag.Bool("update", false, "write man pages, completions and script
 
 // TestMain puts the program into the PATH as logpipe, and as flume-ng.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"logpipe": main, "flume-ng": main})
+	testscript.Main(shortly{m}, map[string]func(){"logpipe": main, "flume-ng": main})
 }
+
+// shortly runs tests with temporary folders whose names are short: those of sockets may
+// have 103 letters, and some systems' TMPDIR has 50 of them.
+type shortly struct{ *testing.M }
+
+func (m shortly) Run() int {
+	const enough = 12
+	if runtime.GOOS == "windows" || len(os.TempDir()) <= enough {
+		return m.M.Run()
+	}
+	dir, err := os.MkdirTemp("/tmp", "lp")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "tests of sockets may fail:", err)
+		return m.M.Run()
+	}
+	defer os.RemoveAll(dir)
+	os.Setenv("TMPDIR", dir)
+	shortRoot = dir
+	return m.M.Run()
+}
+
+// shortRoot is the folder of those, where there is one.
+var shortRoot string
 
 // noRaceSleep spares every process under the race detector a second at its end.
 const noRaceSleep = "GORACE=atexit_sleep_ms=0"

@@ -18,6 +18,7 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 top("testdata", "script"),
 		UpdateScripts:       *update,
+		WorkdirRoot:         shortRoot,
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Setup: func(env *testscript.Env) error {
