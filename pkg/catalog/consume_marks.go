@@ -200,6 +200,11 @@ func (m *marking) Await(ctx context.Context) error {
 	if m.token == "" || m.session == nil || m.again == 0 && m.nothing() {
 		return nil
 	}
+	if m.nothing() { // and so nothing to lose: an end that does not commit is not waited for
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, quietPatience)
+		defer cancel()
+	}
 	var last error
 	for pause := awaitPause; ; pause = min(2*pause, awaitMost) {
 		back, err := m.reached(ctx, m.again)
@@ -236,7 +241,10 @@ func (m *marking) reached(ctx context.Context, epoch int64) (bool, error) {
 	return m.consumer.Reached(ctx, m.offsets, epoch)
 }
 
-const lookPatience = 5 * time.Second // the wait goes on behind it
+const (
+	lookPatience  = 5 * time.Second // the wait goes on behind it
+	quietPatience = 3 * time.Second // for the commit of a mark of what was committed before
+)
 
 // given is the end of a wait that was given up; last is why it was not known what is
 // committed.

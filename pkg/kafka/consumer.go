@@ -140,6 +140,12 @@ func NewConsumer(ctx context.Context, cfg Config, cc ConsumerConfig) (*Consumer,
 	if len(cc.Partitions) > 0 && cc.Group != "" {
 		return nil, fault.Usagef("a group shares out all partitions: none can be chosen")
 	}
+	now := time.Now()
+	cc.From = cc.From.counted(now)
+	if cc.Until != nil {
+		until := cc.Until.counted(now)
+		cc.Until = &until
+	}
 	lines, cut := context.WithCancel(context.Background())
 	conn, err := connect(ctx, cfg, func(s *sarama.Config) {
 		cc.settings(s)

@@ -32,6 +32,7 @@ type reading struct {
 
 	unclear bool      // where to begin, or to end, is not known yet: there was no leader to ask
 	since   time.Time // when that began
+	again   time.Time // when it is to be found out again, at the earliest
 }
 
 func (r *reading) done() bool { return !r.unclear && r.last >= 0 && r.pos >= r.last }

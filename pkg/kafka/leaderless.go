@@ -28,6 +28,10 @@ const (
 	// leaderlessPatience is how long reading that ends by itself waits for a leader that
 	// would have to tell where that is, when all else is read.
 	leaderlessPatience = 100 * time.Second
+	// placePatience is how long reading waits for a leader to tell where a partition
+	// begins and ends, and placeAgain when it is asked again.
+	placePatience = 2 * time.Second
+	placeAgain    = 5 * time.Second
 )
 
 // askLed asks about the partitions that have a leader, and tells which have none, or one
@@ -157,28 +161,49 @@ func (c *Consumer) place(ctx context.Context, list []*reading, s *session) error
 // placeAll is place for those that need it. Where their leader does not tell they are
 // left out of the round, which all reports.
 func (c *Consumer) placeAll(ctx context.Context, led map[*sarama.Broker][]*reading, s *session) (all bool, err error) {
-	unclear := func(r *reading) bool { return r.unclear }
-	var list []*reading
-	for _, of := range led {
-		list = append(list, of...)
-	}
-	list = slices.DeleteFunc(list, func(r *reading) bool { return !r.unclear })
-	if len(list) == 0 {
-		return true, nil
-	}
-	if err := c.place(ctx, list, s); err != nil {
-		return false, err
-	}
+	all = true
 	for b, of := range led {
-		if led[b] = slices.DeleteFunc(of, unclear); len(led[b]) == 0 {
+		list := slices.DeleteFunc(slices.Clone(of), func(r *reading) bool { return !r.unclear })
+		if len(list) == 0 {
+			continue
+		}
+		if err := c.placeSoon(ctx, list, s); err != nil {
+			return false, err
+		}
+		if led[b] = slices.DeleteFunc(of, func(r *reading) bool { return r.unclear }); len(led[b]) < len(of) {
+			all = false
+		}
+		if len(led[b]) == 0 {
 			delete(led, b)
 		}
 	}
-	if !slices.ContainsFunc(list, unclear) {
-		return true, nil
+	if !all {
+		c.conn.outage.failed(sarama.ErrNotConnected)
 	}
-	c.conn.outage.failed(sarama.ErrNotConnected)
-	return false, nil
+	return all, nil
+}
+
+// placeSoon is place for the partitions of one leader. One that does not tell is asked
+// again after a while: the others are not to wait for it.
+func (c *Consumer) placeSoon(ctx context.Context, list []*reading, s *session) error {
+	now := time.Now()
+	if list = slices.DeleteFunc(list, func(r *reading) bool { return now.Before(r.again) }); len(list) == 0 {
+		return nil
+	}
+	within, cancel := context.WithTimeout(ctx, placePatience)
+	defer cancel()
+	err := c.place(within, list, s)
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	if within.Err() == nil && !passing(err) && fault.CodeOf(err) != fault.Unreachable {
+		return err
+	}
+	c.conn.cfg.log().Debug("the places of partitions are not known yet", "partitions", len(list), "reason", err)
+	for _, r := range list {
+		r.again = time.Now().Add(placeAgain)
+	}
+	return nil
 }
 
 // bound notes where reading a partition ends, and whether its places are not known yet.

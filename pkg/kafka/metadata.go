@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/IBM/sarama"
+	"github.com/logpipe/logpipe/pkg/fault"
+	"github.com/logpipe/logpipe/pkg/option"
 )
 
 // autoCreateWait is how long a topic that a broker creates on demand may take
@@ -165,10 +167,30 @@ func patient[T any](ctx context.Context, c *conn, call func() (T, error)) (T, er
 const electionPatience = 30 * time.Second
 
 // lasting is retry for so long that another broker takes the place of one that has died.
+// What it fails with at the end of that time is why the last attempt failed.
 func lasting[T any](ctx context.Context, c *conn, call func() (T, error)) (T, error) {
-	ctx, cancel := context.WithTimeout(ctx, electionPatience)
+	within, cancel := context.WithTimeout(ctx, electionPatience)
 	defer cancel()
-	return patient(ctx, c, call)
+	var mu sync.Mutex // an attempt that is given up goes on
+	var reason error
+	v, err := patient(within, c, func() (T, error) {
+		v, err := call()
+		if err != nil {
+			mu.Lock()
+			defer mu.Unlock()
+			reason = err
+		}
+		return v, err
+	})
+	if within.Err() == nil || ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded) {
+		return v, err
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if reason == nil {
+		reason = fault.Hint(fault.Unreachablef("no answer within %s", option.FormatDuration(electionPatience)), testHint)
+	}
+	return v, reason
 }
 
 // passing tells whether an error is one that an election or a restart of a

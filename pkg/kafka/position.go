@@ -115,6 +115,15 @@ func (c *conn) resolve(ctx context.Context, from Offset, parts []part) (map[part
 	return out, nil
 }
 
+// counted is the Offset with a time in place of one that is counted back from now:
+// partitions whose places are asked for later are to begin where the others do.
+func (o Offset) counted(now time.Time) Offset {
+	if o.kind == fromAgo {
+		return Offset{kind: fromTime, at: now.Add(-o.ago)}
+	}
+	return o
+}
+
 // timed tells, where an Offset is a time, the first offset with it or a later one in
 // each partition; -1 = there is none.
 func (c *conn) timed(ctx context.Context, o Offset, now time.Time, parts []part) (map[part]int64, error) {

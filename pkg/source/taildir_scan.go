@@ -209,6 +209,8 @@ func (s *Taildir) find(found []foundFile, g *tailGroup, folder string, cache boo
 	switch {
 	case errors.Is(err, fs.ErrNotExist): // as a folder of another host of the same file
 		s.mention("list", folder, "cannot list %s: %v; waits for it", folder, reason(err))
+	case g.glob && err != nil && !hidden(err): // the name is that of a file now
+		delete(g.listed, folder)
 	case err != nil:
 		s.tell("list", folder, "cannot list %s: %v; waits for it", folder, reason(err))
 		s.unseen[folder] = true

@@ -72,6 +72,25 @@ func TestTaildirUnseen(t *testing.T) {
 	}
 }
 
+// A folder of a pattern whose name a file has got is gone with its files.
+func TestTaildirFolderIsAFile(t *testing.T) {
+	x := newTailTest(t)
+	x.must(os.MkdirAll(x.path("jobs/a"), 0o777))
+	x.add("jobs/a/a.log", "one\n")
+	s := x.source("jobs/*/.*log").(*Taildir)
+	var told diary
+	x.must(s.Open(flume.Env{Name: "r1", Logf: told.logf}))
+	defer s.Close()
+	x.must(os.RemoveAll(x.path("jobs/a")))
+	x.add("jobs/a", "")
+	for range 2 {
+		s.scan(false)
+		if got := s.Trouble(); got != "" || len(s.files) != 0 {
+			t.Fatalf("health: %q; follows %d files; told %s", got, len(s.files), &told)
+		}
+	}
+}
+
 // A spooldir source tells of a file that it cannot look at, and takes it once it can.
 func TestSpooldirUnseen(t *testing.T) {
 	x := newTailTest(t)
