@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -107,8 +108,12 @@ func isCode(err error) bool { return errors.As(err, new(sarama.KError)) }
 func (p *Producer) persist(ctx context.Context, call func() error) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, p.cfg.Timeout, errSlow)
 	defer cancel()
+	var reason error // why the last attempt that ended has failed
 	for {
 		_, err := await(ctx, func() (struct{}, error) { return struct{}{}, call() })
+		if errors.Is(context.Cause(ctx), errSlow) && errors.Is(err, context.DeadlineExceeded) {
+			return cmp.Or(reason, fault.Hint(fault.Unreachablef("%w within %s", errSlow, option.FormatDuration(p.cfg.Timeout)), testHint))
+		}
 		wait := retryPause
 		switch {
 		case err == nil:
@@ -121,10 +126,10 @@ func (p *Producer) persist(ctx context.Context, call func() error) error {
 		default:
 			p.conn.outage.failed(err)
 		}
-		if pause(ctx, wait) != nil {
+		if reason = err; pause(ctx, wait) != nil {
 			return err
 		}
 	}
 }
 
-var errSlow = errors.New("no answer in time")
+var errSlow = errors.New("no answer")

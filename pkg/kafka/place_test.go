@@ -114,6 +114,33 @@ func TestLasting(t *testing.T) {
 	})
 }
 
+// TestPersist ends after the producer's time in the same way.
+func TestPersist(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &Producer{conn: &conn{outage: &outage{log: Config{}.log()}}, cfg: ProducerConfig{Timeout: 20 * time.Second}}
+		release := make(chan struct{})
+		defer close(release)
+		err := p.persist(t.Context(), func() error {
+			<-release
+			return nil
+		})
+		if fault.CodeOf(err) != fault.Unreachable || err.Error() != "no answer within 20s" || fault.HintOf(err) == "" {
+			t.Errorf("%v, hint %q", err, fault.HintOf(err))
+		}
+		tries := 0
+		err = p.persist(t.Context(), func() error {
+			if tries++; tries == 1 {
+				return sarama.ErrConsumerCoordinatorNotAvailable
+			}
+			<-release
+			return nil
+		})
+		if !errors.Is(err, sarama.ErrConsumerCoordinatorNotAvailable) {
+			t.Errorf("%v instead of why the first attempt failed", err)
+		}
+	})
+}
+
 // TestCountedBack has times that are counted back from the beginning of reading, however
 // late a partition is asked for its place.
 func TestCountedBack(t *testing.T) {

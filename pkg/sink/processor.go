@@ -111,8 +111,9 @@ func (f *failover) Bind(names []string) []flume.Problem {
 		if other, taken := byPriority[n]; taken {
 			problems = append(problems, flume.Problem{Property: "priority." + name, Fix: "give each sink a priority of its own", Harmless: true,
 				Message: fmt.Sprintf("sinks %s and %s have the same priority %d: Flume uses one of them only, and here %s comes first", other, name, n, other)})
+		} else {
+			byPriority[n] = name
 		}
-		byPriority[n] = name
 		priority[i] = n
 	}
 	for name := range f.priorities {
