@@ -95,9 +95,9 @@ func TestLasting(t *testing.T) {
 		if took := time.Since(begun); fault.CodeOf(err) != fault.Unreachable || fault.HintOf(err) == "" || took != electionPatience {
 			t.Errorf("after %v: %v, hint %q", took, err, fault.HintOf(err))
 		}
-		tries := 0
+		var tries atomic.Int64
 		_, err = lasting(t.Context(), c, func() (int, error) {
-			if tries++; tries == 1 {
+			if tries.Add(1) == 1 {
 				return 0, sarama.ErrConsumerCoordinatorNotAvailable
 			}
 			<-release
@@ -127,9 +127,9 @@ func TestPersist(t *testing.T) {
 		if fault.CodeOf(err) != fault.Unreachable || err.Error() != "no answer within 20s" || fault.HintOf(err) == "" {
 			t.Errorf("%v, hint %q", err, fault.HintOf(err))
 		}
-		tries := 0
+		var tries atomic.Int64
 		err = p.persist(t.Context(), func() error {
-			if tries++; tries == 1 {
+			if tries.Add(1) == 1 {
 				return sarama.ErrConsumerCoordinatorNotAvailable
 			}
 			<-release
