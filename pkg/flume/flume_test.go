@@ -46,18 +46,28 @@ func TestJavaOrder(t *testing.T) {
 		{"q p o n m l k j i h g f e d c b a", "a b c d e f g h i j k l m n o p q"},
 	}
 	for _, test := range tests {
-		var h Headers
-		for _, key := range strings.Fields(test.set) {
-			h.Set(key, "")
-		}
-		var got []string
-		for _, header := range JavaOrder(h, 0) {
-			got = append(got, header.Key)
-		}
-		if strings.Join(got, " ") != test.want {
+		if got := inJavaOrder(test.set, nil); got != test.want {
 			t.Errorf("set %q, order %v, want %q", test.set, got, test.want)
 		}
 	}
+}
+
+// inJavaOrder sets headers in the order of their names in set, copies them as copied
+// says, nil = not, and returns the names in Java's order.
+func inJavaOrder(set string, copied func(n int) uint8) string {
+	var h Headers
+	for _, key := range strings.Fields(set) {
+		h.Set(key, "")
+	}
+	how := uint8(0)
+	if copied != nil {
+		how = copied(len(h))
+	}
+	var got []string
+	for _, header := range JavaOrder(h, how) {
+		got = append(got, header.Key)
+	}
+	return strings.Join(got, " ")
 }
 
 // What Java lists of a HashMap that was made of a LinkedHashMap.
@@ -72,15 +82,7 @@ func TestJavaOrderOfListed(t *testing.T) {
 		{"k60 k84 k73 k17 k45 k74 k7 k24 k23 k58 k64 k41", "k60 k84 k73 k64 k74 k41 k7 k24 k45 k23 k58 k17"},
 	}
 	for _, test := range tests {
-		var h Headers
-		for _, key := range strings.Fields(test.set) {
-			h.Set(key, "")
-		}
-		var got []string
-		for _, header := range JavaOrder(h, AsListed(len(h))) {
-			got = append(got, header.Key)
-		}
-		if strings.Join(got, " ") != test.want {
+		if got := inJavaOrder(test.set, AsListed); got != test.want {
 			t.Errorf("set %q, order %v, want %q", test.set, got, test.want)
 		}
 	}
