@@ -112,7 +112,7 @@ func (p *Producer) persist(ctx context.Context, call func() error) error {
 	for {
 		_, err := await(ctx, func() (struct{}, error) { return struct{}{}, call() })
 		if errors.Is(context.Cause(ctx), errSlow) && errors.Is(err, context.DeadlineExceeded) {
-			return cmp.Or(reason, fault.Hint(fault.Unreachablef("%w within %s", errSlow, option.FormatDuration(p.cfg.Timeout)), testHint))
+			return cmp.Or(reason, errNoAnswer(p.cfg.Timeout))
 		}
 		wait := retryPause
 		switch {
@@ -132,4 +132,5 @@ func (p *Producer) persist(ctx context.Context, call func() error) error {
 	}
 }
 
-var errSlow = errors.New("no answer")
+// errSlow is why persist ends at the end of the producer's time.
+var errSlow = errors.New("the producer's time is over")

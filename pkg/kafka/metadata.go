@@ -188,9 +188,14 @@ func lasting[T any](ctx context.Context, c *conn, call func() (T, error)) (T, er
 	mu.Lock()
 	defer mu.Unlock()
 	if reason == nil {
-		reason = fault.Hint(fault.Unreachablef("no answer within %s", option.FormatDuration(electionPatience)), testHint)
+		reason = errNoAnswer(electionPatience)
 	}
 	return v, reason
+}
+
+// errNoAnswer says that no attempt of a question has ended.
+func errNoAnswer(within time.Duration) error {
+	return fault.Hint(fault.Unreachablef("no answer within %s", option.FormatDuration(within)), testHint)
 }
 
 // passing tells whether an error is one that an election or a restart of a
